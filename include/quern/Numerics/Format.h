@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The format algebra as data: which numbers the codes of a tensor stand
+// for.
+//
+// A format is a tree. Its root codes the elements of a matrix [rows, cols].
+// Where it is scaled, every block of `block.rows` x `block.cols` elements
+// shares one scale (and, if there is one, one offset). The scales of all
+// blocks form a smaller matrix, which is coded by a format of its own, to any
+// depth. The value of an element is
+//
+//   decode(f) = element(code)                        without a scale
+//             = scale * element(code)                OffsetKind::None
+//             = scale * element(code) - offset       OffsetKind::Min
+//             = scale * element(code) + offset       OffsetKind::Add
+//             = scale * (element(code) - offset)     OffsetKind::Zero
+//
+// where scale and offset are decoded by the same rule. Arithmetic is IEEE
+// binary32, one rounding an operation, no fused multiply-add, in the written
+// association. Source: FORMATS, the union of the ecosystem's storage formats
+// (GGUF, GPTQ, AWQ, OCP MX, bitsandbytes, compressed-tensors).
+
+#ifndef QUERN_NUMERICS_FORMAT_H
+#define QUERN_NUMERICS_FORMAT_H
+
+#include "quern/Base/Status.h"
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace quern::numerics {
+
+enum class ElementKind {
+  Int,      ///< two's complement (signed) or plain binary (unsigned)
+  Float,    ///< a binary floating-point type, see FloatType
+  Codebook, ///< a table of 2^bits values, indexed by the code
+};
+
+/// Layout of a small binary float: [sign] exponent mantissa, high to low.
+struct FloatType {
+  /// What the top exponent's codes stand for.
+  enum class Special {
+    Ieee,    ///< infinities and NaNs (f16, bf16, f32, f8E5M2)
+    NanOnly, ///< all ones is NaN, no infinity (f8E4M3FN; f8E8M0FNU)
+    FiniteOnly, ///< every code is a number (f4E2M1FN, f6E2M3FN, f6E3M2FN)
+    NegZeroIsNan, ///< FNUZ: 0x80 is the only NaN, no negative zero
+  };
+  std::string name; ///< MLIR's name: "f8E4M3FN", "bf16", …
+  unsigned exponentBits = 0;
+  unsigned mantissaBits = 0;
+  int bias = 0;
+  bool hasSign = true;
+  Special special = Special::Ieee;
+
+  unsigned bits() const { return (hasSign ? 1 : 0) + exponentBits + mantissaBits; }
+};
+
+/// The float type called `name`, or null.
+const FloatType *lookupFloatType(const std::string &name);
+/// Names of all float types, for messages and tests.
+std::vector<std::string> floatTypeNames();
+
+/// How one code becomes a number.
+struct Element {
+  ElementKind kind = ElementKind::Int;
+  unsigned bits = 0;                   ///< width of a code, 1..32
+  bool isSigned = false;               ///< Int only
+  const FloatType *floatType = nullptr; ///< Float only
+  std::string codebookName;            ///< Codebook only; empty if written inline
+  std::vector<float> codebook;         ///< Codebook only; 2^bits entries
+
+  bool operator==(const Element &other) const;
+};
+
+/// Extent of a block; 0 stands for the whole axis, written `*`.
+struct BlockShape {
+  int64_t rows = 1;
+  int64_t cols = 1;
+  bool operator==(const BlockShape &o) const {
+    return rows == o.rows && cols == o.cols;
+  }
+};
+
+enum class OffsetKind { None, Min, Add, Zero };
+
+/// How the exact scale of a block is found from its values.
+enum class ScaleStatistic {
+  AbsMax,    ///< max |x|
+  SignedMax, ///< the value of largest magnitude, with its sign
+  Range,     ///< max(0, max x) - min(0, min x)
+};
+
+/// How the exact scale is rounded to the codes of the scale's own format.
+enum class ScaleRounding {
+  Nearest, ///< to nearest, ties to even
+  Down,    ///< toward zero magnitude: OCP MX, ggml MXFP4
+  Up,      ///< away from zero
+  UpFrom,  ///< up if the significand is at least `threshold`, else down
+};
+
+struct ScaleRule {
+  ScaleStatistic statistic = ScaleStatistic::AbsMax;
+  double divisor = 1; ///< exact scale = statistic / divisor
+  ScaleRounding rounding = ScaleRounding::Nearest;
+  double threshold = 0; ///< ScaleRounding::UpFrom only, in [1, 2]
+  bool operator==(const ScaleRule &other) const;
+};
+
+/// How x / scale is rounded to a code.
+enum class CodeRounding {
+  Even, ///< nearest, ties to even
+  Away, ///< nearest, ties away from zero
+  Up,   ///< nearest, ties toward plus infinity: floor(x + 0.5)
+};
+
+/// A format; immutable once built by parseFormat or makeFormat.
+struct Format {
+  Element element;
+  BlockShape block; ///< in elements of this level; meaningless without a scale
+  std::shared_ptr<const Format> scale; ///< null: unscaled
+  OffsetKind offsetKind = OffsetKind::None;
+  std::shared_ptr<const Format> offset; ///< null iff offsetKind is None
+  ScaleRule scaleRule;
+  CodeRounding codeRounding = CodeRounding::Even;
+  /// Codes are chosen with the exact scale (ggml's Q4_0, Q8_0) instead of the
+  /// scale as stored.
+  bool codesFromExactScale = false;
+
+  bool isScaled() const { return scale != nullptr; }
+  bool operator==(const Format &other) const;
+  bool operator!=(const Format &other) const { return !(*this == other); }
+};
+
+/// One array of codes that a format needs, e.g. "code", "scale",
+/// "scale.scale", "min.scale" (in this, depth-first order).
+struct Plane {
+  std::string path;
+  const Element *element = nullptr;
+  /// Elements of the tensor that share one code; 0 = whole axis.
+  BlockShape granule;
+};
+
+/// All planes of `format`, "code" first, then the scale's, then the offset's.
+std::vector<Plane> planesOf(const Format &format);
+
+/// Smallest block of elements that no plane's granule cuts: the least common
+/// multiple of all granules; 0 = whole axis.
+BlockShape outermostBlock(const Format &format);
+
+/// Number of codes of `plane` for a tensor of [rows, cols].
+int64_t planeRows(const Plane &plane, int64_t rows);
+int64_t planeCols(const Plane &plane, int64_t cols);
+
+/// Average storage of an element in bits, for a tensor of [rows, cols].
+double bitsPerElement(const Format &format, int64_t rows, int64_t cols);
+
+/// Fails if blocks do not divide a tensor of [rows, cols]; the message names
+/// the axis, its extent and the block.
+Status checkShape(const Format &format, int64_t rows, int64_t cols);
+
+/// Parses the text of a format. On failure the message says what was expected
+/// and found, and `errorOffset` (if not null) is the offending character.
+/// Grammar: docs/Formats.md.
+class FormatRegistry;
+Result<Format> parseFormat(const std::string &text,
+                           const FormatRegistry &registry,
+                           size_t *errorOffset = nullptr);
+
+/// The canonical text; parseFormat(printFormat(f)) == f.
+std::string printFormat(const Format &format);
+
+/// Named formats and codebooks: lines of text `name = format` and
+/// `codebook name = [v0, v1, …]`; `#` begins a comment.
+class FormatRegistry {
+public:
+  /// The formats that Quern ships (share/formats.txt, embedded).
+  static const FormatRegistry &builtin();
+
+  /// Adds every line of `text`; `fileName` is for messages
+  /// ("file:line:column: …"). Redefining a name is an error.
+  Status addText(const std::string &text, const std::string &fileName);
+  Status addFile(const std::string &path);
+
+  const Format *lookup(const std::string &name) const;
+  const std::vector<float> *lookupCodebook(const std::string &name) const;
+  std::vector<std::string> names() const;
+  /// The name of a format equal to `format`, or "".
+  std::string nameOf(const Format &format) const;
+
+  /// `text` is a registered name or the text of a format.
+  Result<Format> resolve(const std::string &text,
+                         size_t *errorOffset = nullptr) const;
+
+private:
+  std::vector<std::pair<std::string, Format>> formats;
+  std::vector<std::pair<std::string, std::vector<float>>> codebooks;
+};
+
+} // namespace quern::numerics
+
+#endif // QUERN_NUMERICS_FORMAT_H

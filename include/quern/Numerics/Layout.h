@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The layout algebra as data: where each bit of a format's planes lies.
+//
+// A layout maps (plane, row, col, bit) to a bit address in a byte buffer. The
+// buffer is a sequence of segments. A segment cuts the tensor into tiles of
+// `tileRows` x `tileCols` elements, laid out one after another, row of tiles
+// by row of tiles, each of `tileBytes` bytes. Inside a tile, a piece places
+// the bits [bitLo, bitHi) of one plane's codes: with r and c the code's
+// coordinates inside the tile, counted in the plane's granules and split into
+// mixed-radix digits (innermost first),
+//
+//   address = base + (bit - bitLo) + sum_i rowDigit_i * stride_i
+//                                  + sum_j colDigit_j * stride_j     (in bits)
+//
+// Bit k of a buffer is bit k % 8 (least significant first) of byte k / 8. The
+// digits make every map of the ecosystem a few lines of text, GGUF's split
+// nibbles and 12-byte scale packing included: there, too, each range of bits
+// moves linearly with each digit. Compare Triton's LinearLayout and CuTe's
+// shape:stride pairs.
+
+#ifndef QUERN_NUMERICS_LAYOUT_H
+#define QUERN_NUMERICS_LAYOUT_H
+
+#include "quern/Base/Span.h"
+#include "quern/Base/Status.h"
+#include "quern/Numerics/Format.h"
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace quern::numerics {
+
+/// A mixed-radix digit of a coordinate and what one step of it adds, in bits.
+struct Digit {
+  int64_t extent = 1;
+  int64_t stride = 0;
+  bool operator==(const Digit &o) const {
+    return extent == o.extent && stride == o.stride;
+  }
+};
+
+/// Where bits [bitLo, bitHi) of the codes of one plane lie in a tile.
+struct Piece {
+  std::string plane; ///< a path of planesOf(format)
+  unsigned bitLo = 0;
+  unsigned bitHi = 0;
+  int64_t base = 0;        ///< in bits from the start of the tile
+  std::vector<Digit> rows; ///< innermost first; empty: the tile has one row of codes
+  std::vector<Digit> cols;
+  /// Stored with the code's top bit flipped: two's complement becomes offset
+  /// binary (GGUF's Q4_0, Q6_K). Only on the piece that holds the top bit.
+  bool flipTopBit = false;
+  bool operator==(const Piece &other) const;
+};
+
+struct Segment {
+  int64_t tileRows = 1; ///< in elements; 0 = all rows
+  int64_t tileCols = 1; ///< in elements; 0 = all cols
+  int64_t tileBytes = 0;
+  std::vector<Piece> pieces;
+  bool operator==(const Segment &other) const;
+};
+
+struct Layout {
+  std::vector<Segment> segments;
+  bool operator==(const Layout &other) const { return segments == other.segments; }
+  bool operator!=(const Layout &other) const { return !(*this == other); }
+};
+
+/// Parses the text of a layout; see docs/Formats.md for the grammar.
+Result<Layout> parseLayout(const std::string &text, size_t *errorOffset = nullptr);
+/// The canonical text; parseLayout(printLayout(l)) == l.
+std::string printLayout(const Layout &layout);
+
+/// Named layouts that Quern ships (share/layouts.txt, embedded): GGUF's block
+/// structs. Null if there is none of that name.
+const Layout *lookupLayout(const std::string &name);
+std::vector<std::string> layoutNames();
+
+/// Dense row-major arrays, one segment a plane, codes packed least significant
+/// bit first, each row padded to a whole byte.
+Layout makeDenseLayout(const Format &format, int64_t rows, int64_t cols);
+
+/// The CPU kernel's panel of 16 rows of the weight (output columns) by K, four
+/// consecutive K to a 32-bit lane ("N16K4"); see docs/Formats.md and CPU
+/// kernels in docs/Architecture.md. Planes that vary within 16 rows lie in the
+/// tile beside the codes, so that a kernel reads one stream.
+Layout makeCpuPanelLayout(const Format &format, int64_t rows, int64_t cols);
+
+/// Fails unless `layout` places every bit of every plane of `format` for a
+/// tensor of [rows, cols], inside its tile, and no bit of the buffer is used
+/// twice: the proof that the map can be inverted.
+Status checkLayout(const Layout &layout, const Format &format, int64_t rows,
+                   int64_t cols);
+
+/// Size of the buffer; segments begin at multiples of 64 bytes.
+int64_t layoutBytes(const Layout &layout, int64_t rows, int64_t cols);
+/// Byte offset of segment `index`.
+int64_t segmentOffset(const Layout &layout, size_t index, int64_t rows,
+                      int64_t cols);
+
+/// A place in the buffer, mapped back.
+struct BitOrigin {
+  std::string plane; ///< empty: padding
+  int64_t row = 0;   ///< in granules of the plane
+  int64_t col = 0;
+  unsigned bit = 0;
+};
+
+/// Bit address of (plane, row, col, bit); -1 if the layout has no such bit.
+int64_t bitAddress(const Layout &layout, const Format &format, int64_t rows,
+                   int64_t cols, const BitOrigin &origin);
+/// The inverse of bitAddress.
+BitOrigin bitOrigin(const Layout &layout, const Format &format, int64_t rows,
+                    int64_t cols, int64_t address);
+
+/// The codes of one plane, row-major, each sign- or zero-extended to 32 bits
+/// as its element says.
+struct PlaneCodes {
+  int64_t rows = 0;
+  int64_t cols = 0;
+  std::vector<int32_t> codes;
+};
+
+/// A coded tensor: the codes of every plane, by path. No layout: this is what
+/// solvers produce and the reference reads.
+struct CodedTensor {
+  int64_t rows = 0;
+  int64_t cols = 0;
+  std::map<std::string, PlaneCodes> planes;
+};
+
+/// Writes the rows [rowBegin, rowBegin + part.rows) of a tensor of [rows, cols]
+/// into its buffer `bytes`, whose size is layoutBytes(layout, rows, cols) and
+/// which was zeroed before the first call. `rowBegin` and, but for the last
+/// part, `part.rows` are multiples of rowGrain(). Calls for distinct parts
+/// touch distinct bytes, so packing streams and runs in parallel.
+Status packRows(const Layout &layout, const Format &format, int64_t rows,
+                int64_t cols, int64_t rowBegin, const CodedTensor &part,
+                Span<uint8_t> bytes);
+/// Reads rows [rowBegin, rowEnd) back; the same multiples apply.
+Result<CodedTensor> unpackRows(const Layout &layout, const Format &format,
+                               int64_t rows, int64_t cols, int64_t rowBegin,
+                               int64_t rowEnd, Span<const uint8_t> bytes);
+/// Rows that packRows and unpackRows can handle alone: the least common
+/// multiple of every tile's rows and every granule's rows; `rows` if one of
+/// them is the whole axis.
+int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows);
+
+/// Conversion between any two layouts of one format: target after the inverse
+/// of source.
+Status convertLayout(const Layout &source, const Layout &target,
+                     const Format &format, int64_t rows, int64_t cols,
+                     Span<const uint8_t> from, Span<uint8_t> to);
+
+} // namespace quern::numerics
+
+#endif // QUERN_NUMERICS_LAYOUT_H

@@ -41,9 +41,9 @@ enum class ElementKind {
 struct FloatType {
   /// What the top exponent's codes stand for.
   enum class Special {
-    Ieee,    ///< infinities and NaNs (f16, bf16, f32, f8E5M2)
-    NanOnly, ///< all ones is NaN, no infinity (f8E4M3FN; f8E8M0FNU)
-    FiniteOnly, ///< every code is a number (f4E2M1FN, f6E2M3FN, f6E3M2FN)
+    Ieee,         ///< infinities and NaNs (f16, bf16, f32, f8E5M2)
+    NanOnly,      ///< all ones is NaN, no infinity (f8E4M3FN; f8E8M0FNU)
+    FiniteOnly,   ///< every code is a number (f4E2M1FN, f6E2M3FN, f6E3M2FN)
     NegZeroIsNan, ///< FNUZ: 0x80 is the only NaN, no negative zero
   };
   std::string name; ///< MLIR's name: "f8E4M3FN", "bf16", …
@@ -53,7 +53,9 @@ struct FloatType {
   bool hasSign = true;
   Special special = Special::Ieee;
 
-  unsigned bits() const { return (hasSign ? 1 : 0) + exponentBits + mantissaBits; }
+  unsigned bits() const {
+    return (hasSign ? 1 : 0) + exponentBits + mantissaBits;
+  }
 };
 
 /// The float type called `name`, or null.
@@ -64,11 +66,11 @@ std::vector<std::string> floatTypeNames();
 /// How one code becomes a number.
 struct Element {
   ElementKind kind = ElementKind::Int;
-  unsigned bits = 0;                   ///< width of a code, 1..32
-  bool isSigned = false;               ///< Int only
+  unsigned bits = 0;                    ///< width of a code, 1..32
+  bool isSigned = false;                ///< Int only
   const FloatType *floatType = nullptr; ///< Float only
-  std::string codebookName;            ///< Codebook only; empty if written inline
-  std::vector<float> codebook;         ///< Codebook only; 2^bits entries
+  std::string codebookName;    ///< Codebook only; empty if written inline
+  std::vector<float> codebook; ///< Codebook only; 2^bits entries
 
   bool operator==(const Element &other) const;
 };
@@ -83,6 +85,9 @@ struct BlockShape {
 };
 
 enum class OffsetKind { None, Min, Add, Zero };
+
+/// "min", "add" or "zero": the keyword of an offset and the name of its planes.
+const char *offsetKeyword(OffsetKind kind);
 
 /// How the exact scale of a block is found from its values.
 enum class ScaleStatistic {
@@ -107,21 +112,27 @@ struct ScaleRule {
   bool operator==(const ScaleRule &other) const;
 };
 
-/// How x / scale is rounded to a code.
+/// The rule of a level that states none: amax over the largest positive value
+/// of the element, or range over its whole span where there is an offset.
+ScaleRule defaultScaleRule(const Element &element, OffsetKind offset);
+
+/// How x / scale is rounded to an integer code. Floats always round to nearest
+/// even and codebooks to nearest, ties to the lower index; their format says
+/// Even.
 enum class CodeRounding {
   Even, ///< nearest, ties to even
   Away, ///< nearest, ties away from zero
   Up,   ///< nearest, ties toward plus infinity: floor(x + 0.5)
 };
 
-/// A format; immutable once built by parseFormat or makeFormat.
+/// A format. Build one by parseFormat, which checks that it makes sense.
 struct Format {
   Element element;
   BlockShape block; ///< in elements of this level; meaningless without a scale
   std::shared_ptr<const Format> scale; ///< null: unscaled
   OffsetKind offsetKind = OffsetKind::None;
   std::shared_ptr<const Format> offset; ///< null iff offsetKind is None
-  ScaleRule scaleRule;
+  ScaleRule scaleRule;                  ///< ScaleRule() without a scale
   CodeRounding codeRounding = CodeRounding::Even;
   /// Codes are chosen with the exact scale (ggml's Q4_0, Q8_0) instead of the
   /// scale as stored.
@@ -159,10 +170,12 @@ double bitsPerElement(const Format &format, int64_t rows, int64_t cols);
 /// the axis, its extent and the block.
 Status checkShape(const Format &format, int64_t rows, int64_t cols);
 
+class FormatRegistry;
+struct FormatLexer;
+
 /// Parses the text of a format. On failure the message says what was expected
 /// and found, and `errorOffset` (if not null) is the offending character.
 /// Grammar: docs/Formats.md.
-class FormatRegistry;
 Result<Format> parseFormat(const std::string &text,
                            const FormatRegistry &registry,
                            size_t *errorOffset = nullptr);
@@ -188,11 +201,18 @@ public:
   /// The name of a format equal to `format`, or "".
   std::string nameOf(const Format &format) const;
 
-  /// `text` is a registered name or the text of a format.
+  /// The name of a codebook of these values, or "".
+  std::string codebookNameOf(const std::vector<float> &values) const;
+
+  /// `text` is a registered name, in any case of letters, or the text of a
+  /// format.
   Result<Format> resolve(const std::string &text,
                          size_t *errorOffset = nullptr) const;
 
 private:
+  Status addLine(FormatLexer &lexer);
+  Status addCodebook(FormatLexer &lexer);
+
   std::vector<std::pair<std::string, Format>> formats;
   std::vector<std::pair<std::string, std::vector<float>>> codebooks;
 };

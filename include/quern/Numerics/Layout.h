@@ -45,9 +45,10 @@ struct Digit {
 struct Piece {
   std::string plane; ///< a path of planesOf(format)
   unsigned bitLo = 0;
-  unsigned bitHi = 0;
-  int64_t base = 0;        ///< in bits from the start of the tile
-  std::vector<Digit> rows; ///< innermost first; empty: the tile has one row of codes
+  unsigned bitHi = 0; ///< 0: all bits (with bitLo 0), written without braces
+  int64_t base = 0;   ///< in bits from the start of the tile
+  std::vector<Digit>
+      rows; ///< innermost first; empty: the tile has one row of codes
   std::vector<Digit> cols;
   /// Stored with the code's top bit flipped: two's complement becomes offset
   /// binary (GGUF's Q4_0, Q6_K). Only on the piece that holds the top bit.
@@ -65,12 +66,29 @@ struct Segment {
 
 struct Layout {
   std::vector<Segment> segments;
-  bool operator==(const Layout &other) const { return segments == other.segments; }
+  bool operator==(const Layout &other) const {
+    return segments == other.segments;
+  }
   bool operator!=(const Layout &other) const { return !(*this == other); }
 };
 
-/// Parses the text of a layout; see docs/Formats.md for the grammar.
-Result<Layout> parseLayout(const std::string &text, size_t *errorOffset = nullptr);
+/// Parses the text of a layout. On failure the message says what was expected
+/// and found, and `errorOffset` (if not null) is the offending character.
+///
+///   layout  = segment { "+" segment }
+///   segment = "tile" "[" extent "," extent "]" bytes "B"
+///             "{" piece { ";" piece } "}"
+///   extent  = integer | "*"                        elements; "*": whole axis
+///   piece   = plane [ "{" bit ":" bit "}" ] "@" base
+///             [ "row" digits ] [ "col" digits ] [ "flip" ]
+///   digits  = "(" extent ":" stride { "," extent ":" stride } ")"
+///
+/// Base and strides are in bits; digits are innermost first. GGUF's Q4_0, a
+/// scale in f16 and 32 codes whose low nibbles hold columns 0 to 15:
+///
+///   tile [1, 32] 18B { scale @0; code @16 col(16:8, 2:4) flip }
+Result<Layout> parseLayout(const std::string &text,
+                           size_t *errorOffset = nullptr);
 /// The canonical text; parseLayout(printLayout(l)) == l.
 std::string printLayout(const Layout &layout);
 

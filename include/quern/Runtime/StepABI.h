@@ -16,30 +16,54 @@
 extern "C" {
 #endif
 
+/* Returns when every worker of the step has called it; what they wrote before
+ * is then visible to all. Nonzero if the run was cancelled: all workers get the
+ * same answer, and `forward` may then return at once (or go on and ignore it).
+ */
+typedef int64_t (*quern_barrier_fn)(void *pool, int64_t worker);
+
 /* One call of `forward`. Field order is read by generated code: all fields
  * are 8 bytes wide, field i lies at byte 8 * i. */
 typedef struct quern_step {
-  const uint8_t *weights;  /* 0: start of the data section of weights.safetensors */
-  uint8_t *arena;          /* 1: activations, quern_model_table.arena_bytes, 64-byte aligned */
-  uint8_t *cache;          /* 2: the session's KV cache, 64-byte aligned */
-  uint8_t *scratch;        /* 3: worker w's private memory begins at scratch + w * scratch_stride */
-  int64_t scratch_stride;  /* 4: bytes, multiple of 64 */
-  const int32_t *tokens;   /* 5: `count` token ids, each in [0, vocabulary) */
-  float *logits;           /* 6: [logit_rows][vocabulary] */
-  int64_t count;           /* 7: tokens in this step, 1 .. max_chunk */
-  int64_t position;        /* 8: tokens already in the cache */
-  int64_t logit_rows;      /* 9: trailing tokens to compute logits for */
-  int64_t capacity;        /* 10: tokens the cache holds, a multiple of 16 */
-  int64_t workers;         /* 11 */
-  void (*barrier)(void *pool, int64_t worker); /* 12 */
-  void *pool;              /* 13 */
+  /* 0: start of the data section of weights.safetensors */
+  const uint8_t *weights;
+  /* 1: activations, quern_model_table.arena_bytes, 64-byte aligned */
+  uint8_t *arena;
+  /* 2: the session's KV cache, 64-byte aligned. What lies past its first
+   * `position` tokens is unspecified (zero, or of a forgotten run) and must not
+   * reach a result */
+  uint8_t *cache;
+  /* 3: private memory of worker w begins at scratch + w * scratch_stride */
+  uint8_t *scratch;
+  int64_t scratch_stride;   /* 4: bytes, multiple of 64 */
+  const int32_t *tokens;    /* 5: `count` token ids, each in [0, vocabulary) */
+  float *logits;            /* 6: [logit_rows][vocabulary] */
+  int64_t count;            /* 7: tokens in this step, 1 .. max_chunk */
+  int64_t position;         /* 8: tokens already in the cache */
+  int64_t logit_rows;       /* 9: trailing tokens to compute logits for */
+  int64_t capacity;         /* 10: tokens the cache holds, a multiple of 16 */
+  int64_t workers;          /* 11 */
+  quern_barrier_fn barrier; /* 12 */
+  void *pool;               /* 13 */
 } quern_step;
 
 typedef void (*quern_forward_fn)(quern_step *step, int64_t worker);
 
+/* What a variant may require of the CPU and of the operating system's enabling
+ * of it, named as in Base/CpuFeatures.h. */
+enum quern_feature {
+  QUERN_FEATURE_X86_64_V3 = 1 << 0, /* AVX2, FMA, F16C, BMI1/2, LZCNT, MOVBE */
+  QUERN_FEATURE_X86_64_V4 = 1 << 1, /* and AVX-512 F, BW, CD, DQ, VL */
+  QUERN_FEATURE_AVX512VNNI = 1 << 2,
+  QUERN_FEATURE_AVX512VBMI = 1 << 3,
+  QUERN_FEATURE_AVX512BF16 = 1 << 4,
+  QUERN_FEATURE_AVX512FP16 = 1 << 5,
+  QUERN_FEATURE_AVXVNNI = 1 << 6,
+};
+
 typedef struct quern_variant {
   const char *isa;            /* "avx512", "avx2", "portable" */
-  uint64_t required_features; /* bits of Base/CpuFeatures.h */
+  uint64_t required_features; /* bits of quern_feature */
   quern_forward_fn forward;
 } quern_variant;
 
@@ -47,14 +71,14 @@ typedef struct quern_tensor_record {
   const char *name;
   uint64_t offset; /* in the data section */
   uint64_t bytes;
-  uint64_t hash;   /* XXH3_64bits of the bytes */
+  uint64_t hash; /* XXH3_64bits of the bytes */
 } quern_tensor_record;
 
 /* The one object that generated code defines for the runtime,
  * `quern_generated_model`. */
 typedef struct quern_model_table {
-  uint64_t table_version;     /* 1 */
-  const char *description;    /* JSON for describe(), complete but for run-time facts */
+  uint64_t table_version;        /* 1 */
+  const char *description;       /* JSON object that describe() completes */
   const quern_variant *variants; /* best first */
   uint64_t variant_count;
   const quern_tensor_record *tensors;
@@ -66,8 +90,8 @@ typedef struct quern_model_table {
   uint64_t scratch_bytes;           /* a worker's, independent of capacity */
   uint64_t scratch_bytes_per_token; /* plus this times capacity */
   uint64_t cache_bytes_per_token;   /* KV cache bytes = this times capacity */
-  uint64_t max_chunk;   /* largest count of a step */
-  uint64_t max_context; /* largest capacity */
+  uint64_t max_chunk;               /* largest count of a step */
+  uint64_t max_context;             /* most tokens that a session holds */
   uint64_t vocabulary;
 } quern_model_table;
 

@@ -23,28 +23,38 @@ extern "C" {
 
 typedef enum quern_status {
   QUERN_OK = 0,
-  QUERN_ERR_INVALID_ARGUMENT = 1, /* a parameter is out of range or null */
-  QUERN_ERR_FILE = 2,             /* weights missing, damaged, cut short or not of this build */
-  QUERN_ERR_CPU_FEATURES = 3,     /* no instruction set of the artifact fits this CPU */
+  /* a parameter is out of range or null */
+  QUERN_ERR_INVALID_ARGUMENT = 1,
+  /* weights missing, damaged, cut short or not of this build */
+  QUERN_ERR_FILE = 2,
+  /* no instruction set of the artifact fits this CPU */
+  QUERN_ERR_CPU_FEATURES = 3,
   QUERN_ERR_OUT_OF_MEMORY = 4,
-  QUERN_ERR_CAPACITY = 5,  /* the session's KV cache is full */
-  QUERN_ERR_CANCELLED = 6, /* quern_api.cancel was called during the run */
-  QUERN_ERR_THREADS = 7    /* a worker thread could not be started */
+  /* the session's KV cache is full */
+  QUERN_ERR_CAPACITY = 5,
+  /* quern_api.cancel was called during the run */
+  QUERN_ERR_CANCELLED = 6,
+  /* a worker thread could not be started, or is gone after a fork */
+  QUERN_ERR_THREADS = 7
 } quern_status;
 
 typedef struct quern_model quern_model;
 typedef struct quern_session quern_session;
 
+/* Structs of options begin with their size: a field that the caller's version
+ * does not know has its default. Null is all defaults. */
 typedef struct quern_load_options {
-  size_t size;         /* sizeof(quern_load_options) */
-  uint32_t threads;    /* 0: as many as the affinity mask and cgroup quota allow */
-  const char *isa;     /* null: the best that fits; else a name from describe() */
-  uint32_t verify;     /* 1: check the hash of every weight before returning */
+  size_t size;      /* sizeof(quern_load_options) */
+  uint32_t threads; /* 0: as many as the affinity mask and cgroup quota allow */
+  const char *isa;  /* null: the best that fits; else a name from describe() */
+  uint32_t verify;  /* 1: check the hash of every weight before returning */
 } quern_load_options;
 
 typedef struct quern_session_limits {
-  size_t size;       /* sizeof(quern_session_limits) */
-  uint32_t capacity; /* tokens of context; 0: the artifact's maximum */
+  size_t size; /* sizeof(quern_session_limits) */
+  /* tokens of context, rounded up to a multiple of 16 within the artifact's
+   * maximum; 0: the artifact's maximum */
+  uint32_t capacity;
 } quern_session_limits;
 
 typedef struct quern_api {
@@ -52,26 +62,32 @@ typedef struct quern_api {
   uint32_t abi_major;
   uint32_t flags;
 
-  /* Opens `weights_path` (weights.safetensors beside model.so), checks it against the
-   * build, maps it and starts the threads. On failure *model is null and
-   * error (if not null) receives a message of at most error_size bytes. */
-  quern_status (*load)(const char *weights_path, const quern_load_options *options,
-                       quern_model **model, char *error, size_t error_size);
+  /* Opens `weights_path` (weights.safetensors beside model.so), checks it
+   * against the build, maps it and starts the threads. On failure *model is
+   * null and error (if not null) receives a message of at most error_size
+   * bytes. */
+  quern_status (*load)(const char *weights_path,
+                       const quern_load_options *options, quern_model **model,
+                       char *error, size_t error_size);
+  /* The model lives on, threads included, until its last session is destroyed.
+   */
   void (*unload)(quern_model *model);
 
   /* JSON: architecture, inputs, outputs, dimensions, formats, instruction
-   * sets, the one in use, threads, build id. Owned by the model. */
+   * sets, the one in use, threads, build id. Owned by the model, and valid
+   * until set_threads or unload. */
   const char *(*describe)(quern_model *model);
 
   /* Creates an empty session that owns its KV cache. */
-  quern_status (*session_create)(quern_model *model, const quern_session_limits *limits,
+  quern_status (*session_create)(quern_model *model,
+                                 const quern_session_limits *limits,
                                  quern_session **session);
   void (*session_destroy)(quern_session *session);
 
   /* Appends tokens[0, count) to the session and computes logits for the last
    * `rows` of them (0 <= rows <= count) into logits[rows][vocabulary]. */
-  quern_status (*prefill)(quern_session *session, const int32_t *tokens, size_t count,
-                          float *logits, size_t rows);
+  quern_status (*prefill)(quern_session *session, const int32_t *tokens,
+                          size_t count, float *logits, size_t rows);
   /* prefill of one token with one row of logits. */
   quern_status (*decode)(quern_session *session, int32_t token, float *logits);
 
@@ -83,16 +99,17 @@ typedef struct quern_api {
   quern_status (*session_fork)(quern_session *session, quern_session **copy);
 
   quern_status (*set_threads)(quern_model *model, uint32_t threads);
-  /* May be called from any thread: the run in progress returns
-   * QUERN_ERR_CANCELLED soon; its tokens are not part of the session. */
+  /* May be called from any thread: the run in progress, waiting for the model
+   * included, returns QUERN_ERR_CANCELLED soon; none of its tokens is part of
+   * the session then. Without a run in progress it does nothing. */
   void (*cancel)(quern_session *session);
 
   /* Text of the last error, "" if none. Owned by the object. */
   const char *(*model_error)(const quern_model *model);
   const char *(*session_error)(const quern_session *session);
 
-  /* Reads all weights once and returns their bytes, for measuring; the
-   * hash check of load_options.verify on demand. */
+  /* The hash check of load_options.verify on demand: QUERN_ERR_FILE names the
+   * first damaged weight. */
   quern_status (*verify)(quern_model *model);
 } quern_api;
 

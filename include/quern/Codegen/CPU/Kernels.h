@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Kernels other than the matrix product.
+//
+// Each function emits one kernel. Its arguments are listed in order; M is the
+// number of tokens, `worker` and `workers` (i64) select the caller's share.
+// Rows of activations lie as ActivationRow says.
+
+#ifndef QUERN_CODEGEN_CPU_KERNELS_H
+#define QUERN_CODEGEN_CPU_KERNELS_H
+
+#include "quern/Codegen/CPU/ActivationRow.h"
+#include "quern/Codegen/CPU/PanelReader.h"
+
+namespace quern::codegen {
+
+/// y = encode(x): from F32 rows to Int8 or BF16 rows, in `format`.
+/// Arguments: x ptr, y ptr, M, worker, workers.
+Status emitQuantizeKernel(KernelBuilder &builder, llvm::StringRef name,
+                          const numerics::Format &format,
+                          const ActivationRow &output);
+
+/// y = decode(table)[tokens]. Arguments: tokens ptr (i32), y ptr, M, worker,
+/// workers, one ptr a segment of the table.
+Status emitEmbeddingKernel(KernelBuilder &builder, llvm::StringRef name,
+                           const numerics::Format &format,
+                           const numerics::Layout &layout, int64_t width);
+
+/// y = x / sqrt(mean(x^2) + eps) * weight over each run of `group` columns.
+/// Arguments: x ptr, y ptr, weight ptr (f32[group]), M, worker, workers.
+void emitRmsNormKernel(KernelBuilder &builder, llvm::StringRef name,
+                       int64_t width, int64_t group, float eps);
+
+/// Rotates the pairs (i, i + headDim / 2) of each head by the angles of the
+/// token's position. Arguments: x ptr, y ptr, table ptr (f32 [positions,
+/// headDim]: headDim / 2 cosines, then as many sines), M, position i64, worker,
+/// workers.
+void emitRopeKernel(KernelBuilder &builder, llvm::StringRef name,
+                    int64_t width, int64_t headDim);
+
+/// y = lhs + rhs. Arguments: lhs ptr, rhs ptr, y ptr, M, worker, workers.
+void emitAddKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width);
+
+/// y = gate / (1 + e^-gate) * up. Arguments as for add.
+void emitGatedSiluKernel(KernelBuilder &builder, llvm::StringRef name,
+                         int64_t width);
+
+/// How a layer's keys and values lie in the cache. Keys of 16 consecutive
+/// positions are interleaved, so that 16 scores are one vector:
+///   keys:   [head][position / 16][headDim][16]
+///   values: [head][position][headDim rounded up to 16]
+struct CacheShape {
+  int64_t layers = 0;
+  int64_t heads = 0; ///< of keys and values
+  int64_t headDim = 0;
+  bool isF16 = true; ///< else f32
+
+  int64_t elementBytes() const { return isF16 ? 2 : 4; }
+  int64_t valueDim() const { return (headDim + 15) / 16 * 16; }
+  int64_t keyBytesPerToken() const { return heads * headDim * elementBytes(); }
+  int64_t valueBytesPerToken() const {
+    return heads * valueDim() * elementBytes();
+  }
+  int64_t bytesPerToken() const {
+    return layers * (keyBytesPerToken() + valueBytesPerToken());
+  }
+};
+
+/// Writes keys and values of M tokens into a layer. Arguments: key ptr, value
+/// ptr, layer ptr, M, position, capacity (i64), worker, workers.
+void emitKvAppendKernel(KernelBuilder &builder, llvm::StringRef name,
+                        const CacheShape &cache);
+
+struct AttentionSpec {
+  CacheShape cache;
+  int64_t queryHeads = 0;
+  float scale = 1;
+  int64_t window = 0; ///< keys seen, the token's own included; 0: all
+  /// Query rows (tokens by heads that share a key head) handled together.
+  int64_t rowsTogether() const;
+  int64_t headsTogether() const { return queryHeads / cache.heads; }
+  /// Private memory a worker needs, for each token of capacity.
+  int64_t scratchBytesPerToken() const { return 4 * rowsTogether(); }
+};
+
+/// Causal attention of M tokens, whose keys are in the cache already, softmax
+/// in binary32. Arguments: query ptr, y ptr, layer ptr, scratch ptr, M,
+/// position, capacity, worker, workers.
+void emitAttentionKernel(KernelBuilder &builder, llvm::StringRef name,
+                         const AttentionSpec &spec);
+
+} // namespace quern::codegen
+
+#endif // QUERN_CODEGEN_CPU_KERNELS_H

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Fused decode and matrix product: y = x * decode(w)^T.
+
+#ifndef QUERN_CODEGEN_CPU_LINEARKERNEL_H
+#define QUERN_CODEGEN_CPU_LINEARKERNEL_H
+
+#include "quern/Codegen/CPU/ActivationRow.h"
+#include "quern/Codegen/CPU/PanelReader.h"
+#include <optional>
+
+namespace quern::codegen {
+
+/// Everything static about one kernel; the number of rows of the weight, N,
+/// and of activations, M, are arguments.
+struct LinearSpec {
+  numerics::Format weight;
+  numerics::Layout layout;
+  ActivationRow input; ///< its width is K
+  bool roundToBf16 = false; ///< decoded weights are rounded to bfloat16
+  bool hasBias = false;     ///< float[N]
+  bool hasResidual = false; ///< rows like the result's, added to it
+  /// Register tile: rows of x by panels of 16 columns.
+  int64_t tileRows = 1;
+  int64_t tilePanels = 1;
+};
+
+/// Codes as integers for the byte dot product: element = value * 2^-shift.
+struct IntegerElement {
+  std::vector<int> values; ///< by code as stored; empty: the code itself
+  int bias = 0;            ///< value + bias is unsigned, below 2^bits
+  unsigned bits = 0;
+  int shift = 0;
+};
+
+/// How `element` becomes integers of at most 8 bits, exactly; none if it does
+/// not (NF4, FP8, floats).
+std::optional<IntegerElement> integerElement(const numerics::Element &element);
+
+/// Why there is no kernel for `spec`, or success.
+Status checkLinearKernel(const LinearSpec &spec);
+
+/// Arguments of a linear kernel, in order:
+///   x ptr, y ptr, bytes between rows of y (and residual) i64, bias ptr,
+///   residual ptr, M i64, N i64, worker i64, workers i64, one ptr a segment of
+///   the weight.
+/// Worker w computes a contiguous share of the panels. Sums over K run in
+/// index order whatever M, N and the number of workers: results do not depend
+/// on them. With Int8 input, products and sums within a group are exact
+/// integers and the rest has no fused operation: the same bits on every
+/// instruction set.
+Status emitLinearKernel(KernelBuilder &builder, llvm::StringRef name,
+                        const LinearSpec &spec);
+
+} // namespace quern::codegen
+
+#endif // QUERN_CODEGEN_CPU_LINEARKERNEL_H

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Passes of code generation that no target owns.
+
+#ifndef QUERN_CODEGEN_PASSES_TD
+#define QUERN_CODEGEN_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def FuseEpiloguePass : Pass<"codegen-fuse-epilogue", "::mlir::func::FuncOp"> {
+  let summary = "Let a linear kernel add the residual that follows it";
+  let description = [{
+    An `add` of which one operand is the only use of a linear kernel becomes
+    that kernel's `residual`: the sum is formed while the product is still in
+    registers, instead of being written, read and written again.
+
+    Example:
+
+    ```mlir
+    %o = qk.kernel linear(%a, %w) {compute = "f32", operand_roles = ["x", "w"]}
+        : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
+    %y = qk.kernel add(%x, %o) {operand_roles = ["lhs", "rhs"]}
+        : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?x64xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %y = qk.kernel linear(%a, %w, %x)
+        {compute = "f32", operand_roles = ["x", "w", "residual"]}
+        : (tensor<?x64xf32>, tensor<64x64xf32>, tensor<?x64xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+}
+
+def SelectKernelPass : Pass<"codegen-select-kernel", "::mlir::ModuleOp"> {
+  let summary = "Choose the generated code for every kernel";
+  let description = [{
+    Sets the `tile` of each `qk.kernel` for one instruction set: what products
+    are computed in, and how many rows and columns of the result the innermost
+    loops keep in registers. Only the attribute changes; what it stands for is
+    built by `cpu-lower-kernels`.
+
+    Fails where no kernel exists: a weight without a layout that kernels read,
+    int8 activations beside weights whose values are no 8-bit integers, groups
+    that are no multiple of four.
+
+    Example:
+
+    ```mlir
+    %y = qk.kernel rms_norm(%x, %g) {eps = 1.0e-05 : f32, operand_roles = ["x", "weight"]}
+        : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %y = qk.kernel rms_norm(%x, %g)
+        tile #qk.tile<isa = "avx512", compute = "f32", rows = 1, columns = 16>
+        {eps = 1.0e-05 : f32, operand_roles = ["x", "weight"]}
+        : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let options = [
+    Option<"isa", "isa", "std::string", /*default=*/"\"avx512\"",
+           "Instruction set: avx512, avx2 or portable">,
+  ];
+  let dependentDialects = ["::quern::qk::QKDialect"];
+}
+
+#endif // QUERN_CODEGEN_PASSES_TD

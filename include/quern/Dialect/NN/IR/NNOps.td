@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Operations of the nn dialect.
+
+#ifndef QUERN_DIALECT_NN_IR_NNOPS_TD
+#define QUERN_DIALECT_NN_IR_NNOPS_TD
+
+include "mlir/IR/CommonAttrConstraints.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "quern/Dialect/NN/IR/NNAttrs.td"
+include "quern/Dialect/NN/IR/NNEnums.td"
+include "quern/Dialect/NN/IR/NNTypes.td"
+
+class NN_Op<string mnemonic, list<Trait> traits = []>
+    : Op<NN_Dialect, mnemonic, traits>;
+
+def NN_NonNegativeI64 : ConfinedAttr<I64Attr, [IntNonNegative]>;
+def NN_PositiveI64 : ConfinedAttr<I64Attr, [IntPositive]>;
+
+//===----------------------------------------------------------------------===//
+// Rows in, rows out
+//===----------------------------------------------------------------------===//
+
+def NN_EmbeddingOp : NN_Op<"embedding", [Pure]> {
+  let summary = "Look up one row of a table for each token";
+  let description = [{
+    `result[m, :] = table[tokens[m], :]`, decoded and converted to f32. A token
+    outside the table is undefined; the runtime refuses it before the model
+    runs.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) The result has as many rows as there are tokens.
+    - (C2) The result is as wide as the table.
+
+    Example:
+
+    ```mlir
+    %x = nn.embedding %tokens, %e
+        : (tensor<?xi32>, tensor<512x64xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_Tokens:$tokens, NN_Matrix:$table);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $tokens `,` $table attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1; /*embedding_c1, embedding_c2*/
+}
+
+def NN_RMSNormOp : NN_Op<"rms_norm",
+    [Pure, AllTypesMatch<["input", "result"]> /*rms_norm_c1*/]> {
+  let summary = "Divide each row by its root mean square and scale it";
+  let description = [{
+    `result[m, i] = input[m, i] / sqrt(mean_j(input[m, j]^2) + eps) * weight[i]`.
+    With `group g` each run of g columns is normalised on its own and `weight`
+    has g entries: Qwen3's norm of each query and key head.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) `group`, if present, is positive and divides the width.
+    - (C3) `weight` has one entry for each column of a group, or of a row if
+      there is no `group`.
+
+    Example:
+
+    ```mlir
+    %h = nn.rms_norm %x, %g eps 1.0e-05
+        : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+    %q1 = nn.rms_norm %q, %gq eps 1.0e-06 group 8
+        : (tensor<?x64xf32>, tensor<8xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins
+    NN_Activations:$input,
+    NN_Vector:$weight,
+    F32Attr:$eps,
+    OptionalAttr<NN_PositiveI64>:$group);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $input `,` $weight `eps` $eps (`group` $group^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1; /*rms_norm_c2, rms_norm_c3*/
+}
+
+def NN_LinearOp : NN_Op<"linear", [Pure]> {
+  let summary = "Multiply by the transpose of a weight matrix";
+  let description = [{
+    `result[m, n] = sum_k input[m, k] * weight[n, k] + bias[n]`. Encoded
+    operands are decoded first. With `compute f32` (the default) products and
+    sums are f32; with `compute bf16` both decoded operands are rounded to bf16
+    and products are accumulated in f32. An encoded input makes the product an
+    integer one where both encodings are integer.
+
+    Lifespan: importers create this op; `quantize-*` passes encode its operands;
+    `pack-lower-to-kernels` replaces it by a `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `weight` have as many columns.
+    - (C2) The result has a row for each row of `input` and a column for each
+      row of `weight`.
+    - (C3) `bias`, if present, has an entry for each row of `weight`.
+
+    Example:
+
+    ```mlir
+    %y = nn.linear %x, %w
+        : (tensor<?x64xf32>, tensor<172x64xbf16>) -> tensor<?x172xf32>
+    %z = nn.linear %x, %w bias %b compute bf16
+        : (tensor<?x64xf32>, tensor<172x64xbf16>, tensor<172xf32>)
+       -> tensor<?x172xf32>
+    ```
+  }];
+  let arguments = (ins
+    NN_Operand:$input,
+    NN_Matrix:$weight,
+    Optional<NN_Vector>:$bias,
+    DefaultValuedAttr<NN_ComputeAttr, "::quern::nn::Compute::F32">:$compute);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $input `,` $weight (`bias` $bias^)? (`compute` `` $compute^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1; /*linear_c1, linear_c2, linear_c3*/
+}
+
+def NN_AddOp : NN_Op<"add",
+    [Pure, Commutative, AllTypesMatch<["lhs", "rhs", "result"]> /*add_c1*/]> {
+  let summary = "Add two activations";
+  let description = [{
+    `result[m, i] = lhs[m, i] + rhs[m, i]`, the residual connection.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel` or makes it the epilogue of one.
+
+    Constraints:
+    - (C1) Both operands and the result have the same type.
+
+    Example:
+
+    ```mlir
+    %y = nn.add %x, %o : tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activations:$lhs, NN_Activations:$rhs);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
+}
+
+def NN_GatedActivationOp : NN_Op<"gated_activation",
+    [Pure, AllTypesMatch<["gate", "up", "result"]> /*gated_activation_c1*/]> {
+  let summary = "Apply a function to the gate and multiply";
+  let description = [{
+    `result[m, i] = f(gate[m, i]) * up[m, i]`, where f is `silu`:
+    `f(x) = x / (1 + exp(-x))`.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) Both operands and the result have the same type.
+
+    Example:
+
+    ```mlir
+    %m = nn.gated_activation silu %gate, %up : tensor<?x172xf32>
+    ```
+  }];
+  let arguments = (ins
+    NN_ActivationAttr:$activation,
+    NN_Activations:$gate,
+    NN_Activations:$up);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    `` $activation $gate `,` $up attr-dict `:` type($result)
+  }];
+}
+
+def NN_LastRowsOp : NN_Op<"last_rows",
+    [Pure, AllTypesMatch<["input", "result"]> /*last_rows_c1*/]> {
+  let summary = "Keep the trailing rows";
+  let description = [{
+    `result` is the last `rows` rows of `input`: a prefill needs the logits of
+    its last token only. `rows` is between 1 and the number of rows; anything
+    else is undefined, and the runtime refuses it before the model runs.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) The number of rows is dynamic.
+
+    Example:
+
+    ```mlir
+    %t = nn.last_rows %z, %rows : tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activations:$input, Index:$rows);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = "$input `,` $rows attr-dict `:` type($result)";
+  let hasCanonicalizer = 1;
+  let hasVerifier = 1; /*last_rows_c2*/
+}
+
+//===----------------------------------------------------------------------===//
+// Positions and the cache
+//===----------------------------------------------------------------------===//
+
+def NN_RopeOp : NN_Op<"rope",
+    [Pure, AllTypesMatch<["input", "result"]> /*rope_c1*/]> {
+  let summary = "Rotate pairs of columns by an angle that grows with the position";
+  let description = [{
+    Each run of `head_dim` columns is one head. With h = head_dim / 2 and i < h,
+    row m rotates the pair (i, i + h) of every head by
+    `(position + m) * inverse_frequencies[i]`:
+
+    `result[i] = x[i] * cos - x[i + h] * sin`,
+    `result[i + h] = x[i + h] * cos + x[i] * sin`.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel` that reads a table (`#nn.rope_table`).
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) `head_dim` is positive, even and divides the width.
+    - (C3) There are head_dim / 2 inverse frequencies.
+
+    Example:
+
+    ```mlir
+    %q1 = nn.rope %q at %position
+        {head_dim = 4 : i64, inverse_frequencies = array<f32: 1.0, 0.01>}
+        : tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins
+    NN_Activations:$input,
+    Index:$position,
+    NN_PositiveI64:$head_dim,
+    DenseF32ArrayAttr:$inverse_frequencies);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = "$input `at` $position attr-dict `:` type($result)";
+  let hasVerifier = 1; /*rope_c2, rope_c3*/
+}
+
+def NN_KVAppendOp : NN_Op<"kv_append",
+    [AllTypesMatch<["key", "value"]> /*kv_append_c1*/]> {
+  let summary = "Write keys and values into the cache";
+  let description = [{
+    Row m of `key` and `value` is converted to the element type of the cache
+    (to nearest, ties to even) and written at `position + m` of layer `layer`.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `key` and `value` have the same type.
+    - (C2) Their width is heads * head_dim of the cache.
+    - (C3) `layer` is not negative and less than the layers of the cache.
+
+    Example:
+
+    ```mlir
+    nn.kv_append %k, %v into %cache[0] at %position : tensor<?x32xf32>,
+        !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>
+    ```
+  }];
+  let arguments = (ins
+    NN_Activations:$key,
+    NN_Activations:$value,
+    Arg<NN_KVCacheType, "", [MemWrite]>:$cache,
+    NN_NonNegativeI64:$layer,
+    Index:$position);
+  let assemblyFormat = [{
+    $key `,` $value `into` $cache `[` $layer `]` `at` $position attr-dict
+    `:` type($key) `,` type($cache)
+  }];
+  let hasVerifier = 1; /*kv_append_c2, kv_append_c3*/
+}
+
+def NN_AttentionOp : NN_Op<"attention",
+    [AllTypesMatch<["query", "result"]> /*attention_c1*/]> {
+  let summary = "Attend from each token to the cached ones before it";
+  let description = [{
+    Row m stands for position p = `position` + m and has width / head_dim query
+    heads; query head h reads key and value head h / (query heads / heads of the
+    cache). Over the positions t <= p (with `window w`, also t > p - w):
+
+    `result = sum_t softmax_t(scale * dot(query, key[t])) * value[t]`, in f32.
+
+    The keys and values of the rows themselves are in the cache already.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `query` and `result` have the same type.
+    - (C2) The width is a positive multiple of heads * head_dim of the cache.
+    - (C3) `layer` is not negative and less than the layers of the cache.
+    - (C4) `window`, if present, is positive.
+
+    Example:
+
+    ```mlir
+    %a = nn.attention %q, %cache[0] at %position scale 0.353553385
+        : (tensor<?x64xf32>,
+           !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>)
+       -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins
+    NN_Activations:$query,
+    Arg<NN_KVCacheType, "", [MemRead]>:$cache,
+    NN_NonNegativeI64:$layer,
+    Index:$position,
+    F32Attr:$scale,
+    OptionalAttr<NN_PositiveI64>:$window /*attention_c4*/);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $query `,` $cache `[` $layer `]` `at` $position `scale` $scale
+    (`window` $window^)? attr-dict
+    `:` `(` type($query) `,` type($cache) `)` `->` type($result)
+  }];
+  let hasVerifier = 1; /*attention_c2, attention_c3*/
+}
+
+#endif // QUERN_DIALECT_NN_IR_NNOPS_TD

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file What a weight holds before the first token: attributes of param.
+
+#ifndef QUERN_DIALECT_PARAM_IR_PARAMATTRS_TD
+#define QUERN_DIALECT_PARAM_IR_PARAMATTRS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "quern/Dialect/Param/IR/ParamBase.td"
+
+class Param_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<Param_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+def Param_ExternalAttr : Param_Attr<"External", "external"> {
+  let summary = "Tensor of an open weight source";
+  let description = [{
+    The tensor called `key` of the weight source called `scope`. A scope is
+    bound to a file when a tool opens it; IR never holds a path.
+
+    Example:
+
+    ```mlir
+    #param.external<"model", "model.norm.weight">
+    ```
+  }];
+  let parameters = (ins "::mlir::StringAttr":$scope, "::mlir::StringAttr":$key);
+  let builders = [
+    AttrBuilder<(ins "::llvm::StringRef":$scope, "::llvm::StringRef":$key), [{
+      return $_get($_ctxt, ::mlir::StringAttr::get($_ctxt, scope),
+                   ::mlir::StringAttr::get($_ctxt, key));
+    }]>
+  ];
+  let assemblyFormat = "`<` $scope `,` $key `>`";
+  let genVerifyDecl = 1;
+}
+
+def Param_SplatAttr : Param_Attr<"Splat", "splat"> {
+  let summary = "Tensor whose elements are all the same";
+  let description = [{
+    A weight without a file, for tests and for synthetic models: every element
+    is `value`, rounded to the element type of the global.
+
+    Example:
+
+    ```mlir
+    #param.splat<1.000000e+00 : f32>
+    ```
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$value);
+  let assemblyFormat = "`<` $value `>`";
+}
+
+#endif // QUERN_DIALECT_PARAM_IR_PARAMATTRS_TD

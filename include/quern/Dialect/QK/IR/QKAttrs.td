@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Attributes of the qk dialect.
+
+#ifndef QUERN_DIALECT_QK_IR_QKATTRS_TD
+#define QUERN_DIALECT_QK_IR_QKATTRS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/OpAsmInterface.td"
+include "quern/Dialect/QK/IR/QKBase.td"
+
+class QK_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<QK_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+def QK_LayoutAttr : QK_Attr<"Layout", "layout",
+    [DeclareAttrInterfaceMethods<OpAsmAttrInterface, ["getAlias"]>]> {
+  let summary = "Where each bit of a format's codes lies";
+  let description = [{
+    A term of the layout algebra, or the name of one that Quern ships. The
+    grammar is that of docs/Formats.md; the printed form is canonical, so that
+    equal layouts are the same attribute. A module prints each layout once, as
+    an alias called after its name.
+
+    Example:
+
+    ```mlir
+    #qk.layout<q4_0>
+    ```
+  }];
+  let parameters = (ins "::quern::qk::LayoutRef":$ref);
+  let builders = [
+    AttrBuilder<(ins "const ::quern::numerics::Layout &":$layout), [{
+      return $_get($_ctxt, ::quern::qk::LayoutRef(layout));
+    }]>
+  ];
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDeclaration = [{
+    const ::quern::numerics::Layout &getLayout() const {
+      return getRef().getLayout();
+    }
+    /// The canonical text, what stands between < and >.
+    ::llvm::StringRef getText() const;
+  }];
+}
+
+/// A layout as an attribute of an operation, written in full: the parser of
+/// #qk.layout needs the text that only the full syntax delimits.
+def QK_Layout : Attr<CPred<"::llvm::isa<::quern::qk::LayoutAttr>($_self)">,
+                     "#qk.layout attribute"> {
+  let returnType = "::quern::qk::LayoutAttr";
+  let convertFromStorage =
+      "::llvm::cast_if_present<::quern::qk::LayoutAttr>($_self)";
+}
+
+def QK_TileAttr : QK_Attr<"Tile", "tile"> {
+  let summary = "Which generated code a kernel becomes";
+  let description = [{
+    The choice of kernel selection: the instruction set (`portable`, `avx2`,
+    `avx512`), the type that products are computed in (`f32`, `bf16`, `int8`),
+    and the block of the result, `rows` tokens by `columns`, that the innermost
+    loops keep in registers.
+
+    Example:
+
+    ```mlir
+    #qk.tile<isa = "avx512", compute = "int8", rows = 8, columns = 32>
+    ```
+  }];
+  let parameters = (ins
+    "::mlir::StringAttr":$isa,
+    "::mlir::StringAttr":$compute,
+    "int64_t":$rows,
+    "int64_t":$columns);
+  let builders = [
+    AttrBuilder<(ins "::llvm::StringRef":$isa, "::llvm::StringRef":$compute,
+                     "int64_t":$rows, "int64_t":$columns), [{
+      return $_get($_ctxt, ::mlir::StringAttr::get($_ctxt, isa),
+                   ::mlir::StringAttr::get($_ctxt, compute), rows, columns);
+    }]>
+  ];
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+#endif // QUERN_DIALECT_QK_IR_QKATTRS_TD

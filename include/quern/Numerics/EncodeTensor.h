@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Encoding and decoding of matrices in any format.
+//
+// Deterministic: the codes depend on the values, the format and the solver
+// alone, not on the number of threads or on the CPU.
+
+#ifndef QUERN_NUMERICS_ENCODETENSOR_H
+#define QUERN_NUMERICS_ENCODETENSOR_H
+
+#include "quern/Numerics/Format.h"
+#include "quern/Numerics/Layout.h"
+
+namespace quern::numerics {
+
+/// How the scales of the outermost level are chosen.
+enum class Solver {
+  Plain, ///< the format's scale rule ("rtn")
+  /// Searches scales, and offsets, for the smallest sum of
+  /// weight * (x - decoded)^2. In no outermost block worse than Plain.
+  Mse,
+};
+
+struct EncodeOptions {
+  Solver solver = Solver::Plain;
+  /// Solver::Mse only: one weight, >= 0, a column; empty stands for all one.
+  Span<const float> columnWeights;
+  unsigned threads = 1;
+  int64_t firstRow = 0; ///< added to row numbers in messages
+};
+
+/// Codes `values`, row-major [rows, cols]. The rows may be part of a larger
+/// tensor if they are a multiple of outermostBlock(format).rows. A matrix whose
+/// blocks share rows is split over `threads` by rows.
+///
+/// Errors, naming row and column: NaN anywhere; infinity in a scaled format.
+/// Infinity in an unscaled one stays if its type has it and saturates else.
+Result<CodedTensor> encodeRows(const Format &format, Span<const float> values,
+                               int64_t rows, int64_t cols,
+                               const EncodeOptions &options = {});
+
+/// The values of `coded`, row-major [coded.rows, coded.cols]. Every plane of
+/// the format must be there in full.
+std::vector<float> decodeRows(const Format &format, const CodedTensor &coded);
+
+} // namespace quern::numerics
+
+#endif // QUERN_NUMERICS_ENCODETENSOR_H

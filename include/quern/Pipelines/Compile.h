@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file From a model's folder to an artifact, in one call.
+
+#ifndef QUERN_PIPELINES_COMPILE_H
+#define QUERN_PIPELINES_COMPILE_H
+
+#include "quern/Base/Status.h"
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace quern::pipelines {
+
+struct CompileOptions {
+  std::string modelPath;  ///< Hugging Face folder
+  std::string outputPath; ///< artifact folder; an earlier artifact is replaced
+  /// Name or text of the format of all weights that no rule matches; empty
+  /// leaves them in the model's own precision.
+  std::string format;
+  /// Pattern of weight names and format; the last that matches decides.
+  std::vector<std::pair<std::string, std::string>> rules;
+  std::string compute = "f32"; ///< f32, bf16 or int8
+  /// all, host, x86-64, x86-64-v3, x86-64-v4, or the name of an isa.
+  std::string target = "all";
+  std::string formatsFile;     ///< more named formats; may be empty
+  std::string kvCache = "f16"; ///< f16 or f32
+  std::string solver = "rtn";  ///< rtn or mse
+  int64_t context = 0;         ///< most tokens of a session; 0: the model's
+  unsigned threads = 0;        ///< 0: one a processor
+  /// Called with a stage's name and how much of it is done, 0 to 1.
+  std::function<void(const std::string &stage, double fraction)> progress;
+  /// If not empty, the folder that receives the IR of every stage and the
+  /// assembly of every instruction set.
+  std::string dumpPath;
+};
+
+/// Compiles a model. The result is a report in JSON: {"output", "weight_bytes",
+/// "bits_per_weight", "peak_bytes_predicted", "isas", "notes": [texts, such as
+/// fallbacks], "seconds": {stage: time}}. On an error nothing is left behind
+/// and an earlier artifact is as it was.
+Result<std::string> compileModel(const CompileOptions &options);
+
+/// The IR of an imported model.
+Result<std::string> importToText(const std::string &modelPath);
+
+} // namespace quern::pipelines
+
+#endif // QUERN_PIPELINES_COMPILE_H

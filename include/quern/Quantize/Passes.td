@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Passes of the Quantize phase: which numbers the codes of each weight
+// and activation stand for, and how products are computed.
+
+#ifndef QUERN_QUANTIZE_PASSES_TD
+#define QUERN_QUANTIZE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def AssignEncodingsPass : Pass<"quantize-assign-encodings", "::mlir::ModuleOp"> {
+  let summary = "Choose the format of each weight by rules";
+  let description = [{
+    Gives the weights of `nn.linear` and `nn.embedding` an encoding: `format`,
+    unless a rule matches. A rule is `PATTERN=FORMAT`; the pattern is a glob
+    over the names of the globals (`*`, `?`, `[...]`), and `linear:` or
+    `embedding:` in front of it asks for a weight that such an op uses. The last
+    rule that matches decides. A format is a name or a text, wherever one is
+    written. A rule that matches no weight is an error.
+
+    A weight that a format's blocks do not divide takes the first format of
+    `fallback` that fits and has no fewer bits an element; a remark says so. If
+    none fits, that is an error. Weights that arrived with an encoding keep it,
+    and so does a weight whose element type is the unscaled format it would get.
+
+    The values are coded when the artifact is written, by `solver`: `rtn` uses
+    the scale rule of the format, `mse` searches for the scales with the least
+    squared error.
+
+    Example:
+
+    ```mlir
+    param.global @up : tensor<128x64xbf16> = #param.external<"model", "up">
+    func.func @forward(%x: tensor<?x64xf32>) -> tensor<?x128xf32> {
+      %w = param.load @up : tensor<128x64xbf16>
+      %y = nn.linear %x, %w
+          : (tensor<?x64xf32>, tensor<128x64xbf16>) -> tensor<?x128xf32>
+      return %y : tensor<?x128xf32>
+    }
+    ```
+
+    becomes, with `format=q8_0`,
+
+    ```mlir
+    #q8_0 = #qt.format<i8 [1, 32], scale f16, round away exact>
+    param.global @up : tensor<128x64xbf16, #q8_0>
+        = #qt.encode<#param.external<"model", "up">, from = bf16, solver = "rtn">
+    func.func @forward(%x: tensor<?x64xf32>) -> tensor<?x128xf32> {
+      %w = param.load @up : tensor<128x64xbf16, #q8_0>
+      %y = nn.linear %x, %w
+          : (tensor<?x64xf32>, tensor<128x64xbf16, #q8_0>) -> tensor<?x128xf32>
+      return %y : tensor<?x128xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"format", "format", "std::string", /*default=*/"\"\"",
+           "Format of weights that no rule matches; empty leaves them alone">,
+    ListOption<"rules", "rules", "std::string",
+               "Rules PATTERN=FORMAT; the last that matches decides">,
+    Option<"solver", "solver", "std::string", /*default=*/"\"rtn\"",
+           "How codes are chosen: rtn or mse">,
+    Option<"fallback", "fallback", "std::string", /*default=*/"\"q4_0;q8_0;f16\"",
+           "Formats for weights that blocks do not divide, in order, between semicolons">,
+  ];
+  let dependentDialects = ["::quern::param::ParamDialect", "::quern::qt::QTDialect"];
+}
+
+def SetComputePass : Pass<"quantize-set-compute", "::mlir::ModuleOp"> {
+  let summary = "Choose the precision of every matrix product";
+  let description = [{
+    Sets the `compute` of every `nn.linear`. A linear whose input is quantized
+    keeps the integer product that this implies where its weight allows it.
+
+    Example:
+
+    ```mlir
+    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xbf16>) -> tensor<?x128xf32> {
+      %y = nn.linear %x, %w
+          : (tensor<?x64xf32>, tensor<128x64xbf16>) -> tensor<?x128xf32>
+      return %y : tensor<?x128xf32>
+    }
+    ```
+
+    becomes, with `compute=bf16`,
+
+    ```mlir
+    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xbf16>) -> tensor<?x128xf32> {
+      %y = nn.linear %x, %w compute bf16
+          : (tensor<?x64xf32>, tensor<128x64xbf16>) -> tensor<?x128xf32>
+      return %y : tensor<?x128xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"compute", "compute", "std::string", /*default=*/"\"f32\"",
+           "Precision of the operands: f32 or bf16">,
+  ];
+  let dependentDialects = ["::quern::nn::NNDialect"];
+}
+
+def QuantizeActivationsPass
+    : Pass<"quantize-quantize-activations", "::mlir::ModuleOp"> {
+  let summary = "Code the inputs of matrix products that can be integer ones";
+  let description = [{
+    Puts a `qt.quantize` before each `nn.linear` whose weight holds integers of
+    at most 8 bits, or numbers that are such integers times a power of two (as
+    those of f4E2M1FN and IQ4_NL are). Linears that read the same value share
+    it.
+
+    Without `format` the input is coded in `i8 [1, G], scale f32` with a scale
+    for each token and group of G columns. G is the weight's own number of
+    columns to a scale if that is a multiple of 4 up to 128; else it is the
+    largest power of two up to 32 that divides the width.
+
+    Linears whose encoded weight is not integer keep their input, as do those
+    whose width is no multiple of 4; a remark counts them.
+
+    Example:
+
+    ```mlir
+    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xf32, #qt.format<q4_0>>)
+        -> tensor<?x128xf32> {
+      %y = nn.linear %x, %w
+          : (tensor<?x64xf32>, tensor<128x64xf32, #qt.format<q4_0>>) -> tensor<?x128xf32>
+      return %y : tensor<?x128xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    #int8_g32 = #qt.format<i8 [1, 32], scale f32>
+    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xf32, #qt.format<q4_0>>)
+        -> tensor<?x128xf32> {
+      %xq = qt.quantize %x : tensor<?x64xf32> to tensor<?x64xf32, #int8_g32>
+      %y = nn.linear %xq, %w
+          : (tensor<?x64xf32, #int8_g32>, tensor<128x64xf32, #qt.format<q4_0>>)
+         -> tensor<?x128xf32>
+      return %y : tensor<?x128xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"format", "format", "std::string", /*default=*/"\"\"",
+           "Format of the inputs; empty derives one from each weight">,
+  ];
+  let dependentDialects = ["::quern::qt::QTDialect"];
+}
+
+#endif // QUERN_QUANTIZE_PASSES_TD

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The Quantize phase: from imported to quantized IR.
+
+#ifndef QUERN_QUANTIZE_PIPELINE_H
+#define QUERN_QUANTIZE_PIPELINE_H
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+#include <string>
+
+namespace quern::quantize {
+
+/// Formats are names that the qt dialect knows (qt::registerFormats adds those
+/// of a user's file) or texts.
+struct QuantizePipelineOptions
+    : public mlir::PassPipelineOptions<QuantizePipelineOptions> {
+  Option<std::string> format{
+      *this, "format",
+      llvm::cl::desc("Format of weights that no rule matches; empty leaves "
+                     "them alone"),
+      llvm::cl::init("")};
+  ListOption<std::string> rules{
+      *this, "rules",
+      llvm::cl::desc("Rules PATTERN=FORMAT; the last that matches decides")};
+  Option<std::string> solver{*this, "solver",
+                             llvm::cl::desc("How codes are chosen: rtn or mse"),
+                             llvm::cl::init("rtn")};
+  Option<std::string> compute{
+      *this, "compute",
+      llvm::cl::desc("Precision of products: f32, bf16, or int8 where weights "
+                     "allow it and f32 elsewhere"),
+      llvm::cl::init("f32")};
+};
+
+/// Adds the passes of the phase, in order.
+void buildQuantizePipeline(mlir::OpPassManager &manager,
+                           const QuantizePipelineOptions &options);
+
+/// Registers the pipeline as `quantize`.
+void registerQuantizePipeline();
+
+} // namespace quern::quantize
+
+#endif // QUERN_QUANTIZE_PIPELINE_H

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file What each operation computes, on plain tensors: the definition that
+// every kernel is tested against.
+//
+// Activations are matrices [tokens, width]. Sums, exponentials and angles are
+// evaluated in binary64 in the order of their index; each result is rounded to
+// binary32 once. Functions fail where extents that a type may leave open, or
+// the contents of a tensor, do not fit; the message says expected and actual.
+
+#ifndef QUERN_REFERENCE_MATH_H
+#define QUERN_REFERENCE_MATH_H
+
+#include "quern/Reference/Tensor.h"
+
+namespace quern::reference {
+
+/// Row t of the result is row tokens[t] of `table`.
+Result<Tensor> embedding(const Tensor &tokens, const Tensor &table);
+
+/// y[m, n] = sum over k of x[m, k] * w[n, k], plus bias[n] if `bias` is not
+/// null. With `rounding`, x and w are rounded to that type before they are
+/// multiplied.
+Result<Tensor> linear(const Tensor &x, const Tensor &w, const Tensor *bias,
+                      const numerics::FloatType *rounding);
+
+/// x / sqrt(mean(x^2) + eps) * weight, where the mean is taken over each run
+/// of `group` columns and `weight` has `group` elements.
+Result<Tensor> rmsNorm(const Tensor &x, const Tensor &weight, double eps,
+                       int64_t group);
+
+/// Row t holds cos(angle_i) for every inverse frequency, then sin(angle_i),
+/// where angle_i = (first + t) * inverseFrequencies[i] as a product in
+/// binary32.
+Tensor ropeTable(int64_t first, int64_t rows,
+                 Span<const float> inverseFrequencies);
+
+/// Rotates the pairs (i, i + headDim / 2) of each head of row t by the angle
+/// whose cosine and sine are in row `first` + t of `table`.
+Result<Tensor> rope(const Tensor &x, int64_t headDim, const Tensor &table,
+                    int64_t first);
+
+Result<Tensor> add(const Tensor &a, const Tensor &b);
+
+/// x / (1 + exp(-x)).
+double silu(double x);
+
+/// activation(gate) * up.
+Result<Tensor> gatedActivation(double (*activation)(double), const Tensor &gate,
+                               const Tensor &up);
+
+/// The trailing `count` rows.
+Result<Tensor> lastRows(const Tensor &x, int64_t count);
+
+} // namespace quern::reference
+
+#endif // QUERN_REFERENCE_MATH_H

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The call of each kind of kernel.
+
+#include "ForwardBuilder.h"
+
+#include "quern/Dialect/QT/IR/QTAttrs.h"
+
+using namespace mlir;
+using namespace quern;
+using namespace quern::codegen;
+
+static int64_t widthOf(Value activation) {
+  return cast<RankedTensorType>(activation.getType()).getDimSize(1);
+}
+
+static int64_t integerOr(qk::KernelOp kernel, StringRef name,
+                         int64_t otherwise) {
+  auto attr = kernel->getAttrOfType<IntegerAttr>(name);
+  return attr ? attr.getInt() : otherwise;
+}
+
+static float floatOf(qk::KernelOp kernel, StringRef name) {
+  return cast<FloatAttr>(kernel->getAttr(name)).getValue().convertToFloat();
+}
+
+/// Parts of a key, joined.
+template <typename... Parts> static std::string keyOf(const Parts &...parts) {
+  std::string key;
+  llvm::raw_string_ostream stream(key);
+  ((stream << parts << "|"), ...);
+  return key;
+}
+
+LogicalResult ForwardBuilder::lower(qk::KernelOp kernel) {
+  switch (kernel.getKind()) {
+  case qk::KernelKind::Embedding:
+    return lowerEmbedding(kernel);
+  case qk::KernelKind::RMSNorm:
+    return lowerNorm(kernel);
+  case qk::KernelKind::Linear:
+    return lowerLinear(kernel);
+  case qk::KernelKind::Rope:
+    return lowerRope(kernel);
+  case qk::KernelKind::KVAppend:
+    return lowerAppend(kernel);
+  case qk::KernelKind::Attention:
+    return lowerAttention(kernel);
+  case qk::KernelKind::Add:
+  case qk::KernelKind::GatedActivation:
+    return lowerBinary(kernel);
+  case qk::KernelKind::Quantize:
+    return lowerQuantize(kernel);
+  case qk::KernelKind::LastRows:
+    lowerLastRows(kernel);
+    return success();
+  }
+  return kernel.emitOpError() << "expects a kind that the CPU has a kernel for";
+}
+
+LogicalResult ForwardBuilder::lowerEmbedding(qk::KernelOp kernel) {
+  param::GlobalOp table = weightOf(kernel.getInput("table"));
+  Result<numerics::Layout> layout = panelLayout(table);
+  if (!layout)
+    return kernel.emitOpError() << layout.status().message();
+  numerics::Format format = weightFormat(table.getTensorType());
+  Value result = kernel->getResult(0);
+  Values operands = {tokens, address(result), count, worker, workers};
+  appendSegments(table, operands);
+  return call(
+      kernel,
+      keyOf("embedding", numerics::printFormat(format),
+            numerics::printLayout(*layout), widthOf(result)),
+      [&](StringRef name) {
+        return emitEmbeddingKernel(kernels, name, format, *layout,
+                                   widthOf(result));
+      },
+      operands);
+}
+
+LogicalResult ForwardBuilder::lowerNorm(qk::KernelOp kernel) {
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  int64_t width = widthOf(x), group = integerOr(kernel, "group", width);
+  float eps = floatOf(kernel, "eps");
+  viewRows[y] = rowsOf(x);
+  return call(
+      kernel, keyOf("rms_norm", width, group, eps),
+      [&](StringRef name) {
+        emitRmsNormKernel(kernels, name, width, group, eps);
+        return Status::ok();
+      },
+      {address(x), address(y),
+       weightAddress(weightOf(kernel.getInput("weight"))), rowsOf(x), worker,
+       workers});
+}
+
+LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
+  Result<LinearSpec> spec = linearSpec(kernel);
+  if (!spec)
+    return kernel.emitOpError() << spec.status().message();
+  if (!kernel.getTileAttr())
+    return kernel.emitOpError()
+           << "expects a tile; run codegen-select-kernel";
+  spec->tileRows = kernel.getTileAttr().getRows();
+  spec->tilePanels = kernel.getTileAttr().getColumns() / kPanelRows;
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  int64_t columns = widthOf(y);
+  // Logits lie densely, all other rows as ActivationRow says.
+  int64_t stride =
+      isReturned(y) ? 4 * columns
+                    : ActivationRow{ActivationRow::Kind::F32, columns, 0}
+                          .stride();
+  Value none = arena; // of an operand that the kernel does not read
+  Value bias = none, residual = none;
+  if (spec->hasBias)
+    bias = weightAddress(weightOf(kernel.getInput("bias")));
+  if (spec->hasResidual)
+    residual = address(kernel.getInput("residual"));
+  viewRows[y] = rowsOf(x);
+  Values operands = {address(x), address(y), b.i64(stride), bias, residual,
+                     rowsOf(x),  b.i64(columns), worker, workers};
+  appendSegments(weightOf(kernel.getInput("w")), operands);
+  return call(
+      kernel,
+      keyOf("linear", numerics::printFormat(spec->weight),
+            numerics::printLayout(spec->layout), spec->input.key(),
+            spec->roundToBf16, spec->hasBias, spec->hasResidual),
+      [&](StringRef name) { return emitLinearKernel(kernels, name, *spec); },
+      operands);
+}
+
+LogicalResult ForwardBuilder::lowerRope(qk::KernelOp kernel) {
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  int64_t width = widthOf(x), headDim = integerOr(kernel, "head_dim", width);
+  return call(
+      kernel, keyOf("rope", width, headDim),
+      [&](StringRef name) {
+        emitRopeKernel(kernels, name, width, headDim);
+        return Status::ok();
+      },
+      {address(x), address(y),
+       weightAddress(weightOf(kernel.getInput("table"))), count, position,
+       worker, workers});
+}
+
+LogicalResult ForwardBuilder::lowerAppend(qk::KernelOp kernel) {
+  CacheShape shape = cacheShape(kernel);
+  return call(
+      kernel, "kv_append",
+      [&](StringRef name) {
+        emitKvAppendKernel(kernels, name, shape);
+        return Status::ok();
+      },
+      {address(kernel.getInput("key")), address(kernel.getInput("value")),
+       layerAddress(kernel, shape), count, position, capacity, worker,
+       workers});
+}
+
+LogicalResult ForwardBuilder::lowerAttention(qk::KernelOp kernel) {
+  AttentionSpec spec;
+  spec.cache = cacheShape(kernel);
+  Value query = kernel.getInput("query");
+  spec.queryHeads = widthOf(query) / spec.cache.headDim;
+  spec.scale = floatOf(kernel, "scale");
+  spec.window = integerOr(kernel, "window", 0);
+  scratchBytesPerToken =
+      std::max(scratchBytesPerToken, spec.scratchBytesPerToken());
+  return call(
+      kernel, keyOf("attention", spec.queryHeads, spec.scale, spec.window),
+      [&](StringRef name) {
+        emitAttentionKernel(kernels, name, spec);
+        return Status::ok();
+      },
+      {address(query), address(kernel->getResult(0)),
+       layerAddress(kernel, spec.cache), scratch, count, position, capacity,
+       worker, workers});
+}
+
+LogicalResult ForwardBuilder::lowerBinary(qk::KernelOp kernel) {
+  bool isAdd = kernel.getKind() == qk::KernelKind::Add;
+  Value x = kernel.getInputs()[0], y = kernel.getInputs()[1];
+  int64_t width = widthOf(x);
+  viewRows[kernel->getResult(0)] = rowsOf(x);
+  return call(
+      kernel, keyOf(isAdd ? "add" : "gated", width),
+      [&](StringRef name) {
+        isAdd ? emitAddKernel(kernels, name, width)
+              : emitGatedSiluKernel(kernels, name, width);
+        return Status::ok();
+      },
+      {address(x), address(y), address(kernel->getResult(0)), rowsOf(x),
+       worker, workers});
+}
+
+LogicalResult ForwardBuilder::lowerQuantize(qk::KernelOp kernel) {
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  Result<ActivationRow> row = activationRow(y.getType());
+  if (!row)
+    return kernel.emitOpError() << row.status().message();
+  const numerics::Format &format = qt::getFormatAttr(y.getType()).getFormat();
+  viewRows[y] = rowsOf(x);
+  return call(
+      kernel, keyOf("quantize", numerics::printFormat(format), row->key()),
+      [&](StringRef name) {
+        return emitQuantizeKernel(kernels, name, format, *row);
+      },
+      {address(x), address(y), rowsOf(x), worker, workers});
+}
+
+void ForwardBuilder::lowerLastRows(qk::KernelOp kernel) {
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  int64_t stride =
+      ActivationRow{ActivationRow::Kind::F32, widthOf(x), 0}.stride();
+  Value skipped = b.sub(rowsOf(x), logitRows);
+  views[y] = b.offset(address(x), b.mul(skipped, stride));
+  viewRows[y] = logitRows;
+}

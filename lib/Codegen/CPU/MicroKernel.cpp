@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file One register tile: loops over K, scales, stores.
+
+#include "MicroKernel.h"
+
+#include "quern/Numerics/Decode.h"
+#include <numeric>
+
+using namespace mlir;
+using namespace quern;
+using namespace quern::codegen;
+using namespace quern::numerics;
+
+/// Chunks in a straight line of code before a loop takes over.
+static constexpr int64_t kUnrolledSteps = 16;
+
+int64_t MicroKernel::chunkDepth() const {
+  if (spec.input.kind != ActivationRow::Kind::Int8)
+    return shape.scaleDepth;
+  return std::gcd(std::gcd(shape.scaleDepth, spec.input.group),
+                  shape.tileDepth);
+}
+
+void MicroKernel::emit(StringRef name) {
+  if (auto found = integerElement(spec.weight.element))
+    integer = *found;
+  Type p = b.ptrType(), i = b.getI64Type();
+  SmallVector<Type> types = {p, p, i, p, p, i, i};
+  types.append(shape.layout->segments.size(), p);
+  auto function = b.beginFunction(name, types);
+  auto args = function.getArguments();
+  x = args[0], y = args[1], yStride = args[2], bias = args[3];
+  residual = args[4], columns = args[5];
+  for (int64_t n = 0; n < panels; ++n)
+    at.push_back({SmallVector<Value>(args.begin() + 7, args.end()),
+                  b.add(args[6], n)});
+  Values sums(rows * panels, b.splat(0));
+  sums = b.loop(b.i64(0), b.i64(shape.tiles), 1, sums,
+                [&](Value tile, ValueRange carried) {
+                  return accumulateTile(tile, Values(carried));
+                });
+  storeResults(sums);
+  b.endFunction();
+}
+
+MicroKernel::Values MicroKernel::accumulateTile(Value tile, Values sums) {
+  int64_t depth = chunkDepth(), chunks = shape.tileDepth / depth;
+  int64_t steps = depth / 4;
+  Values addresses;
+  for (const PanelPointers &panel : at)
+    addresses.push_back(reader.tileAddress(panel, tile));
+  // As many chunks as it takes for all pieces to be at a lane's start again.
+  int64_t together = 1;
+  while (together * steps % shape.stepPeriod != 0)
+    ++together;
+  if (chunks % together != 0 || chunks * steps <= kUnrolledSteps)
+    together = chunks;
+  auto run = [&](Value group, Values sums) {
+    for (int64_t c = 0; c < together; ++c) {
+      Chunk chunk;
+      chunk.tile = tile;
+      chunk.tileAddresses = addresses;
+      chunk.base = b.mul(group, together * steps / shape.stepPeriod);
+      chunk.first = c * steps;
+      chunk.kInTile = b.add(b.mul(group, together * depth), c * depth);
+      sums = accumulateChunk(chunk, sums);
+    }
+    return sums;
+  };
+  if (chunks == together)
+    return run(b.i64(0), sums);
+  return b.loop(b.i64(0), b.i64(chunks / together), 1, sums,
+                [&](Value group, ValueRange carried) {
+                  return run(group, Values(carried));
+                });
+}
+
+MicroKernel::Values MicroKernel::accumulateChunk(const Chunk &chunk,
+                                                 Values sums) {
+  Scales scales = decodeScales(chunk);
+  return spec.input.kind == ActivationRow::Kind::Int8
+             ? accumulateInteger(chunk, scales, sums)
+             : accumulateExact(chunk, scales, sums);
+}
+
+MicroKernel::Scales MicroKernel::decodeScales(const Chunk &chunk) {
+  Scales result{Values(panels), Values(panels)};
+  const Format &format = spec.weight;
+  if (!format.isScaled())
+    return result;
+  std::vector<Plane> planes = planesOf(format);
+  VectorValues v(b);
+  for (int64_t n = 0; n < panels; ++n) {
+    auto codeOf = [&](const std::string &path) {
+      auto plane = llvm::find_if(
+          planes, [&](const Plane &p) { return p.path == path; });
+      return reader.planeLanes(at[n], *plane, chunk.tile,
+                               chunk.tileAddresses[n], chunk.kInTile);
+    };
+    result.scale[n] = decodeValue(v, *format.scale, codeOf, "scale");
+    if (format.offset)
+      result.offset[n] = decodeValue(v, *format.offset, codeOf,
+                                     offsetKeyword(format.offsetKind));
+  }
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Activations
+//===----------------------------------------------------------------------===//
+
+Value MicroKernel::kOf(const Chunk &chunk) {
+  return b.add(b.mul(chunk.tile, shape.tileDepth), chunk.kInTile);
+}
+
+Value MicroKernel::inputAddress(int64_t row, Value bytes) {
+  return b.offset(b.offset(x, bytes), row * spec.input.stride());
+}
+
+Value MicroKernel::inputLanes(int64_t row, Value k, int64_t delta) {
+  if (spec.input.kind == ActivationRow::Kind::F32)
+    return b.broadcast(
+        b.loadF32(b.offset(inputAddress(row, b.mul(k, 4)), 4 * delta)));
+  Value half =
+      b.load(b.getI16Type(),
+             b.offset(inputAddress(row, b.mul(k, 2)), 2 * delta), 2);
+  VectorValues v(b, /*scalar=*/true);
+  Value code = arith::ExtUIOp::create(b, b.getI32Type(), half);
+  return b.broadcast(v.bitcastF(v.shiftLeft(code, 16)));
+}
+
+//===----------------------------------------------------------------------===//
+// Float activations
+//===----------------------------------------------------------------------===//
+
+/// Nearest even bfloat16, as a float.
+static Value roundToBf16(VectorValues &v, Value w) {
+  Value bits = v.bitcastI(w);
+  Value odd = v.andI(v.shiftRightLogical(bits, 16), v.constI32(1));
+  bits = v.addI(bits, v.addI(odd, v.constI32(0x7fff)));
+  return v.bitcastF(v.andI(bits, v.constI32(int32_t(0xffff0000u))));
+}
+
+MicroKernel::Values MicroKernel::accumulateExact(const Chunk &chunk,
+                                                 const Scales &scales,
+                                                 Values sums) {
+  VectorValues v(b);
+  const Format &format = spec.weight;
+  Value k = kOf(chunk);
+  for (int64_t step = 0; step < chunkDepth() / 4; ++step) {
+    int64_t position = chunk.first + step;
+    Value lane = b.add(chunk.base, position / shape.stepPeriod);
+    SmallVector<SmallVector<Value, 4>> codes;
+    for (int64_t n = 0; n < panels; ++n)
+      codes.push_back(reader.codeLanes(chunk.tileAddresses[n], lane,
+                                       position % shape.stepPeriod));
+    for (int64_t kk = 0; kk < 4; ++kk) {
+      Values weights;
+      for (int64_t n = 0; n < panels; ++n) {
+        Value w = decodeElement(v, format.element, codes[n][kk]);
+        w = applyScale(v, format, w, scales.scale[n], scales.offset[n]);
+        weights.push_back(spec.roundToBf16 ? roundToBf16(v, w) : w);
+      }
+      for (int64_t m = 0; m < rows; ++m) {
+        Value input = inputLanes(m, k, 4 * step + kk);
+        for (int64_t n = 0; n < panels; ++n) {
+          Value &sum = sums[m * panels + n];
+          sum = b.multiplyAdd(input, weights[n], sum);
+        }
+      }
+    }
+  }
+  return sums;
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+void MicroKernel::storeResults(const Values &sums) {
+  for (int64_t n = 0; n < panels; ++n) {
+    Value left = b.sub(columns, b.i64(n * kPanelRows));
+    auto store = [&](bool whole) {
+      for (int64_t m = 0; m < rows; ++m) {
+        Value at = b.add(b.mul(yStride, m), 64 * n);
+        auto read = [&](Value pointer) {
+          return whole ? b.loadVector(pointer)
+                       : b.loadVectorPart(pointer, left);
+        };
+        Value sum = sums[m * panels + n];
+        if (spec.hasBias)
+          sum = b.addF(sum, read(b.offset(bias, 64 * n)));
+        if (spec.hasResidual)
+          sum = b.addF(sum, read(b.offset(residual, at)));
+        if (whole)
+          b.store(sum, b.offset(y, at), 4);
+        else
+          b.storeVectorPart(sum, b.offset(y, at), left);
+      }
+    };
+    b.ifThenElse(
+        b.lessEqual(b.i64(kPanelRows), left), [&] { store(true); },
+        [&] { store(false); });
+  }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file One register tile of a linear kernel.
+
+#ifndef QUERN_LIB_CODEGEN_CPU_MICROKERNEL_H
+#define QUERN_LIB_CODEGEN_CPU_MICROKERNEL_H
+
+#include "quern/Codegen/CPU/LinearKernel.h"
+
+namespace quern::codegen {
+
+/// Emits a function that computes `rows` rows by `panels` panels of the result,
+/// over all of K. Arguments: x ptr (first row), y ptr (first row, first
+/// column), bytes between rows of y i64, bias ptr (first column), residual ptr
+/// (as y), columns that exist i64, first panel i64, one ptr a segment.
+class MicroKernel {
+public:
+  MicroKernel(KernelBuilder &builder, const LinearSpec &spec,
+              const PanelShape &shape, int64_t rows, int64_t panels)
+      : b(builder), reader(builder, shape), spec(spec), shape(shape),
+        rows(rows), panels(panels) {}
+
+  void emit(llvm::StringRef name);
+
+private:
+  using Values = llvm::SmallVector<mlir::Value>;
+
+  /// A run of K within a tile over which every scale is constant.
+  struct Chunk {
+    mlir::Value tile;      ///< index of the tile
+    Values tileAddresses;  ///< a panel's
+    mlir::Value base;      ///< period-aligned part of the position: K / period
+    int64_t first = 0;     ///< steps of 4 K behind it
+    mlir::Value kInTile;
+  };
+  struct Scales {
+    Values scale;  ///< a panel's 16 lanes; null: unscaled
+    Values offset; ///< null: none
+  };
+
+  int64_t chunkDepth() const;
+  Values accumulateTile(mlir::Value tile, Values sums);
+  Values accumulateChunk(const Chunk &chunk, Values sums);
+  Values accumulateExact(const Chunk &chunk, const Scales &scales, Values sums);
+  Values accumulateInteger(const Chunk &chunk, const Scales &scales,
+                           Values sums);
+  Values integerDots(const Chunk &chunk);
+  Values groupSums(const Chunk &chunk);
+  mlir::Value scaledSum(mlir::Value sum, mlir::Value dot, mlir::Value scale,
+                        mlir::Value offset, mlir::Value inputScale,
+                        mlir::Value inputSum);
+  Scales decodeScales(const Chunk &chunk);
+  mlir::Value weightBytes(const Chunk &chunk, int64_t panel, int64_t step);
+  mlir::Value tableBytes(mlir::Value codes);
+  mlir::Value byteDot(mlir::Value sum, mlir::Value unsignedBytes,
+                      mlir::Value signedWord);
+  mlir::Value byteDotAvx2(mlir::Value sum, mlir::Value unsignedBytes,
+                          mlir::Value signedWord);
+  mlir::Value byteDotWiden(mlir::Value sum, mlir::Value unsignedBytes,
+                           mlir::Value signedWord);
+  mlir::Value inputLanes(int64_t row, mlir::Value k, int64_t delta);
+  mlir::Value inputAddress(int64_t row, mlir::Value bytes);
+  mlir::Value kOf(const Chunk &chunk);
+  mlir::Value inputGroup(const Chunk &chunk);
+  void storeResults(const Values &sums);
+
+  KernelBuilder &b;
+  PanelReader reader;
+  const LinearSpec &spec;
+  const PanelShape &shape;
+  int64_t rows;
+  int64_t panels;
+  IntegerElement integer;
+  mlir::Value x, y, yStride, bias, residual, columns;
+  llvm::SmallVector<PanelPointers> at;
+};
+
+} // namespace quern::codegen
+
+#endif // QUERN_LIB_CODEGEN_CPU_MICROKERNEL_H

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Norms, rotary embedding and element-wise kernels on F32 rows.
+
+#include "quern/Codegen/CPU/Kernels.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace quern;
+using namespace quern::codegen;
+
+static int64_t rowStride(int64_t width) {
+  return ActivationRow{ActivationRow::Kind::F32, width, 0}.stride();
+}
+
+/// Calls `body(column, load, store)` for columns [0, width) in steps of 16;
+/// the last step is short if need be. `load(pointer)` gives zeros for columns
+/// that do not exist, `store(value, pointer)` leaves them alone.
+using VectorLoad = function_ref<Value(Value)>;
+using VectorStore = function_ref<void(Value, Value)>;
+
+static void forColumns(
+    KernelBuilder &b, int64_t width,
+    function_ref<void(Value column, VectorLoad, VectorStore)> body) {
+  int64_t whole = width / kLanes * kLanes;
+  auto load = [&](Value pointer) { return b.loadVector(pointer); };
+  auto store = [&](Value value, Value pointer) { b.store(value, pointer, 4); };
+  b.loop(b.i64(0), b.i64(whole), kLanes,
+         [&](Value column) { body(column, load, store); });
+  if (whole == width)
+    return;
+  Value rest = b.i64(width - whole);
+  body(
+      b.i64(whole),
+      [&](Value pointer) { return b.loadVectorPart(pointer, rest); },
+      [&](Value value, Value pointer) {
+        b.storeVectorPart(value, pointer, rest);
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// RMS norm
+//===----------------------------------------------------------------------===//
+
+/// Sum of squares of `width` floats.
+static Value sumOfSquares(KernelBuilder &b, Value x, int64_t width) {
+  int64_t whole = width / kLanes * kLanes;
+  Value sums = b.loop(b.i64(0), b.i64(whole), kLanes, ValueRange{b.splat(0)},
+                      [&](Value k, ValueRange carried) -> SmallVector<Value> {
+                        Value part = b.loadVector(b.offset(x, b.mul(k, 4)));
+                        return {b.addF(carried[0], b.mulF(part, part))};
+                      })[0];
+  if (whole != width) {
+    Value part =
+        b.loadVectorPart(b.offset(x, 4 * whole), b.i64(width - whole));
+    sums = b.addF(sums, b.mulF(part, part));
+  }
+  return b.sumLanes(sums);
+}
+
+void codegen::emitRmsNormKernel(KernelBuilder &b, StringRef name, int64_t width,
+                                int64_t group, float eps) {
+  Type p = b.ptrType(), i = b.getI64Type();
+  auto args = b.beginFunction(name, {p, p, p, i, i, i}).getArguments();
+  int64_t groups = width / group, stride = rowStride(width);
+  b.forShare(b.mul(args[3], groups), args[4], args[5], [&](Value item) {
+    Value at = b.add(b.mul(b.div(item, groups), stride),
+                     b.mul(b.rem(item, groups), 4 * group));
+    Value x = b.offset(args[0], at), y = b.offset(args[1], at);
+    Value mean = b.divF(sumOfSquares(b, x, group), b.f32(float(group)));
+    Value root = math::SqrtOp::create(b, b.addF(mean, b.f32(eps)));
+    Value factor = b.broadcast(b.divF(b.f32(1), root));
+    forColumns(b, group, [&](Value column, VectorLoad load, VectorStore store) {
+      Value bytes = b.mul(column, 4);
+      Value normal = b.mulF(load(b.offset(x, bytes)), factor);
+      store(b.mulF(normal, load(b.offset(args[2], bytes))),
+            b.offset(y, bytes));
+    });
+  });
+  b.endFunction();
+}
+
+//===----------------------------------------------------------------------===//
+// Rotary embedding
+//===----------------------------------------------------------------------===//
+
+/// One head of one token.
+static void rotateHead(KernelBuilder &b, Value x, Value y, Value table,
+                       int64_t half) {
+  forColumns(b, half, [&](Value pair, VectorLoad load, VectorStore store) {
+    Value bytes = b.mul(pair, 4);
+    Value cosine = load(b.offset(table, bytes));
+    Value sine = load(b.offset(b.offset(table, bytes), 4 * half));
+    Value a = load(b.offset(x, bytes));
+    Value c = load(b.offset(b.offset(x, bytes), 4 * half));
+    store(b.subF(b.mulF(a, cosine), b.mulF(c, sine)), b.offset(y, bytes));
+    store(b.addF(b.mulF(c, cosine), b.mulF(a, sine)),
+          b.offset(b.offset(y, bytes), 4 * half));
+  });
+}
+
+void codegen::emitRopeKernel(KernelBuilder &b, StringRef name, int64_t width,
+                             int64_t headDim) {
+  Type p = b.ptrType(), i = b.getI64Type();
+  auto args = b.beginFunction(name, {p, p, p, i, i, i, i}).getArguments();
+  int64_t heads = width / headDim, stride = rowStride(width);
+  b.forShare(b.mul(args[3], heads), args[5], args[6], [&](Value item) {
+    Value token = b.div(item, heads);
+    Value at = b.add(b.mul(token, stride),
+                     b.mul(b.rem(item, heads), 4 * headDim));
+    Value row = b.mul(b.add(args[4], token), 4 * headDim);
+    rotateHead(b, b.offset(args[0], at), b.offset(args[1], at),
+               b.offset(args[2], row), headDim / 2);
+  });
+  b.endFunction();
+}
+
+//===----------------------------------------------------------------------===//
+// Element by element
+//===----------------------------------------------------------------------===//
+
+static void emitBinaryKernel(KernelBuilder &b, StringRef name, int64_t width,
+                             function_ref<Value(Value, Value)> combine) {
+  Type p = b.ptrType(), i = b.getI64Type();
+  auto args = b.beginFunction(name, {p, p, p, i, i, i}).getArguments();
+  // Padding is computed too: both operations keep its zeros.
+  int64_t stride = rowStride(width), vectors = (width + kLanes - 1) / kLanes;
+  b.forShare(b.mul(args[3], vectors), args[4], args[5], [&](Value item) {
+    Value at = b.add(b.mul(b.div(item, vectors), stride),
+                     b.mul(b.rem(item, vectors), 4 * kLanes));
+    Value result = combine(b.loadVector(b.offset(args[0], at)),
+                           b.loadVector(b.offset(args[1], at)));
+    b.store(result, b.offset(args[2], at), 4);
+  });
+  b.endFunction();
+}
+
+void codegen::emitAddKernel(KernelBuilder &b, StringRef name, int64_t width) {
+  emitBinaryKernel(b, name, width,
+                   [&](Value x, Value y) { return b.addF(x, y); });
+}
+
+void codegen::emitGatedSiluKernel(KernelBuilder &b, StringRef name,
+                                  int64_t width) {
+  emitBinaryKernel(b, name, width, [&](Value gate, Value up) {
+    Value power = b.exp(b.subF(b.splat(0), gate));
+    Value silu = b.divF(gate, b.addF(b.splat(1), power));
+    return b.mulF(silu, up);
+  });
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Registration of the nn dialect.
+
+#include "quern/Dialect/NN/IR/NNDialect.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "quern/Dialect/NN/IR/NNOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace quern::nn;
+
+#include "quern/Dialect/NN/IR/NNDialect.cpp.inc"
+#include "quern/Dialect/NN/IR/NNEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "quern/Dialect/NN/IR/NNAttrs.cpp.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "quern/Dialect/NN/IR/NNTypes.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "quern/Dialect/NN/IR/NNOps.cpp.inc"
+
+void NNDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "quern/Dialect/NN/IR/NNAttrs.cpp.inc"
+      >();
+}
+
+void NNDialect::registerTypes() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "quern/Dialect/NN/IR/NNTypes.cpp.inc"
+      >();
+}
+
+void NNDialect::initialize() {
+  registerAttributes();
+  registerTypes();
+  addOperations<
+#define GET_OP_LIST
+#include "quern/Dialect/NN/IR/NNOps.cpp.inc"
+      >();
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Everything that can reject an attribute or operation of param.
+
+#include "quern/Dialect/Param/IR/ParamOps.h"
+
+#include "mlir/IR/BuiltinDialect.h"
+
+using namespace mlir;
+using namespace quern::param;
+
+LogicalResult ExternalAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   StringAttr scope, StringAttr key) {
+  if (scope.empty() || key.empty())
+    return emitError() << "expects a scope and a key that are not empty, but "
+                          "got "
+                       << scope << " and " << key;
+  return success();
+}
+
+LogicalResult GlobalOp::verify() {
+  auto isBuiltin = [](Attribute attribute) {
+    return isa<BuiltinDialect>(attribute.getDialect());
+  };
+  // global_c2
+  if (isBuiltin(getValue()))
+    return emitOpError() << "expects an initial value such as "
+                            "#param.external<...>, but got the builtin "
+                            "attribute "
+                         << getValue();
+  // global_c3
+  if (Attribute layout = getLayoutAttr(); layout && isBuiltin(layout))
+    return emitOpError() << "expects a layout such as #qk.layout<...>, but got "
+                            "the builtin attribute "
+                         << layout;
+  return success();
+}
+
+LogicalResult LoadOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  // load_c1
+  auto global =
+      symbolTable.lookupNearestSymbolFrom<GlobalOp>(*this, getGlobalAttr());
+  if (!global)
+    return emitOpError() << "expects the name of a param.global, but got "
+                         << getGlobalAttr();
+  // load_c2
+  if (global.getType() != getType()) {
+    InFlightDiagnostic diagnostic =
+        emitOpError() << "expects the type of the global, " << global.getType()
+                      << ", but got " << getType();
+    diagnostic.attachNote(global.getLoc()) << "the global is declared here";
+    return diagnostic;
+  }
+  return success();
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The model families that can be imported, one small file each.
+//
+// Defaults of members that a configuration leaves out are those of the
+// configuration classes of the transformers library.
+
+#ifndef QUERN_LIB_IMPORT_HUGGINGFACE_FAMILIES_H
+#define QUERN_LIB_IMPORT_HUGGINGFACE_FAMILIES_H
+
+#include "../Architecture.h"
+#include "Config.h"
+
+namespace quern::import {
+
+void describeLlama(Config &config, Architecture &architecture);
+void describeMistral(Config &config, Architecture &architecture);
+void describeQwen2(Config &config, Architecture &architecture);
+void describeQwen3(Config &config, Architecture &architecture);
+
+/// Upper bounds of what a configuration may ask for: far above every model,
+/// and low enough that products of any two stay in 64 bits.
+constexpr int64_t widthLimit = int64_t(1) << 24;
+constexpr int64_t countLimit = int64_t(1) << 16;
+constexpr int64_t contextLimit = int64_t(1) << 28;
+
+/// What a family assumes where its configuration is silent.
+struct DecoderDefaults {
+  int64_t context;
+  int64_t kvHeads = 0; ///< 0: as many as heads
+  int64_t headDim = 0; ///< 0: hidden / heads
+};
+
+/// Reads what all families share: extents, norm, activation, tying, rope.
+void readDecoder(Config &config, const DecoderDefaults &defaults,
+                 Architecture &architecture);
+
+/// Reads which layers attend to a sliding window, as Qwen2 and Qwen3 say it.
+void readWindowedLayers(Config &config, Architecture &architecture);
+
+/// Reads base and scaling of the rotary positions of heads of `headDim`
+/// columns into the angle a position adds to each pair of columns.
+std::vector<float> readInverseFrequencies(Config &config, int64_t headDim);
+
+} // namespace quern::import
+
+#endif // QUERN_LIB_IMPORT_HUGGINGFACE_FAMILIES_H

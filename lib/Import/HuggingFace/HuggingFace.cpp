@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Import of a Hugging Face folder: configuration, tensors, graph.
+
+#include "quern/Import/Import.h"
+
+#include "../BuildModel.h"
+#include "../CheckTensors.h"
+#include "Families.h"
+#include "quern/Support/Text.h"
+#include "quern/Weights/Registry.h"
+
+namespace quern::import {
+
+namespace {
+struct Family {
+  const char *modelType;
+  const char *className; ///< the entry of `architectures`
+  void (*describe)(Config &config, Architecture &architecture);
+};
+} // namespace
+
+static constexpr Family families[] = {
+    {"llama", "LlamaForCausalLM", describeLlama},
+    {"mistral", "MistralForCausalLM", describeMistral},
+    {"qwen2", "Qwen2ForCausalLM", describeQwen2},
+    {"qwen3", "Qwen3ForCausalLM", describeQwen3},
+};
+
+/// "'llama', 'mistral' or …"
+static std::string supported() {
+  std::string text;
+  for (size_t i = 0; i < std::size(families); ++i) {
+    const char *separator = i + 1 < std::size(families) ? ", " : " or ";
+    text += (i ? separator : "") + inQuotes(families[i].modelType);
+  }
+  return text;
+}
+
+/// The family that `model_type` names; `architectures` must agree.
+static const Family *findFamily(Config &config) {
+  std::string type = config.string("model_type", "");
+  const Family *found = nullptr;
+  for (const Family &family : families)
+    if (type == family.modelType)
+      found = &family;
+  if (!found) {
+    config.fail("model_type",
+                "expects " + supported() + ", but got " +
+                    (config.has("model_type") ? inQuotes(type) : "none"),
+                StatusCode::Unsupported);
+    return nullptr;
+  }
+  for (const std::string &name : config.strings("architectures"))
+    if (name != found->className)
+      config.fail("architectures",
+                  "expects " + inQuotes(found->className) + " for model_type " +
+                      inQuotes(type) + ", but got " + inQuotes(name),
+                  StatusCode::Unsupported);
+  return found;
+}
+
+/// Reads the configuration file at `path`.
+static Result<Architecture> readArchitecture(const std::string &path,
+                                             const ImportOptions &options) {
+  Result<Config> config = Config::read(path);
+  if (!config)
+    return config.status();
+  Architecture architecture;
+  if (const Family *family = findFamily(*config)) {
+    architecture.family = family->modelType;
+    family->describe(*config, architecture);
+  }
+  if (!config->status())
+    return config->status();
+  if (options.context < 0 || options.context > architecture.context)
+    return Status::error(StatusCode::InvalidArgument,
+                         path + ": expects a context from 1 to " +
+                             std::to_string(architecture.context) +
+                             " (max_position_embeddings), but got " +
+                             std::to_string(options.context));
+  if (options.context)
+    architecture.context = options.context;
+  return architecture;
+}
+
+Result<mlir::OwningOpRef<mlir::ModuleOp>>
+importHuggingFace(mlir::MLIRContext &context, const std::string &path,
+                  const ImportOptions &options) {
+  Result<Architecture> architecture =
+      readArchitecture(path + "/config.json", options);
+  if (!architecture)
+    return architecture.status();
+  Result<std::unique_ptr<weights::WeightSource>> source =
+      weights::openWeights(path);
+  if (!source)
+    return source.status();
+  if (Status status = checkTensors(*architecture, **source); !status)
+    return status;
+  return buildModel(context, *architecture, **source, options);
+}
+
+} // namespace quern::import

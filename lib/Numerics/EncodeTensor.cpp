@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Encoding and decoding of matrices, level by level.
+
+#include "quern/Numerics/EncodeTensor.h"
+#include "ScaleSearch.h"
+#include "quern/Numerics/Encode.h"
+#include <algorithm>
+#include <thread>
+
+using namespace quern;
+using namespace quern::numerics;
+
+namespace {
+/// A row-major matrix of numbers that somebody else owns.
+struct MatrixView {
+  const float *values = nullptr;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t size() const { return rows * cols; }
+};
+
+/// How a matrix is cut into the blocks of one level.
+struct Blocks {
+  int64_t rows, cols; ///< of one block, in elements
+  int64_t down, across;
+
+  Blocks(BlockShape shape, const MatrixView &matrix)
+      : rows(shape.rows ? shape.rows : matrix.rows),
+        cols(shape.cols ? shape.cols : matrix.cols), down(matrix.rows / rows),
+        across(matrix.cols / cols) {}
+  int64_t count() const { return down * across; }
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Decoding
+//===----------------------------------------------------------------------===//
+
+static std::vector<float> decodeCodes(const Element &element,
+                                      const std::vector<int32_t> &codes) {
+  ScalarValues v;
+  std::vector<float> values(codes.size());
+  for (size_t i = 0; i < codes.size(); ++i)
+    values[i] = decodeElement(v, element, codes[i]);
+  return values;
+}
+
+/// The values of one level from its codes and its decoded scales and offsets
+/// (empty where the format has none).
+static std::vector<float> decodeLevel(const Format &format,
+                                      const PlaneCodes &plane,
+                                      const std::vector<float> &scales,
+                                      const std::vector<float> &offsets) {
+  std::vector<float> values = decodeCodes(format.element, plane.codes);
+  if (!format.isScaled())
+    return values;
+  ScalarValues v;
+  Blocks blocks(format.block, {nullptr, plane.rows, plane.cols});
+  for (int64_t r = 0; r < plane.rows; ++r)
+    for (int64_t b = 0; b < blocks.across; ++b) {
+      size_t block = size_t(r / blocks.rows * blocks.across + b);
+      float scale = scales[block];
+      float offset = offsets.empty() ? 0 : offsets[block];
+      float *x = values.data() + r * plane.cols + b * blocks.cols;
+      for (int64_t c = 0; c < blocks.cols; ++c)
+        x[c] = applyScale(v, format, x[c], scale, offset);
+    }
+  return values;
+}
+
+static std::vector<float> decodeTree(const Format &format,
+                                     const CodedTensor &coded,
+                                     const std::string &path) {
+  std::vector<float> scales, offsets;
+  if (format.isScaled())
+    scales = decodeTree(*format.scale, coded, childPath(path, "scale"));
+  if (format.offset)
+    offsets = decodeTree(*format.offset, coded,
+                         childPath(path, offsetKeyword(format.offsetKind)));
+  const PlaneCodes &plane = coded.planes.at(path.empty() ? "code" : path);
+  return decodeLevel(format, plane, scales, offsets);
+}
+
+std::vector<float> numerics::decodeRows(const Format &format,
+                                        const CodedTensor &coded) {
+  return decodeTree(format, coded, "");
+}
+
+//===----------------------------------------------------------------------===//
+// Encoding
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Decoded scales and offsets (empty if there are none) of one level's blocks.
+struct BlockValues {
+  std::vector<float> scales, offsets;
+};
+
+/// Encodes a matrix and, below it, the matrices of its scales and offsets.
+class TreeEncoder {
+public:
+  TreeEncoder(const EncodeOptions &options, CodedTensor &out)
+      : options(options), out(out) {}
+
+  /// The root level. Only here are scales searched.
+  void encodeRoot(const Format &format, const MatrixView &matrix,
+                  Solver solver) {
+    if (!format.isScaled())
+      encodeUnscaled(format, nullptr, "", matrix);
+    else
+      encodeScaled(format, nullptr, "", matrix,
+                   rangesOf(format, matrix, solver));
+  }
+
+private:
+  /// Returns the decoded values. `rule` is the scale rule of the level above,
+  /// if this matrix holds scales.
+  std::vector<float> encodeTree(const Format &format, const ScaleRule *rule,
+                                const std::string &path,
+                                const MatrixView &matrix);
+  std::vector<float> encodeUnscaled(const Format &format, const ScaleRule *rule,
+                                    const std::string &path,
+                                    const MatrixView &matrix);
+  /// Codes a scaled level whose blocks have the given ranges.
+  BlockValues encodeScaled(const Format &format, const ScaleRule *rule,
+                           const std::string &path, const MatrixView &matrix,
+                           const std::vector<BlockRange> &ranges);
+  std::vector<BlockRange>
+  rangesOf(const Format &format, const MatrixView &matrix, Solver solver) const;
+
+  const EncodeOptions &options;
+  CodedTensor &out;
+};
+} // namespace
+
+std::vector<float> TreeEncoder::encodeUnscaled(const Format &format,
+                                               const ScaleRule *rule,
+                                               const std::string &path,
+                                               const MatrixView &matrix) {
+  ScalarValues v;
+  PlaneCodes &plane = out.planes[path.empty() ? "code" : path];
+  plane = {matrix.rows, matrix.cols, {}};
+  plane.codes.resize(size_t(matrix.size()));
+  ScaleRule nearest;
+  for (int64_t i = 0; i < matrix.size(); ++i)
+    plane.codes[size_t(i)] =
+        encodeScale(v, format.element, rule ? *rule : nearest,
+                    format.codeRounding, matrix.values[i]);
+  return decodeCodes(format.element, plane.codes);
+}
+
+std::vector<BlockRange> TreeEncoder::rangesOf(const Format &format,
+                                              const MatrixView &matrix,
+                                              Solver solver) const {
+  Blocks blocks(format.block, matrix);
+  std::vector<BlockRange> ranges(size_t(blocks.count()));
+  for (int64_t i = 0; i < blocks.count(); ++i) {
+    int64_t firstRow = i / blocks.across * blocks.rows;
+    int64_t firstCol = i % blocks.across * blocks.cols;
+    const float *weights = options.columnWeights.empty()
+                               ? nullptr
+                               : options.columnWeights.data() + firstCol;
+    BlockView block = {matrix.values + firstRow * matrix.cols + firstCol,
+                       matrix.cols, blocks.rows, blocks.cols, weights};
+    BlockRange range = plainRange(format, block);
+    ranges[size_t(i)] =
+        solver == Solver::Mse ? searchRange(format, block, range) : range;
+  }
+  return ranges;
+}
+
+/// Codes of a scaled level, given the decoded scales and offsets of its blocks.
+static void encodeBlockCodes(const Format &format, const ScaleRule *rule,
+                             const MatrixView &matrix,
+                             const std::vector<float> &scales,
+                             const std::vector<float> &offsets,
+                             std::vector<int32_t> &codes) {
+  ScalarValues v;
+  Blocks blocks(format.block, matrix);
+  bool isDirected = rule && rule->rounding != ScaleRounding::Nearest;
+  for (int64_t r = 0; r < matrix.rows; ++r)
+    for (int64_t b = 0; b < blocks.across; ++b) {
+      size_t block = size_t(r / blocks.rows * blocks.across + b);
+      float inverse = inverseScale(v, scales[block]);
+      float offset = offsets.empty() ? 0 : offsets[block];
+      int64_t first = r * matrix.cols + b * blocks.cols;
+      const float *x = matrix.values + first;
+      int32_t *__restrict code = codes.data() + first;
+      if (!isDirected) {
+        for (int64_t c = 0; c < blocks.cols; ++c)
+          code[c] = encodeCode(v, format, x[c], inverse, offset);
+        continue;
+      }
+      for (int64_t c = 0; c < blocks.cols; ++c)
+        code[c] =
+            encodeScale(v, format.element, *rule, format.codeRounding,
+                        codeDomainValue(v, format, x[c], inverse, offset));
+    }
+}
+
+BlockValues TreeEncoder::encodeScaled(const Format &format,
+                                      const ScaleRule *rule,
+                                      const std::string &path,
+                                      const MatrixView &matrix,
+                                      const std::vector<BlockRange> &ranges) {
+  ScalarValues v;
+  Blocks blocks(format.block, matrix);
+  std::vector<float> exact(ranges.size());
+  for (size_t i = 0; i < ranges.size(); ++i)
+    exact[i] = ranges[i].scale;
+  BlockValues stored;
+  stored.scales =
+      encodeTree(*format.scale, &format.scaleRule, childPath(path, "scale"),
+                 {exact.data(), blocks.down, blocks.across});
+  const std::vector<float> &scales =
+      format.codesFromExactScale ? exact : stored.scales;
+  if (format.offset) {
+    std::vector<float> offsets(ranges.size());
+    for (size_t i = 0; i < ranges.size(); ++i)
+      offsets[i] = exactOffset(v, format, ranges[i].low, scales[i],
+                               inverseScale(v, scales[i]));
+    stored.offsets =
+        encodeTree(*format.offset, nullptr,
+                   childPath(path, offsetKeyword(format.offsetKind)),
+                   {offsets.data(), blocks.down, blocks.across});
+  }
+  PlaneCodes &plane = out.planes[path.empty() ? "code" : path];
+  plane = {matrix.rows, matrix.cols, {}};
+  plane.codes.resize(size_t(matrix.size()));
+  encodeBlockCodes(format, rule, matrix, scales, stored.offsets, plane.codes);
+  return stored;
+}
+
+std::vector<float> TreeEncoder::encodeTree(const Format &format,
+                                           const ScaleRule *rule,
+                                           const std::string &path,
+                                           const MatrixView &matrix) {
+  if (!format.isScaled())
+    return encodeUnscaled(format, rule, path, matrix);
+  BlockValues stored = encodeScaled(format, rule, path, matrix,
+                                    rangesOf(format, matrix, Solver::Plain));
+  return decodeLevel(format, out.planes[path], stored.scales, stored.offsets);
+}
+
+//===----------------------------------------------------------------------===//
+// Whole tensors
+//===----------------------------------------------------------------------===//
+
+/// Weighted squared errors, one an outermost block, row by row of blocks.
+static std::vector<double> blockErrors(const Blocks &blocks,
+                                       const MatrixView &matrix,
+                                       const std::vector<float> &decoded,
+                                       Span<const float> weights) {
+  std::vector<double> errors(size_t(blocks.count()));
+  for (int64_t r = 0; r < matrix.rows; ++r)
+    for (int64_t c = 0; c < matrix.cols; ++c) {
+      int64_t i = r * matrix.cols + c;
+      double rest = double(matrix.values[i]) - double(decoded[size_t(i)]);
+      double weight = weights.empty() ? 1.0 : weights[size_t(c)];
+      errors[size_t(r / blocks.rows * blocks.across + c / blocks.cols)] +=
+          weight * rest * rest;
+    }
+  return errors;
+}
+
+/// Copies the codes of outermost block (down, across) in every plane.
+static void copyBlock(const Format &format, const Blocks &blocks, int64_t down,
+                      int64_t across, const CodedTensor &from,
+                      CodedTensor &to) {
+  for (const Plane &plane : planesOf(format)) {
+    const PlaneCodes &source = from.planes.at(plane.path);
+    PlaneCodes &target = to.planes.at(plane.path);
+    // No granule is cut by an outermost block, so each plane divides evenly.
+    int64_t rows = source.rows / blocks.down;
+    int64_t cols = source.cols / blocks.across;
+    for (int64_t r = down * rows; r < (down + 1) * rows; ++r) {
+      auto begin = source.codes.begin() + r * source.cols + across * cols;
+      std::copy(begin, begin + cols,
+                target.codes.begin() + r * source.cols + across * cols);
+    }
+  }
+}
+
+static CodedTensor encodeWith(const Format &format, const MatrixView &matrix,
+                              const EncodeOptions &options, Solver solver) {
+  CodedTensor coded;
+  coded.rows = matrix.rows;
+  coded.cols = matrix.cols;
+  TreeEncoder(options, coded).encodeRoot(format, matrix, solver);
+  return coded;
+}
+
+static CodedTensor encodeMatrix(const Format &format, const MatrixView &matrix,
+                                const EncodeOptions &options) {
+  CodedTensor plain = encodeWith(format, matrix, options, Solver::Plain);
+  if (options.solver == Solver::Plain || !format.isScaled())
+    return plain;
+  // Scales that are coded themselves may undo what the search gained, so the
+  // better of both is taken where it is known: in an outermost block.
+  CodedTensor searched = encodeWith(format, matrix, options, Solver::Mse);
+  Blocks blocks(outermostBlock(format), matrix);
+  std::vector<double> before = blockErrors(
+      blocks, matrix, decodeRows(format, plain), options.columnWeights);
+  std::vector<double> after = blockErrors(
+      blocks, matrix, decodeRows(format, searched), options.columnWeights);
+  for (int64_t i = 0; i < blocks.count(); ++i)
+    if (after[size_t(i)] < before[size_t(i)])
+      copyBlock(format, blocks, i / blocks.across, i % blocks.across, searched,
+                plain);
+  return plain;
+}
+
+static Status checkValues(const Format &format, const MatrixView &matrix,
+                          const EncodeOptions &options) {
+  for (int64_t i = 0; i < matrix.size(); ++i) {
+    float x = matrix.values[i];
+    if (std::isfinite(x) || (std::isinf(x) && !format.isScaled()))
+      continue;
+    std::string place = "row " +
+                        std::to_string(options.firstRow + i / matrix.cols) +
+                        ", column " + std::to_string(i % matrix.cols);
+    return Status::error(StatusCode::InvalidArgument,
+                         "expects finite values, but got " +
+                             std::string(std::isnan(x) ? "NaN" : "infinity") +
+                             " in " + place);
+  }
+  return Status::ok();
+}
+
+static Status checkArguments(const Format &format, Span<const float> values,
+                             int64_t rows, int64_t cols,
+                             const EncodeOptions &options) {
+  if (Status s = checkShape(format, rows, cols); !s)
+    return s;
+  if (values.size() != size_t(rows) * size_t(cols))
+    return Status::error(StatusCode::InvalidArgument,
+                         "expects " + std::to_string(rows * cols) +
+                             " values, but got " +
+                             std::to_string(values.size()));
+  if (!options.columnWeights.empty() &&
+      options.columnWeights.size() != size_t(cols))
+    return Status::error(StatusCode::InvalidArgument,
+                         "expects " + std::to_string(cols) +
+                             " column weights, but got " +
+                             std::to_string(options.columnWeights.size()));
+  return checkValues(format, {values.data(), rows, cols}, options);
+}
+
+/// Appends the rows of `part` to `whole`.
+static void appendRows(CodedTensor &whole, CodedTensor &&part) {
+  if (whole.planes.empty()) {
+    whole = std::move(part);
+    return;
+  }
+  whole.rows += part.rows;
+  for (auto &[path, plane] : part.planes) {
+    PlaneCodes &target = whole.planes[path];
+    target.rows += plane.rows;
+    target.codes.insert(target.codes.end(), plane.codes.begin(),
+                        plane.codes.end());
+  }
+}
+
+Result<CodedTensor> numerics::encodeRows(const Format &format,
+                                         Span<const float> values, int64_t rows,
+                                         int64_t cols,
+                                         const EncodeOptions &options) {
+  if (Status s = checkArguments(format, values, rows, cols, options); !s)
+    return s;
+  // Blocks never look over the border of an outermost block of rows, so parts
+  // of whole blocks give the same codes as the whole.
+  int64_t grain = outermostBlock(format).rows;
+  int64_t grains = grain == 0 ? 1 : rows / grain;
+  int64_t parts = std::min<int64_t>(std::max(1u, options.threads), grains);
+  if (parts == 1)
+    return encodeMatrix(format, {values.data(), rows, cols}, options);
+  std::vector<CodedTensor> coded(static_cast<size_t>(parts));
+  std::vector<std::thread> workers;
+  for (int64_t i = 0; i < parts; ++i)
+    workers.emplace_back([&, i] {
+      int64_t begin = grains * i / parts * grain;
+      int64_t end = grains * (i + 1) / parts * grain;
+      MatrixView part = {values.data() + begin * cols, end - begin, cols};
+      coded[size_t(i)] = encodeMatrix(format, part, options);
+    });
+  for (std::thread &worker : workers)
+    worker.join();
+  CodedTensor whole;
+  for (CodedTensor &part : coded)
+    appendRows(whole, std::move(part));
+  return whole;
+}

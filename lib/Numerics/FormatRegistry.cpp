@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Formats and codebooks by name, read from lines of text.
+
+#include "EmbeddedText.h"
+#include "FormatText.h"
+#include "quern/Base/MappedFile.h"
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+using namespace quern;
+using namespace quern::numerics;
+
+static std::string lowerCase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+    return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : char(c);
+  });
+  return text;
+}
+
+const FormatRegistry &FormatRegistry::builtin() {
+  static const FormatRegistry registry = [] {
+    FormatRegistry result;
+    // The text is part of the build, and a unit test reads it.
+    if (Status s = result.addText(builtinFormatsText, "formats.txt"); !s) {
+      fprintf(stderr, "%s\n", s.message().c_str());
+      abort();
+    }
+    return result;
+  }();
+  return registry;
+}
+
+const Format *FormatRegistry::lookup(const std::string &name) const {
+  std::string wanted = lowerCase(name);
+  for (const auto &[key, format] : formats)
+    if (lowerCase(key) == wanted)
+      return &format;
+  return nullptr;
+}
+
+const std::vector<float> *
+FormatRegistry::lookupCodebook(const std::string &name) const {
+  for (const auto &[key, values] : codebooks)
+    if (key == name)
+      return &values;
+  return nullptr;
+}
+
+std::vector<std::string> FormatRegistry::names() const {
+  std::vector<std::string> result;
+  for (const auto &[name, format] : formats)
+    result.push_back(name);
+  return result;
+}
+
+std::string FormatRegistry::nameOf(const Format &format) const {
+  for (const auto &[name, known] : formats)
+    if (known == format)
+      return name;
+  return "";
+}
+
+std::string
+FormatRegistry::codebookNameOf(const std::vector<float> &values) const {
+  for (const auto &[name, known] : codebooks)
+    if (known == values)
+      return name;
+  return "";
+}
+
+//===----------------------------------------------------------------------===//
+// Lines
+//===----------------------------------------------------------------------===//
+
+Status FormatRegistry::addCodebook(FormatLexer &lexer) {
+  lexer.skipSpace();
+  size_t begin = lexer.position;
+  std::string name = lexer.peekWord();
+  if (name.empty())
+    return lexer.expected("the name of a codebook");
+  if (lookupCodebook(name))
+    return lexer.errorAt(begin, "expects a new name, but codebook '" + name +
+                                    "' exists already");
+  lexer.position += name.size();
+  if (!lexer.take('='))
+    return lexer.expected("'='");
+  Result<std::vector<float>> values = parseCodebookValues(lexer);
+  if (!values)
+    return values.status();
+  lexer.skipSpace();
+  if (lexer.position != lexer.text.size())
+    return lexer.expected("the end of the line");
+  codebooks.push_back({name, *values});
+  return Status::ok();
+}
+
+Status FormatRegistry::addLine(FormatLexer &lexer) {
+  if (lexer.takeWord("codebook"))
+    return addCodebook(lexer);
+  size_t begin = lexer.position;
+  std::string name = lexer.peekWord();
+  if (name.empty())
+    return lexer.expected("'name = format' or 'codebook name = [values]'");
+  lexer.position += name.size();
+  if (!lexer.take('='))
+    return lexer.expected("'=' after the name of a format");
+  size_t valueBegin = lexer.position;
+  size_t offset = 0;
+  Result<Format> format =
+      parseFormat(lexer.text.substr(valueBegin), *this, &offset);
+  if (!format)
+    return lexer.errorAt(valueBegin + offset, format.status().message());
+  if (const Format *known = lookup(name))
+    return lexer.errorAt(begin, "expects a new name, but '" + name +
+                                    "' is already " + printFormat(*known));
+  formats.push_back({name, *format});
+  return Status::ok();
+}
+
+Status FormatRegistry::addText(const std::string &text,
+                               const std::string &fileName) {
+  size_t lineNumber = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    size_t end = std::min(text.find('\n', begin), text.size());
+    std::string line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++lineNumber;
+    line.resize(std::min(line.find('#'), line.size()));
+    FormatLexer lexer{line};
+    lexer.skipSpace();
+    if (lexer.position == line.size())
+      continue;
+    if (Status s = addLine(lexer); !s)
+      return s.withContext(fileName + ":" + std::to_string(lineNumber) + ":" +
+                           std::to_string(lexer.errorOffset + 1));
+  }
+  return Status::ok();
+}
+
+Status FormatRegistry::addFile(const std::string &path) {
+  Result<MappedFile> file = MappedFile::open(path);
+  if (!file)
+    return file.status();
+  Span<const uint8_t> bytes = file->bytes();
+  return addText(std::string(bytes.begin(), bytes.end()), path);
+}
+
+Result<Format> FormatRegistry::resolve(const std::string &text,
+                                       size_t *errorOffset) const {
+  if (const Format *format = lookup(text))
+    return *format;
+  Result<Format> format = parseFormat(text, *this, errorOffset);
+  bool isWord = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return isalnum(c) || c == '_';
+  });
+  if (format || !isWord)
+    return format;
+  std::string known;
+  for (const std::string &name : names())
+    known += (known.empty() ? "" : ", ") + name;
+  return Status::error(StatusCode::NotFound,
+                       "expects the name or text of a format, but got '" +
+                           text + "'; known names are " + known);
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Sizes of layouts, and the dense layout.
+
+#include "quern/Numerics/Layout.h"
+#include <algorithm>
+#include <numeric>
+
+namespace quern::numerics {
+
+bool Piece::operator==(const Piece &o) const {
+  return plane == o.plane && bitLo == o.bitLo && bitHi == o.bitHi &&
+         base == o.base && rows == o.rows && cols == o.cols &&
+         flipTopBit == o.flipTopBit;
+}
+
+bool Segment::operator==(const Segment &o) const {
+  return tileRows == o.tileRows && tileCols == o.tileCols &&
+         tileBytes == o.tileBytes && pieces == o.pieces;
+}
+
+static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+static int64_t tileCount(int64_t extent, int64_t tile) {
+  return tile == 0 ? 1 : ceilDiv(extent, tile);
+}
+
+int64_t segmentOffset(const Layout &layout, size_t index, int64_t rows,
+                      int64_t cols) {
+  int64_t offset = 0;
+  for (size_t i = 0; i < index; ++i) {
+    const Segment &segment = layout.segments[i];
+    offset += tileCount(rows, segment.tileRows) *
+              tileCount(cols, segment.tileCols) * segment.tileBytes;
+    offset = ceilDiv(offset, 64) * 64;
+  }
+  return offset;
+}
+
+int64_t layoutBytes(const Layout &layout, int64_t rows, int64_t cols) {
+  if (layout.segments.empty())
+    return 0;
+  size_t last = layout.segments.size() - 1;
+  const Segment &segment = layout.segments[last];
+  return segmentOffset(layout, last, rows, cols) +
+         tileCount(rows, segment.tileRows) * tileCount(cols, segment.tileCols) *
+             segment.tileBytes;
+}
+
+int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows) {
+  int64_t grain = 1;
+  auto join = [&](int64_t extent) {
+    // Past `rows` the exact multiple no longer matters, and must not overflow.
+    grain = extent == 0 || grain >= rows ? rows : std::lcm(grain, extent);
+  };
+  for (const Segment &segment : layout.segments)
+    join(segment.tileRows);
+  for (const Plane &plane : planesOf(format))
+    join(plane.granule.rows);
+  return std::min(grain, rows);
+}
+
+Layout makeDenseLayout(const Format &format, int64_t /*rows*/, int64_t cols) {
+  Layout layout;
+  for (const Plane &plane : planesOf(format)) {
+    int64_t count = planeCols(plane, cols);
+    int64_t bits = plane.element->bits;
+    Piece piece;
+    piece.plane = plane.path;
+    piece.bitHi = plane.element->bits;
+    if (count > 1)
+      piece.cols = {{count, bits}};
+    Segment segment;
+    segment.tileRows = plane.granule.rows;
+    segment.tileCols = 0;
+    segment.tileBytes = ceilDiv(count * bits, 8);
+    segment.pieces.push_back(std::move(piece));
+    layout.segments.push_back(std::move(segment));
+  }
+  return layout;
+}
+
+} // namespace quern::numerics

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file pack-assign-layouts: choose where the bits of each weight lie.
+
+#include "PackedGlobal.h"
+#include "mlir/IR/SymbolTable.h"
+#include "quern/Dialect/NN/IR/NNAttrs.h"
+#include "quern/Dialect/QK/IR/QKAttrs.h"
+#include "quern/Dialect/QK/IR/QKDialect.h"
+#include "quern/Pack/Passes.h"
+
+namespace quern::pack {
+#define GEN_PASS_DEF_ASSIGNLAYOUTSPASS
+#include "quern/Pack/Passes.h.inc"
+} // namespace quern::pack
+
+using namespace quern;
+using namespace quern::pack;
+
+/// Vectors are converted once, here, rather than by every kernel that reads
+/// them.
+static void makeVectorF32(param::GlobalOp global) {
+  mlir::RankedTensorType type = global.getTensorType();
+  global.setType(mlir::RankedTensorType::get(
+      type.getShape(), mlir::Float32Type::get(global.getContext())));
+}
+
+static Result<numerics::Layout> chooseLayout(param::GlobalOp global,
+                                             bool isDense) {
+  Result<MatrixShape> shape = matrixShapeOf(global);
+  if (!shape)
+    return shape.status();
+  Result<numerics::Format> format = formatOf(global);
+  if (!format)
+    return format.status();
+  bool isVector = global.getTensorType().getRank() == 1;
+  bool isTable = llvm::isa<nn::RopeTableAttr>(global.getValue());
+  if (isDense || isVector || isTable)
+    return numerics::makeDenseLayout(*format, shape->rows, shape->cols);
+  return numerics::makeCpuPanelLayout(*format, shape->rows, shape->cols);
+}
+
+static Status assignLayout(param::GlobalOp global, bool isDense) {
+  if (!global.getLayoutAttr()) {
+    if (global.getTensorType().getRank() == 1)
+      makeVectorF32(global);
+    Result<numerics::Layout> layout = chooseLayout(global, isDense);
+    if (!layout)
+      return layout.status();
+    global.setLayoutAttr(qk::LayoutAttr::get(global.getContext(), *layout));
+  }
+  return packedGlobalOf(global).status();
+}
+
+namespace {
+struct AssignLayouts : public pack::impl::AssignLayoutsPassBase<AssignLayouts> {
+  using AssignLayoutsPassBase::AssignLayoutsPassBase;
+
+  void runOnOperation() override {
+    mlir::ModuleOp module = getOperation();
+    if (target != "cpu" && target != "dense") {
+      module.emitError() << "expects target 'cpu' or 'dense', but got '"
+                         << target << "'";
+      return signalPassFailure();
+    }
+    for (auto global : module.getOps<param::GlobalOp>()) {
+      if (Status status = assignLayout(global, target == "dense"); !status) {
+        global.emitOpError() << status.message();
+        return signalPassFailure();
+      }
+    }
+    mlir::SymbolTable symbols(module);
+    module.walk([&](param::LoadOp load) {
+      auto global = symbols.lookup<param::GlobalOp>(load.getGlobal());
+      load.getResult().setType(global.getTensorType());
+    });
+  }
+};
+} // namespace

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file pack-lower-to-kernels: a kernel for each operation of the model.
+
+#include "mlir/IR/Builders.h"
+#include "quern/Dialect/NN/IR/NNDialect.h"
+#include "quern/Dialect/NN/IR/NNOps.h"
+#include "quern/Dialect/Param/IR/ParamDialect.h"
+#include "quern/Dialect/Param/IR/ParamOps.h"
+#include "quern/Dialect/QK/IR/QKDialect.h"
+#include "quern/Dialect/QK/IR/QKOps.h"
+#include "quern/Dialect/QT/IR/QTOps.h"
+#include "quern/Pack/Passes.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace quern::pack {
+#define GEN_PASS_DEF_LOWERTOKERNELSPASS
+#include "quern/Pack/Passes.h.inc"
+} // namespace quern::pack
+
+using namespace quern;
+
+namespace {
+
+/// What to make of one operation: a kind, operands by role, and attributes,
+/// which keep the names that they have on the operation.
+struct KernelSpec {
+  qk::KernelKind kind;
+  llvm::SmallVector<std::pair<llvm::StringRef, mlir::Value>> inputs;
+  llvm::SmallVector<std::pair<llvm::StringRef, mlir::Attribute>> attributes;
+};
+
+/// Rope tables by frequencies.
+using RopeTables = llvm::SmallDenseMap<mlir::Attribute, param::GlobalOp>;
+
+} // namespace
+
+static KernelSpec specOf(nn::EmbeddingOp op) {
+  return {qk::KernelKind::Embedding,
+          {{"tokens", op.getTokens()}, {"table", op.getTable()}},
+          {}};
+}
+
+static KernelSpec specOf(nn::RMSNormOp op) {
+  return {qk::KernelKind::RMSNorm,
+          {{"x", op.getInput()}, {"weight", op.getWeight()}},
+          {{"eps", op.getEpsAttr()}, {"group", op.getGroupAttr()}}};
+}
+
+static KernelSpec specOf(nn::LinearOp op) {
+  auto input = llvm::cast<mlir::RankedTensorType>(op.getInput().getType());
+  llvm::StringRef compute =
+      input.getEncoding() ? "int8" : nn::stringifyCompute(op.getCompute());
+  return {qk::KernelKind::Linear,
+          {{"x", op.getInput()}, {"w", op.getWeight()}, {"bias", op.getBias()}},
+          {{"compute", mlir::StringAttr::get(op.getContext(), compute)}}};
+}
+
+static KernelSpec specOf(nn::AddOp op) {
+  return {
+      qk::KernelKind::Add, {{"lhs", op.getLhs()}, {"rhs", op.getRhs()}}, {}};
+}
+
+static KernelSpec specOf(nn::GatedActivationOp op) {
+  llvm::StringRef name = nn::stringifyActivation(op.getActivation());
+  return {qk::KernelKind::GatedActivation,
+          {{"gate", op.getGate()}, {"up", op.getUp()}},
+          {{"activation", mlir::StringAttr::get(op.getContext(), name)}}};
+}
+
+static KernelSpec specOf(nn::LastRowsOp op) {
+  return {qk::KernelKind::LastRows,
+          {{"x", op.getInput()}, {"rows", op.getRows()}},
+          {}};
+}
+
+static KernelSpec specOf(nn::RopeOp op, mlir::Value table) {
+  return {
+      qk::KernelKind::Rope,
+      {{"x", op.getInput()}, {"table", table}, {"position", op.getPosition()}},
+      {{"head_dim", op.getHeadDimAttr()}}};
+}
+
+static KernelSpec specOf(nn::KVAppendOp op) {
+  return {qk::KernelKind::KVAppend,
+          {{"key", op.getKey()},
+           {"value", op.getValue()},
+           {"cache", op.getCache()},
+           {"position", op.getPosition()}},
+          {{"layer", op.getLayerAttr()}}};
+}
+
+static KernelSpec specOf(nn::AttentionOp op) {
+  return {qk::KernelKind::Attention,
+          {{"query", op.getQuery()},
+           {"cache", op.getCache()},
+           {"position", op.getPosition()}},
+          {{"layer", op.getLayerAttr()},
+           {"scale", op.getScaleAttr()},
+           {"window", op.getWindowAttr()}}};
+}
+
+static KernelSpec specOf(qt::QuantizeOp op) {
+  return {qk::KernelKind::Quantize, {{"x", op.getInput()}}, {}};
+}
+
+static void replace(mlir::Operation *op, const KernelSpec &spec) {
+  mlir::OpBuilder builder(op);
+  llvm::SmallVector<mlir::Value> inputs;
+  llvm::SmallVector<llvm::StringRef> roles;
+  for (auto [role, value] : spec.inputs) {
+    if (!value)
+      continue; // an optional operand that is not there
+    roles.push_back(role);
+    inputs.push_back(value);
+  }
+  auto kernel = qk::KernelOp::create(
+      builder, op->getLoc(), op->getResultTypes(), spec.kind, inputs,
+      builder.getStrArrayAttr(roles), /*tile=*/nullptr);
+  for (auto [name, attribute] : spec.attributes)
+    if (attribute)
+      kernel->setDiscardableAttr(name, attribute);
+  op->replaceAllUsesWith(kernel->getResults());
+  op->erase();
+}
+
+static mlir::LogicalResult lowerRope(nn::RopeOp rope,
+                                     const RopeTables &tables) {
+  auto table = tables.find(rope.getInverseFrequenciesAttr());
+  if (table == tables.end())
+    return rope.emitOpError()
+           << "expects a #nn.rope_table weight with its inverse frequencies, "
+              "but got none";
+  mlir::OpBuilder builder(rope);
+  param::GlobalOp global = table->second;
+  mlir::Value loaded = param::LoadOp::create(
+      builder, rope.getLoc(), global.getTensorType(), global.getSymName());
+  replace(rope, specOf(rope, loaded));
+  return mlir::success();
+}
+
+static mlir::LogicalResult lower(mlir::Operation *op,
+                                 const RopeTables &tables) {
+  return llvm::TypeSwitch<mlir::Operation *, mlir::LogicalResult>(op)
+      .Case([&](nn::RopeOp rope) { return lowerRope(rope, tables); })
+      .Case<nn::EmbeddingOp, nn::RMSNormOp, nn::LinearOp, nn::AddOp,
+            nn::GatedActivationOp, nn::LastRowsOp, nn::KVAppendOp,
+            nn::AttentionOp, qt::QuantizeOp>([](auto lowered) {
+        replace(lowered, specOf(lowered));
+        return mlir::success();
+      })
+      .Default([](mlir::Operation *other) {
+        return other->emitOpError()
+               << "expects an operation that has a kernel, but got '"
+               << other->getName().getStringRef() << "'";
+      });
+}
+
+namespace {
+struct LowerToKernels
+    : public pack::impl::LowerToKernelsPassBase<LowerToKernels> {
+  void runOnOperation() override {
+    mlir::ModuleOp module = getOperation();
+    RopeTables tables;
+    for (auto global : module.getOps<param::GlobalOp>())
+      if (auto table = llvm::dyn_cast<nn::RopeTableAttr>(global.getValue()))
+        tables.try_emplace(table.getInverseFrequencies(), global);
+    llvm::SmallVector<mlir::Operation *> ops;
+    module.walk([&](mlir::Operation *op) {
+      if (llvm::isa_and_nonnull<nn::NNDialect, qt::QTDialect>(op->getDialect()))
+        ops.push_back(op);
+    });
+    for (mlir::Operation *op : ops)
+      if (failed(lower(op, tables)))
+        return signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Values of weights: from a file, all the same, or cosines and sines.
+
+#include "WeightValues.h"
+#include "Message.h"
+#include "quern/Dialect/NN/IR/NNAttrs.h"
+#include "quern/Dialect/Param/IR/ParamAttrs.h"
+#include "quern/Dialect/QT/IR/QTAttrs.h"
+#include "quern/Support/Text.h"
+#include <algorithm>
+#include <cmath>
+
+using namespace quern;
+using namespace quern::pack;
+
+Result<ValueRecipe> pack::recipeOf(param::GlobalOp global) {
+  ValueRecipe recipe;
+  recipe.source = global.getValue();
+  recipe.elementType = global.getTensorType().getElementType();
+  auto encode = llvm::dyn_cast<qt::EncodeAttr>(recipe.source);
+  if (!encode)
+    return recipe;
+  recipe.source = encode.getSource();
+  recipe.elementType = encode.getFrom();
+  llvm::StringRef solver = encode.getSolver().getValue();
+  if (solver == "mse")
+    recipe.solver = numerics::Solver::Mse;
+  else if (solver != "rtn")
+    return mismatch("a solver 'rtn' or 'mse'", "'" + solver.str() + "'");
+  return recipe;
+}
+
+/// Rounding is left out where it changes nothing.
+static bool isRounded(mlir::Type element, const weights::TensorInfo *tensor) {
+  if (element.isF32())
+    return false;
+  return !tensor ||
+         llvm::StringRef(weights::dtypeName(tensor->dtype)).lower() !=
+             textOf(element);
+}
+
+Result<WeightValues> WeightValues::open(const PackedGlobal &packed,
+                                        const ValueRecipe &recipe,
+                                        const weights::WeightSource &source) {
+  WeightValues values;
+  values.value = recipe.source;
+  values.source = &source;
+  values.cols = packed.shape.cols;
+  if (auto external = llvm::dyn_cast<param::ExternalAttr>(recipe.source)) {
+    auto tensor = source.get(external.getKey().str());
+    if (!tensor)
+      return tensor.status();
+    values.tensor = *tensor;
+    llvm::ArrayRef<int64_t> expected =
+        param::GlobalOp(packed.global).getTensorType().getShape();
+    const std::vector<int64_t> &found = (*tensor)->shape;
+    if (llvm::ArrayRef(found) != expected)
+      return weights::inTensor(
+          **tensor, mismatch("a tensor of shape " + shapeText(expected.vec()),
+                             shapeText(found)));
+  } else if (!llvm::isa<param::SplatAttr, nn::RopeTableAttr>(recipe.source)) {
+    return mismatch("#param.external, #param.splat or #nn.rope_table",
+                    textOf(recipe.source));
+  }
+  if (isRounded(recipe.elementType, values.tensor)) {
+    auto format =
+        numerics::FormatRegistry::builtin().resolve(textOf(recipe.elementType));
+    if (!format)
+      return format.status();
+    values.rounding = std::move(*format);
+  }
+  return values;
+}
+
+/// As `#nn.rope_table` says: the angle is a product in binary32.
+static void fillRopeRow(llvm::ArrayRef<float> frequencies, int64_t position,
+                        float *row) {
+  for (size_t i = 0; i < frequencies.size(); ++i) {
+    float angle = float(position) * frequencies[i];
+    row[i] = float(std::cos(double(angle)));
+    row[frequencies.size() + i] = float(std::sin(double(angle)));
+  }
+}
+
+Status WeightValues::readRaw(int64_t rowBegin, int64_t rowEnd,
+                             Span<float> out) const {
+  if (tensor)
+    return weights::readRowsAsFloat(*source, tensor->name, rowBegin, rowEnd,
+                                    out);
+  if (auto table = llvm::dyn_cast<nn::RopeTableAttr>(value)) {
+    for (int64_t row = rowBegin; row < rowEnd; ++row)
+      fillRopeRow(table.getInverseFrequencies(), row,
+                  out.data() + (row - rowBegin) * cols);
+    return Status::ok();
+  }
+  auto splat = llvm::cast<param::SplatAttr>(value);
+  std::fill(out.begin(), out.end(), float(splat.getValue().getValueAsDouble()));
+  return Status::ok();
+}
+
+static Status checkFinite(Span<const float> values, int64_t firstRow,
+                          int64_t cols) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (std::isfinite(values[i]))
+      continue;
+    return mismatch("finite values",
+                    std::string(std::isnan(values[i]) ? "NaN" : "infinity") +
+                        " in row " +
+                        std::to_string(firstRow + int64_t(i) / cols) +
+                        ", column " + std::to_string(int64_t(i) % cols));
+  }
+  return Status::ok();
+}
+
+Status WeightValues::read(int64_t rowBegin, int64_t rowEnd,
+                          Span<float> out) const {
+  if (Status status = readRaw(rowBegin, rowEnd, out); !status)
+    return status;
+  if (rounding) {
+    auto coded = numerics::encodeRows(*rounding, Span<const float>(out),
+                                      rowEnd - rowBegin, cols);
+    if (!coded)
+      return coded.status();
+    std::vector<float> rounded = numerics::decodeRows(*rounding, *coded);
+    std::copy(rounded.begin(), rounded.end(), out.begin());
+  }
+  return checkFinite(Span<const float>(out), rowBegin, cols);
+}
+
+void WeightValues::release() const {
+  if (tensor)
+    source->release(*tensor);
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The numbers that a `param.global` begins with, rows at a time.
+// Internal to Pack.
+
+#ifndef QUERN_LIB_PACK_WEIGHTVALUES_H
+#define QUERN_LIB_PACK_WEIGHTVALUES_H
+
+#include "PackedGlobal.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "quern/Base/Span.h"
+#include "quern/Numerics/EncodeTensor.h"
+#include "quern/Weights/WeightSource.h"
+#include <optional>
+
+namespace quern::pack {
+
+/// What the initial value of a global says, apart from the values themselves.
+struct ValueRecipe {
+  mlir::Attribute source; ///< without `#qt.encode` around it
+  mlir::Type elementType; ///< of the values before they are encoded
+  numerics::Solver solver = numerics::Solver::Plain;
+};
+
+/// Fails for an unknown solver.
+Result<ValueRecipe> recipeOf(param::GlobalOp global);
+
+/// Reads rows of one weight's values as floats.
+class WeightValues {
+public:
+  /// Fails if the tensor is not in `source`, or of another shape, or if the
+  /// initial value is of an unknown kind. All arguments must outlive this.
+  static Result<WeightValues> open(const PackedGlobal &packed,
+                                   const ValueRecipe &recipe,
+                                   const weights::WeightSource &source);
+
+  /// Rows [rowBegin, rowEnd) into `out`. Safe to call from several threads.
+  /// Fails at NaN and infinity, with row and column.
+  Status read(int64_t rowBegin, int64_t rowEnd, Span<float> out) const;
+
+  /// Lets go of the mapped pages.
+  void release() const;
+
+private:
+  Status readRaw(int64_t rowBegin, int64_t rowEnd, Span<float> out) const;
+
+  mlir::Attribute value;
+  const weights::WeightSource *source = nullptr;
+  const weights::TensorInfo *tensor = nullptr; ///< null unless external
+  int64_t cols = 0;
+  /// Set where the values must be rounded to the element type first.
+  std::optional<numerics::Format> rounding;
+};
+
+} // namespace quern::pack
+
+#endif // QUERN_LIB_PACK_WEIGHTVALUES_H

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file quantize-assign-encodings: choose the format of each weight by rules.
+
+#include "EncodingRules.h"
+#include "mlir/IR/SymbolTable.h"
+#include "quern/Dialect/NN/IR/NNOps.h"
+#include "quern/Dialect/Param/IR/ParamOps.h"
+#include "quern/Dialect/QT/IR/QTAttrs.h"
+#include "quern/Dialect/QT/IR/QTDialect.h"
+#include "quern/Quantize/Passes.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace quern::quantize {
+#define GEN_PASS_DEF_ASSIGNENCODINGSPASS
+#include "quern/Quantize/Passes.h.inc"
+} // namespace quern::quantize
+
+using namespace quern;
+using namespace quern::quantize;
+
+using WeightMap = llvm::MapVector<param::GlobalOp, WeightUses>;
+
+/// The weights of linears and embeddings, in the order of the module.
+static WeightMap collectWeights(mlir::ModuleOp module) {
+  mlir::SymbolTable symbols(module);
+  llvm::DenseMap<mlir::Operation *, WeightUses> uses;
+  auto add = [&](mlir::Value weight, bool isLinear) {
+    auto load = weight.getDefiningOp<param::LoadOp>();
+    if (!load)
+      return;
+    WeightUses &use = uses[symbols.lookup(load.getGlobal())];
+    (isLinear ? use.byLinear : use.byEmbedding) = true;
+  };
+  module.walk([&](nn::LinearOp op) { add(op.getWeight(), true); });
+  module.walk([&](nn::EmbeddingOp op) { add(op.getTable(), false); });
+  WeightMap weights;
+  for (auto global : module.getOps<param::GlobalOp>())
+    if (auto found = uses.find(global); found != uses.end())
+      weights[global] = found->second;
+  return weights;
+}
+
+/// Whether coding `type` in `format` would change nothing.
+static bool isSameFloat(const numerics::Format &format,
+                        mlir::RankedTensorType type) {
+  if (format.isScaled() || format.element.kind != numerics::ElementKind::Float)
+    return false;
+  std::string name;
+  llvm::raw_string_ostream(name) << type.getElementType();
+  return name == format.element.floatType->name;
+}
+
+namespace {
+struct AssignEncodings
+    : public quantize::impl::AssignEncodingsPassBase<AssignEncodings> {
+  using AssignEncodingsPassBase::AssignEncodingsPassBase;
+
+  void runOnOperation() override {
+    mlir::ModuleOp module = getOperation();
+    if (Status status = parseOptions(); !status) {
+      mlir::emitError(module.getLoc()) << status.message();
+      return signalPassFailure();
+    }
+    std::vector<bool> isRuleUsed(parsedRules.size());
+    for (auto &[global, uses] : collectWeights(module)) {
+      std::optional<numerics::Format> chosen = parsedFormat;
+      for (size_t i = 0; i < parsedRules.size(); ++i) {
+        if (!parsedRules[i].matches(global.getSymName(), uses))
+          continue;
+        isRuleUsed[i] = true;
+        chosen = parsedRules[i].format;
+      }
+      if (chosen && mlir::failed(encode(global, *chosen)))
+        return signalPassFailure();
+    }
+    if (mlir::failed(checkRulesUsed(isRuleUsed)))
+      return signalPassFailure();
+    mlir::SymbolTable symbols(module);
+    module.walk([&](param::LoadOp load) {
+      auto global = symbols.lookup<param::GlobalOp>(load.getGlobal());
+      load.getResult().setType(global.getTensorType());
+    });
+  }
+
+private:
+  const numerics::FormatRegistry &formats() {
+    return getContext().getLoadedDialect<qt::QTDialect>()->getFormats();
+  }
+
+  Status parseOptions() {
+    parsedFormat.reset();
+    parsedRules.clear();
+    parsedFallback.clear();
+    if (solver != "rtn" && solver != "mse")
+      return Status::error(StatusCode::InvalidArgument,
+                           "expects solver 'rtn' or 'mse', but got '" + solver +
+                               "'");
+    if (!format.empty()) {
+      Result<numerics::Format> parsed = formats().resolve(format);
+      if (!parsed)
+        return parsed.status();
+      parsedFormat = *parsed;
+    }
+    for (const std::string &text : rules) {
+      Result<EncodingRule> rule = parseEncodingRule(text, formats());
+      if (!rule)
+        return rule.status();
+      parsedRules.push_back(*rule);
+    }
+    llvm::SmallVector<llvm::StringRef> names;
+    llvm::StringRef(fallback).split(names, ';', -1, /*KeepEmpty=*/false);
+    for (llvm::StringRef name : names) {
+      Result<numerics::Format> parsed = formats().resolve(name.trim().str());
+      if (!parsed)
+        return parsed.status().withContext("fallback");
+      parsedFallback.push_back(*parsed);
+    }
+    return Status::ok();
+  }
+
+  /// What a user calls a format.
+  std::string nameOf(const numerics::Format &format) {
+    std::string name = formats().nameOf(format);
+    return name.empty() ? numerics::printFormat(format) : name;
+  }
+
+  mlir::LogicalResult encode(param::GlobalOp global,
+                             const numerics::Format &wanted) {
+    mlir::RankedTensorType type = global.getTensorType();
+    if (type.getEncoding() || isSameFloat(wanted, type))
+      return mlir::success();
+    int64_t rows = type.getDimSize(0), cols = type.getDimSize(1);
+    const numerics::Format *format =
+        fittingFormat(wanted, parsedFallback, rows, cols);
+    std::string problem = numerics::checkShape(wanted, rows, cols).message();
+    if (!format)
+      return global.emitOpError() << nameOf(wanted) << " " << problem
+                                  << ", and no fallback format fits";
+    if (format != &wanted)
+      global.emitRemark() << "'" << global.getSymName()
+                          << "': " << nameOf(wanted) << " " << problem
+                          << "; takes " << nameOf(*format);
+    if (isSameFloat(*format, type))
+      return mlir::success();
+    mlir::MLIRContext *context = &getContext();
+    global.setType(
+        mlir::RankedTensorType::get(type.getShape(), type.getElementType(),
+                                    qt::FormatAttr::get(context, *format)));
+    global.setValueAttr(
+        qt::EncodeAttr::get(context, global.getValue(), type.getElementType(),
+                            mlir::StringAttr::get(context, solver)));
+    return mlir::success();
+  }
+
+  mlir::LogicalResult checkRulesUsed(const std::vector<bool> &isUsed) {
+    for (size_t i = 0; i < parsedRules.size(); ++i)
+      if (!isUsed[i])
+        return mlir::emitError(getOperation().getLoc())
+               << "rule '" << parsedRules[i].text
+               << "': expects to match a weight of an nn.linear or "
+                  "nn.embedding, but got no match";
+    return mlir::success();
+  }
+
+  std::optional<numerics::Format> parsedFormat;
+  std::vector<EncodingRule> parsedRules;
+  std::vector<numerics::Format> parsedFallback;
+};
+} // namespace

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The order of the Quantize phase.
+
+#include "quern/Quantize/Pipeline.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "quern/Quantize/Passes.h"
+
+using namespace quern;
+
+void quantize::buildQuantizePipeline(mlir::OpPassManager &manager,
+                                     const QuantizePipelineOptions &options) {
+  AssignEncodingsPassOptions encodings;
+  encodings.format = options.format;
+  encodings.rules.append(options.rules.begin(), options.rules.end());
+  encodings.solver = options.solver;
+  manager.addPass(createAssignEncodingsPass(encodings));
+  // Integer products are chosen by quantizing their inputs; what cannot be one
+  // is computed in f32.
+  bool isInteger = options.compute == "int8";
+  manager.addPass(
+      createSetComputePass({isInteger ? "f32" : std::string(options.compute)}));
+  if (isInteger)
+    manager.addPass(createQuantizeActivationsPass());
+}
+
+void quantize::registerQuantizePipeline() {
+  mlir::PassPipelineRegistration<QuantizePipelineOptions>(
+      "quantize", "Choose the numbers of weights and activations",
+      buildQuantizePipeline);
+}

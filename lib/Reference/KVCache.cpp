@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The KV cache and attention over it.
+
+#include "quern/Reference/KVCache.h"
+#include "Mismatch.h"
+#include <algorithm>
+#include <cmath>
+
+using namespace quern;
+using namespace quern::reference;
+
+KVCache::KVCache(int64_t layers, int64_t heads, int64_t headDim,
+                 const numerics::FloatType &element)
+    : headCount(heads), headWidth(headDim), elementType(element),
+      keys(size_t(layers)), values(size_t(layers)) {}
+
+int64_t KVCache::length(int64_t layer) const {
+  return int64_t(keys[size_t(layer)].size()) / width();
+}
+
+/// Makes `rows` the tokens of `held` from `position` on.
+static void replaceTail(std::vector<float> &held, int64_t position,
+                        const Tensor &rows, const numerics::FloatType &type) {
+  held.resize(size_t(position * rows.cols()));
+  for (float value : rows.values())
+    held.push_back(roundTo(type, value));
+}
+
+Status KVCache::append(int64_t layer, int64_t position, const Tensor &k,
+                       const Tensor &v) {
+  if (layer < 0 || layer >= layers())
+    return mismatch("a layer below " + std::to_string(layers()),
+                    std::to_string(layer));
+  if (position < 0 || position > length(layer))
+    return mismatch("a position of at most " + std::to_string(length(layer)) +
+                        ", the tokens held",
+                    std::to_string(position));
+  if (!k.isReal() || k.shape() != v.shape() || k.cols() != width())
+    return mismatch("keys and values with rows of " + std::to_string(width()),
+                    k.shapeText() + " and " + v.shapeText());
+  replaceTail(keys[size_t(layer)], position, k, elementType);
+  replaceTail(values[size_t(layer)], position, v, elementType);
+  return Status::ok();
+}
+
+const float *KVCache::key(int64_t layer, int64_t token, int64_t head) const {
+  return keys[size_t(layer)].data() + token * width() + head * headWidth;
+}
+
+const float *KVCache::value(int64_t layer, int64_t token, int64_t head) const {
+  return values[size_t(layer)].data() + token * width() + head * headWidth;
+}
+
+/// Replaces scores by exp(score - max) / sum.
+static void softmax(std::vector<double> &scores) {
+  double largest = *std::max_element(scores.begin(), scores.end());
+  double sum = 0;
+  for (double &score : scores)
+    sum += score = std::exp(score - largest);
+  for (double &score : scores)
+    score /= sum;
+}
+
+/// One head of one token, which sees the tokens [first, last].
+static void attendHead(const KVCache &cache, int64_t layer, int64_t head,
+                       int64_t first, int64_t last, double scale,
+                       const float *query, float *result) {
+  std::vector<double> weights;
+  for (int64_t token = first; token <= last; ++token) {
+    const float *key = cache.key(layer, token, head);
+    double dot = 0;
+    for (int64_t i = 0; i < cache.headDim(); ++i)
+      dot += double(query[i]) * key[i];
+    weights.push_back(dot * scale);
+  }
+  softmax(weights);
+
+  std::vector<double> sums(size_t(cache.headDim()));
+  for (int64_t token = first; token <= last; ++token) {
+    const float *value = cache.value(layer, token, head);
+    for (int64_t i = 0; i < cache.headDim(); ++i)
+      sums[size_t(i)] += weights[size_t(token - first)] * value[i];
+  }
+  std::copy(sums.begin(), sums.end(), result);
+}
+
+Result<Tensor> reference::attention(const Tensor &q, const KVCache &cache,
+                                    int64_t layer, int64_t position,
+                                    double scale, int64_t window) {
+  if (layer < 0 || layer >= cache.layers())
+    return mismatch("a layer below " + std::to_string(cache.layers()),
+                    std::to_string(layer));
+  if (!q.isReal() || q.cols() % (cache.heads() * cache.headDim()) != 0)
+    return mismatch("queries in a multiple of " +
+                        std::to_string(cache.heads()) + " heads of " +
+                        std::to_string(cache.headDim()),
+                    "shape " + q.shapeText());
+  if (position < 0 || position + q.rows() > cache.length(layer))
+    return mismatch("a cache that holds " +
+                        std::to_string(position + q.rows()) + " tokens",
+                    std::to_string(cache.length(layer)));
+
+  int64_t heads = q.cols() / cache.headDim();
+  int64_t shared = heads / cache.heads();
+  std::vector<float> result(q.values().size());
+  for (int64_t t = 0; t < q.rows(); ++t) {
+    int64_t last = position + t;
+    int64_t first = window ? std::max<int64_t>(0, last - window + 1) : 0;
+    for (int64_t head = 0; head < heads; ++head) {
+      int64_t offset = t * q.cols() + head * cache.headDim();
+      attendHead(cache, layer, head / shared, first, last, scale,
+                 q.values().data() + offset, result.data() + offset);
+    }
+  }
+  return Tensor::ofReals(q.shape(), std::move(result));
+}

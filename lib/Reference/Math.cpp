@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file What each operation computes, on plain tensors.
+
+#include "quern/Reference/Math.h"
+#include "Mismatch.h"
+#include <algorithm>
+#include <cmath>
+
+using namespace quern;
+using namespace quern::reference;
+
+/// Fails unless `x` holds real numbers and its rows have `cols` elements.
+static Status checkCols(const char *name, const Tensor &x, int64_t cols) {
+  if (x.isReal() && x.cols() == cols)
+    return Status::ok();
+  return mismatch(std::string(name) + " with rows of " + std::to_string(cols) +
+                      " real numbers",
+                  "shape " + x.shapeText());
+}
+
+static Status checkSameShape(const Tensor &a, const Tensor &b) {
+  if (a.isReal() && b.isReal() && a.shape() == b.shape())
+    return Status::ok();
+  return mismatch("operands of one shape",
+                  a.shapeText() + " and " + b.shapeText());
+}
+
+Result<Tensor> reference::embedding(const Tensor &tokens, const Tensor &table) {
+  std::vector<float> result;
+  result.reserve(size_t(tokens.size() * table.cols()));
+  for (int32_t token : tokens.integers()) {
+    if (token < 0 || token >= table.rows())
+      return mismatch("tokens below " + std::to_string(table.rows()),
+                      std::to_string(token));
+    Span<const float> row = table.row(token);
+    result.insert(result.end(), row.begin(), row.end());
+  }
+  return Tensor::ofReals({tokens.size(), table.cols()}, std::move(result));
+}
+
+//===----------------------------------------------------------------------===//
+// linear
+//===----------------------------------------------------------------------===//
+
+/// Rows of x that are multiplied at once. The sum of one row is a chain of
+/// dependent additions; this many of them side by side are vector code, and
+/// each is still added up in the order of k.
+static constexpr int64_t kLanes = 16;
+
+/// sums[lane] = sum over k of columns[k][lane] * w[k]. The product of two
+/// binary32 is exact in binary64.
+static void dotLanes(const double *columns, const float *w, int64_t depth,
+                     double *sums) {
+  double acc[kLanes] = {};
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t lane = 0; lane < kLanes; ++lane)
+      acc[lane] += columns[k * kLanes + lane] * double(w[k]);
+  std::copy_n(acc, kLanes, sums);
+}
+
+static std::vector<float> rounded(Span<const float> values,
+                                  const numerics::FloatType *type) {
+  std::vector<float> result(values.begin(), values.end());
+  if (type)
+    for (float &value : result)
+      value = roundTo(*type, value);
+  return result;
+}
+
+Result<Tensor> reference::linear(const Tensor &x, const Tensor &w,
+                                 const Tensor *bias,
+                                 const numerics::FloatType *rounding) {
+  int64_t rows = x.rows(), depth = w.cols(), outputs = w.rows();
+  if (Status status = checkCols("an input", x, depth); !status)
+    return status;
+  if (bias)
+    if (Status status = checkCols("a bias", *bias, outputs); !status)
+      return status;
+
+  std::vector<float> inputs = rounded(x.values(), rounding);
+  std::vector<float> roundedWeights;
+  const float *weights = w.values().data();
+  if (rounding) {
+    roundedWeights = rounded(w.values(), rounding);
+    weights = roundedWeights.data();
+  }
+
+  std::vector<float> result(size_t(rows * outputs));
+  std::vector<double> columns(size_t(depth * kLanes));
+  for (int64_t begin = 0; begin < rows; begin += kLanes) {
+    int64_t lanes = std::min(kLanes, rows - begin);
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      for (int64_t k = 0; k < depth; ++k)
+        columns[size_t(k * kLanes + lane)] =
+            inputs[size_t((begin + lane) * depth + k)];
+    for (int64_t n = 0; n < outputs; ++n) {
+      double sums[kLanes];
+      dotLanes(columns.data(), weights + n * depth, depth, sums);
+      double constant = bias ? bias->values()[size_t(n)] : 0;
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        result[size_t((begin + lane) * outputs + n)] =
+            float(sums[lane] + constant);
+    }
+  }
+  return Tensor::ofReals({rows, outputs}, std::move(result));
+}
+
+//===----------------------------------------------------------------------===//
+// The others
+//===----------------------------------------------------------------------===//
+
+Result<Tensor> reference::rmsNorm(const Tensor &x, const Tensor &weight,
+                                  double eps, int64_t group) {
+  if (Status status = checkCols("a weight", weight, group); !status)
+    return status;
+  if (!x.isReal() || group <= 0 || x.cols() % group != 0)
+    return mismatch("rows that groups of " + std::to_string(group) + " divide",
+                    "shape " + x.shapeText());
+
+  std::vector<float> result(x.values().begin(), x.values().end());
+  for (size_t begin = 0; begin < result.size(); begin += size_t(group)) {
+    double squares = 0;
+    for (int64_t i = 0; i < group; ++i)
+      squares += double(result[begin + i]) * result[begin + i];
+    double scale = 1 / std::sqrt(squares / double(group) + eps);
+    for (int64_t i = 0; i < group; ++i)
+      result[begin + i] =
+          float(result[begin + i] * scale * weight.values()[size_t(i)]);
+  }
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
+
+Tensor reference::ropeTable(int64_t first, int64_t rows,
+                            Span<const float> inverseFrequencies) {
+  int64_t half = int64_t(inverseFrequencies.size());
+  std::vector<float> table(size_t(rows * 2 * half));
+  for (int64_t t = 0; t < rows; ++t)
+    for (int64_t i = 0; i < half; ++i) {
+      float angle = float(first + t) * inverseFrequencies[size_t(i)];
+      float *row = table.data() + t * 2 * half;
+      row[i] = float(std::cos(double(angle)));
+      row[half + i] = float(std::sin(double(angle)));
+    }
+  return Tensor::ofReals({rows, 2 * half}, std::move(table));
+}
+
+Result<Tensor> reference::rope(const Tensor &x, int64_t headDim,
+                               const Tensor &table, int64_t first) {
+  if (Status status = checkCols("a table", table, headDim); !status)
+    return status;
+  if (headDim <= 0 || headDim % 2 != 0 || x.cols() % headDim != 0)
+    return mismatch("an even head width that divides the rows of " +
+                        x.shapeText(),
+                    std::to_string(headDim));
+  if (first < 0 || first + x.rows() > table.rows())
+    return mismatch("positions below " + std::to_string(table.rows()) +
+                        ", the rows of the table",
+                    std::to_string(first + x.rows() - 1));
+
+  int64_t half = headDim / 2;
+  std::vector<float> result(x.values().begin(), x.values().end());
+  for (int64_t t = 0; t < x.rows(); ++t) {
+    const float *cosines = table.row(first + t).data();
+    const float *sines = cosines + half;
+    float *row = result.data() + t * x.cols();
+    for (float *head = row; head != row + x.cols(); head += headDim)
+      for (int64_t i = 0; i < half; ++i) {
+        double a = head[i], b = head[i + half];
+        head[i] = float(a * cosines[i] - b * sines[i]);
+        head[i + half] = float(b * cosines[i] + a * sines[i]);
+      }
+  }
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
+
+Result<Tensor> reference::add(const Tensor &a, const Tensor &b) {
+  if (Status status = checkSameShape(a, b); !status)
+    return status;
+  std::vector<float> result(a.values().begin(), a.values().end());
+  for (size_t i = 0; i < result.size(); ++i)
+    result[i] += b.values()[i];
+  return Tensor::ofReals(a.shape(), std::move(result));
+}
+
+double reference::silu(double x) { return x / (1 + std::exp(-x)); }
+
+Result<Tensor> reference::gatedActivation(double (*activation)(double),
+                                          const Tensor &gate,
+                                          const Tensor &up) {
+  if (Status status = checkSameShape(gate, up); !status)
+    return status;
+  std::vector<float> result(gate.values().begin(), gate.values().end());
+  for (size_t i = 0; i < result.size(); ++i)
+    result[i] = float(activation(result[i]) * up.values()[i]);
+  return Tensor::ofReals(gate.shape(), std::move(result));
+}
+
+Result<Tensor> reference::lastRows(const Tensor &x, int64_t count) {
+  if (count < 0 || count > x.rows())
+    return mismatch("at most " + std::to_string(x.rows()) + " rows",
+                    std::to_string(count));
+  Span<const float> tail = x.values().subspan(
+      size_t((x.rows() - count) * x.cols()), size_t(count * x.cols()));
+  return Tensor::ofReals({count, x.cols()},
+                         std::vector<float>(tail.begin(), tail.end()));
+}

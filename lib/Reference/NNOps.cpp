@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Evaluation of the nn dialect.
+
+#include "quern/Dialect/NN/IR/NNOps.h"
+#include "Scope.h"
+#include "quern/Reference/Math.h"
+
+using namespace quern;
+using namespace quern::reference;
+
+static Status evalEmbedding(nn::EmbeddingOp op, Scope &scope) {
+  return scope.set(op.getResult(), embedding(scope.tensor(op.getTokens()),
+                                             scope.tensor(op.getTable())));
+}
+
+static Status evalRMSNorm(nn::RMSNormOp op, Scope &scope) {
+  const Tensor &input = scope.tensor(op.getInput());
+  return scope.set(op.getResult(),
+                   rmsNorm(input, scope.tensor(op.getWeight()),
+                           op.getEps().convertToFloat(),
+                           op.getGroup().value_or(input.cols())));
+}
+
+static Status evalLinear(nn::LinearOp op, Scope &scope) {
+  const numerics::FloatType *rounding = op.getCompute() == nn::Compute::BF16
+                                            ? numerics::lookupFloatType("bf16")
+                                            : nullptr;
+  return scope.set(op.getResult(),
+                   linear(scope.tensor(op.getInput()),
+                          scope.tensor(op.getWeight()),
+                          scope.tensorOrNull(op.getBias()), rounding));
+}
+
+static Status evalAdd(nn::AddOp op, Scope &scope) {
+  return scope.set(op.getResult(),
+                   add(scope.tensor(op.getLhs()), scope.tensor(op.getRhs())));
+}
+
+static Status evalGatedActivation(nn::GatedActivationOp op, Scope &scope) {
+  // SiLU is the only case of the enumeration.
+  return scope.set(op.getResult(),
+                   gatedActivation(silu, scope.tensor(op.getGate()),
+                                   scope.tensor(op.getUp())));
+}
+
+static Status evalLastRows(nn::LastRowsOp op, Scope &scope) {
+  return scope.set(op.getResult(), lastRows(scope.tensor(op.getInput()),
+                                            scope.index(op.getRows())));
+}
+
+static Status evalRope(nn::RopeOp op, Scope &scope) {
+  const Tensor &input = scope.tensor(op.getInput());
+  llvm::ArrayRef<float> frequencies = op.getInverseFrequencies();
+  Tensor table = ropeTable(scope.index(op.getPosition()), input.rows(),
+                           {frequencies.data(), frequencies.size()});
+  return scope.set(op.getResult(),
+                   rope(input, op.getHeadDim(), table, /*first=*/0));
+}
+
+static Status evalKVAppend(nn::KVAppendOp op, Scope &scope) {
+  return scope.cache(op.getCache())
+      .append(op.getLayer(), scope.index(op.getPosition()),
+              scope.tensor(op.getKey()), scope.tensor(op.getValue()));
+}
+
+static Status evalAttention(nn::AttentionOp op, Scope &scope) {
+  return scope.set(
+      op.getResult(),
+      attention(scope.tensor(op.getQuery()), scope.cache(op.getCache()),
+                op.getLayer(), scope.index(op.getPosition()),
+                op.getScale().convertToFloat(), op.getWindow().value_or(0)));
+}
+
+void reference::addNNOps(OpTable &table) {
+  table.add(evalEmbedding);
+  table.add(evalRMSNorm);
+  table.add(evalLinear);
+  table.add(evalAdd);
+  table.add(evalGatedActivation);
+  table.add(evalLastRows);
+  table.add(evalRope);
+  table.add(evalKVAppend);
+  table.add(evalAttention);
+}

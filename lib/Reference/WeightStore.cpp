@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The values of a module's weights: one function for each kind of
+// initial value.
+
+#include "quern/Reference/WeightStore.h"
+#include "Mismatch.h"
+#include "Types.h"
+#include "quern/Dialect/NN/IR/NNAttrs.h"
+#include "quern/Dialect/QT/IR/QTAttrs.h"
+#include "quern/Reference/Math.h"
+#include "quern/Reference/Quantize.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace quern;
+using namespace quern::reference;
+
+using Sources =
+    std::map<std::string, std::shared_ptr<const weights::WeightSource>>;
+
+static Result<Tensor> readExternal(param::ExternalAttr external,
+                                   mlir::RankedTensorType type,
+                                   const Sources &sources) {
+  auto source = sources.find(external.getScope().str());
+  if (source == sources.end())
+    return mismatch("weights for the scope '" + external.getScope().str() + "'",
+                    "none");
+  std::string key = external.getKey().str();
+  Result<const weights::TensorInfo *> info = source->second->get(key);
+  if (!info)
+    return info.status();
+  if (llvm::ArrayRef((*info)->shape) != type.getShape())
+    return weights::inTensor(
+        **info, mismatch("the shape of " + textOf(type),
+                         Tensor::ofReals((*info)->shape, {}).shapeText()));
+  std::vector<float> values(size_t(type.getNumElements()));
+  if (Status status = weights::readRowsAsFloat(*source->second, key, 0,
+                                               (*info)->rows(), values);
+      !status)
+    return status;
+  return Tensor::ofReals(type.getShape().vec(), std::move(values));
+}
+
+static Result<Tensor> makeSplat(param::SplatAttr splat,
+                                mlir::RankedTensorType type) {
+  float value = float(splat.getValue().getValueAsDouble());
+  return Tensor::ofReals(
+      type.getShape().vec(),
+      std::vector<float>(size_t(type.getNumElements()), value));
+}
+
+static Result<Tensor> makeRopeTable(nn::RopeTableAttr table) {
+  llvm::ArrayRef<float> frequencies = table.getInverseFrequencies();
+  return ropeTable(0, table.getPositions(),
+                   {frequencies.data(), frequencies.size()});
+}
+
+/// The numbers that `value` says, as a plain tensor of type `type`.
+static Result<Tensor> makePlain(mlir::Attribute value,
+                                mlir::RankedTensorType type,
+                                const Sources &sources) {
+  Result<Tensor> numbers =
+      llvm::TypeSwitch<mlir::Attribute, Result<Tensor>>(value)
+          .Case([&](param::ExternalAttr external) {
+            return readExternal(external, type, sources);
+          })
+          .Case([&](param::SplatAttr splat) { return makeSplat(splat, type); })
+          .Case([&](nn::RopeTableAttr table) { return makeRopeTable(table); })
+          .Default([&](mlir::Attribute other) -> Result<Tensor> {
+            std::string text;
+            llvm::raw_string_ostream(text) << other;
+            return mismatch("#param.external, #param.splat or #nn.rope_table",
+                            text);
+          });
+  if (!numbers)
+    return numbers;
+  return roundToElement(*numbers, type.getElementType());
+}
+
+static Result<Tensor> makeWeight(param::GlobalOp global,
+                                 const Sources &sources) {
+  mlir::RankedTensorType type = global.getTensorType();
+  auto encode = llvm::dyn_cast<qt::EncodeAttr>(global.getValue());
+  if (!encode)
+    return makePlain(global.getValue(), type, sources);
+  qt::FormatAttr format = qt::getFormatAttr(type);
+  if (!format)
+    return mismatch("a type with the encoding #qt.format", textOf(type));
+  auto plain = mlir::RankedTensorType::get(type.getShape(), encode.getFrom());
+  Result<Tensor> numbers = makePlain(encode.getSource(), plain, sources);
+  if (!numbers)
+    return numbers;
+  return quantize(*numbers, format.getFormat(), encode.getSolver().str());
+}
+
+void WeightStore::bind(const std::string &scope,
+                       std::shared_ptr<const weights::WeightSource> source) {
+  sources[scope] = std::move(source);
+}
+
+Result<Tensor> WeightStore::load(param::GlobalOp global) {
+  std::string name = global.getSymName().str();
+  auto known = loaded.find(name);
+  if (known != loaded.end())
+    return known->second;
+  Result<Tensor> weight = makeWeight(global, sources);
+  if (!weight)
+    return weight.status().withContext("weight '" + name + "'");
+  loaded.emplace(name, *weight);
+  return weight;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The tensors of mapped safetensors files.
+
+#include "MappedSource.h"
+
+#include "Header.h"
+#include "Source.h"
+#include "quern/Support/Text.h"
+
+#include <algorithm>
+
+namespace quern::weights {
+
+Status MappedSource::addFile(const std::string &file) {
+  Result<MappedFile> map = MappedFile::open(file);
+  if (!map)
+    return map.status();
+  Result<std::vector<TensorInfo>> tensors = readSafetensors(map->bytes());
+  if (!tensors)
+    return tensors.status().withContext(file);
+  files.push_back(std::move(*map));
+  for (TensorInfo &tensor : *tensors) {
+    tensor.file = &files.back().path();
+    all.push_back(std::move(tensor));
+  }
+  return Status::ok();
+}
+
+Status MappedSource::finish() {
+  std::sort(
+      all.begin(), all.end(),
+      [](const TensorInfo &a, const TensorInfo &b) { return a.name < b.name; });
+  auto twin = std::adjacent_find(all.begin(), all.end(),
+                                 [](const TensorInfo &a, const TensorInfo &b) {
+                                   return a.name == b.name;
+                                 });
+  if (twin == all.end())
+    return Status::ok();
+  return Status::error(StatusCode::InvalidFile,
+                       sourcePath + ": tensor " + inQuotes(twin->name) +
+                           " is in two shards: " + *twin->file + " and " +
+                           *(twin + 1)->file);
+}
+
+void MappedSource::release(const TensorInfo &tensor) const {
+  for (const MappedFile &file : files)
+    if (tensor.file == &file.path())
+      file.release(tensor.bytes.data() - file.bytes().data(),
+                   tensor.bytes.size());
+}
+
+Result<std::unique_ptr<WeightSource>> openSafetensors(const std::string &path) {
+  auto source = std::make_unique<MappedSource>(path);
+  if (Status status = source->addFile(path); !status)
+    return status;
+  if (Status status = source->finish(); !status)
+    return status;
+  return std::unique_ptr<WeightSource>(std::move(source));
+}
+
+} // namespace quern::weights

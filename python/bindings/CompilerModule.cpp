@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file quern._compiler: the pipelines as Python functions.
+
+#include "quern/Pipelines/Compile.h"
+
+#include <exception>
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+#include <stdexcept>
+
+namespace nb = nanobind;
+using namespace quern;
+using quern::pipelines::CompileOptions;
+using namespace quern::pipelines;
+
+namespace {
+
+/// Carries the message of a Status into Python.
+struct CompileError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+template <typename T> T unwrap(Result<T> result) {
+  if (!result)
+    throw CompileError(result.status().message());
+  return std::move(*result);
+}
+
+/// Hands progress from any thread to a Python function. What that function
+/// raises is kept until the compiler has returned, for no exception may pass
+/// through it.
+class ProgressCallback {
+public:
+  explicit ProgressCallback(nb::object function)
+      : function(std::move(function)) {}
+
+  void operator()(const std::string &stage, double fraction) {
+    nb::gil_scoped_acquire lock;
+    if (raised)
+      return;
+    try {
+      function(stage, fraction);
+    } catch (const nb::python_error &) {
+      raised = std::current_exception();
+    }
+  }
+
+  void rethrow() {
+    if (raised)
+      std::rethrow_exception(raised);
+  }
+
+private:
+  nb::object function;
+  std::exception_ptr raised;
+};
+
+std::string compile(std::string modelPath, std::string outputPath,
+                    std::string format,
+                    std::vector<std::pair<std::string, std::string>> rules,
+                    std::string compute, std::string target,
+                    std::string formatsFile, std::string kvCache,
+                    std::string solver, int64_t context, unsigned threads,
+                    std::string dumpPath, nb::object progress) {
+  CompileOptions options;
+  options.modelPath = std::move(modelPath);
+  options.outputPath = std::move(outputPath);
+  options.format = std::move(format);
+  options.rules = std::move(rules);
+  options.compute = std::move(compute);
+  options.target = std::move(target);
+  options.formatsFile = std::move(formatsFile);
+  options.kvCache = std::move(kvCache);
+  options.solver = std::move(solver);
+  options.context = context;
+  options.threads = threads;
+  options.dumpPath = std::move(dumpPath);
+  ProgressCallback callback(progress);
+  if (!progress.is_none())
+    options.progress = [&callback](const std::string &stage, double fraction) {
+      callback(stage, fraction);
+    };
+  Result<std::string> report = [&] {
+    nb::gil_scoped_release unlocked;
+    return pipelines::compileModel(options);
+  }();
+  callback.rethrow();
+  return unwrap(std::move(report));
+}
+
+std::string importText(const std::string &modelPath) {
+  Result<std::string> text = [&] {
+    nb::gil_scoped_release unlocked;
+    return pipelines::importToText(modelPath);
+  }();
+  return unwrap(std::move(text));
+}
+
+} // namespace
+
+NB_MODULE(_compiler, module) {
+  module.doc() = "The compiler's pipelines; use quern.compiler instead.";
+  nb::exception<CompileError>(module, "CompileError");
+  module.def("compile_model", &compile, nb::kw_only(), nb::arg("model_path"),
+             nb::arg("output_path"), nb::arg("format"), nb::arg("rules"),
+             nb::arg("compute"), nb::arg("target"), nb::arg("formats_file"),
+             nb::arg("kv_cache"), nb::arg("solver"), nb::arg("context"),
+             nb::arg("threads"), nb::arg("dump_path"),
+             nb::arg("progress").none(),
+             "Compiles a model and returns the report as JSON.");
+  module.def("import_to_text", &importText, nb::arg("model_path"),
+             "The IR of an imported model.");
+}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Quern: quantizes models, compiles them ahead of time, and runs them.
+
+For example:
+
+    quern.compile_model("model/", "out/", format="Q4_K", compute="int8")
+    model = quern.Model("out/")
+    tokenizer = quern.Tokenizer("out/")
+    for piece in quern.generate(model, tokenizer, "It was a dark"):
+        print(piece, end="")
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from .bench import Benchmark, benchmark
+from .compiler import compile_model, import_to_text, reference_artifact
+from .errors import QuernError, Status
+from .evaluate import Evaluation, evaluate
+from .generate import generate, generate_tokens
+from .inspect import Inspection, Tensor, inspect
+from .runtime import Model, Session
+from .sampling import Sampler, SamplingOptions
+from .synth import synthesize
+from .tokenizer import StreamDecoder, Tokenizer
+
+try:
+    __version__ = version("quern")
+except PackageNotFoundError:  # run from the sources, not installed
+    __version__ = "0+source"
+
+__all__ = [
+    "Benchmark",
+    "Evaluation",
+    "Inspection",
+    "Model",
+    "QuernError",
+    "Sampler",
+    "SamplingOptions",
+    "Session",
+    "Status",
+    "StreamDecoder",
+    "Tensor",
+    "Tokenizer",
+    "__version__",
+    "benchmark",
+    "compile_model",
+    "evaluate",
+    "generate",
+    "generate_tokens",
+    "import_to_text",
+    "inspect",
+    "reference_artifact",
+    "synthesize",
+]

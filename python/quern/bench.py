@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Speed of a compiled model, and how much of the machine's it reaches."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import probe
+from .errors import QuernError
+from .runtime import Model, Session
+
+_EMBEDDING = "model.embed_tokens.weight"
+_HEAD = "lm_head.weight"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Medians over the repetitions; the keys of `quern bench --json`.
+
+    weight_bytes: of all weights. read_bytes_per_second, operations_per_second:
+    the machine's memory bandwidth and arithmetic peak, the latter in `compute`'s
+    type. read_share: bytes of weights that decoding reads a second, of the
+    bandwidth. operations_share: operations of the linear layers that the
+    prefill does a second, of the peak.
+    """
+
+    cpu: str
+    isa: str
+    threads: int
+    compute: str
+    prefill_tokens_per_second: float
+    decode_tokens_per_second: float
+    weight_bytes: int
+    read_bytes_per_second: float
+    read_share: float
+    operations_per_second: float
+    operations_share: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def benchmark(
+    model: Model,
+    prompt_tokens: int = 512,
+    generate_tokens: int = 64,
+    repeat: int = 3,
+    progress: Callable[[float, str], None] | None = None,
+) -> Benchmark:
+    """Times a prefill of `prompt_tokens` and `generate_tokens` single steps.
+
+    Decoding goes on from the prompt; where the model's context is too short for
+    both, it begins that much earlier. Tokens are pseudo-random, the same ones
+    each time. progress: is told the share of the runs that is done.
+    """
+    _check_sizes(model, prompt_tokens, generate_tokens, repeat)
+    rng = np.random.Generator(np.random.PCG64(0))
+    count = prompt_tokens + generate_tokens
+    tokens = rng.integers(0, model.vocabulary, count, dtype=np.int32)
+    prompt, follow = tokens[:prompt_tokens], tokens[prompt_tokens:]
+    start = min(prompt_tokens, model.max_context - generate_tokens)
+    prefills, decodes = [], []
+    with model.session(min(count, model.max_context)) as session:
+        # Touches every weight once: the first run would also measure the disk.
+        session.prefill(prompt[:1])
+        for done in range(repeat):
+            session.reset()
+            prefills.append(prompt_tokens / _time_prefill(session, prompt))
+            session.truncate(start)
+            decodes.append(generate_tokens / _time_decode(session, follow))
+            if progress:
+                progress((done + 1) / repeat, f"decode {decodes[-1]:.1f} tokens/s")
+    return _report(model, prompt_tokens, statistics.median(prefills), statistics.median(decodes))
+
+
+def _check_sizes(model: Model, prompt_tokens: int, generate_tokens: int, repeat: int) -> None:
+    for name, value, most in (
+        ("prompt-tokens", prompt_tokens, model.max_context),
+        ("generate-tokens", generate_tokens, model.max_context - 1),
+    ):
+        if not 1 <= value <= most:
+            raise QuernError(f"{name}: expects a number from 1 to {most}, but got {value}")
+    if repeat < 1:
+        raise QuernError(f"repeat: expects at least 1, but got {repeat}")
+
+
+def _time_prefill(session: Session, prompt: NDArray[np.int32]) -> float:
+    begin = time.perf_counter()
+    session.prefill(prompt)
+    return time.perf_counter() - begin
+
+
+def _time_decode(session: Session, tokens: NDArray[np.int32]) -> float:
+    ids = tokens.tolist()
+    begin = time.perf_counter()
+    for token in ids:
+        session.decode(token)
+    return time.perf_counter() - begin
+
+
+def _report(model: Model, prompt_tokens: int, prefill: float, decode: float) -> Benchmark:
+    description = model.describe()
+    compute = str(model.manifest.get("compute", "f32"))
+    threads = int(description.get("threads", 1))
+    work = _work(model)
+    limits = probe.measure(threads, compute)
+    operations = (prompt_tokens * work.body_operations + work.head_operations) / prompt_tokens
+    return Benchmark(
+        cpu=str(description.get("cpu", "unknown")),
+        isa=str(description.get("isa", "unknown")),
+        threads=threads,
+        compute=compute,
+        prefill_tokens_per_second=prefill,
+        decode_tokens_per_second=decode,
+        weight_bytes=work.weight_bytes,
+        read_bytes_per_second=limits.read_bytes_per_second,
+        read_share=decode * work.decode_bytes / limits.read_bytes_per_second,
+        operations_per_second=limits.operations_per_second,
+        operations_share=prefill * operations / limits.operations_per_second,
+    )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a model must do at least.
+
+    decode_bytes: of weights read for one token. body_operations: two for each
+    weight of the linear layers, for each token. head_operations: those of the
+    logits, once a prefill.
+    """
+
+    weight_bytes: int
+    decode_bytes: int
+    body_operations: float
+    head_operations: float
+
+
+def _work(model: Model) -> _Work:
+    weight_bytes = decode_bytes = body = head = 0
+    tensors = model.manifest["tensors"]
+    tied = all(tensor["name"] != _HEAD for tensor in tensors)
+    for tensor in tensors:
+        name, size, shape = tensor["name"], int(tensor["bytes"]), tensor["shape"]
+        weight_bytes += size
+        is_embedding = name == _EMBEDDING
+        if is_embedding and not tied:
+            # One row of it is read: nothing beside the rest.
+            continue
+        decode_bytes += size
+        if is_embedding or name == _HEAD:
+            head += 2 * math.prod(shape)
+        elif len(shape) == 2:
+            body += 2 * math.prod(shape)
+    return _Work(weight_bytes, decode_bytes, body, head)

@@ -1,0 +1,411 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The command `quern`.
+
+Results go to stdout; progress, and errors of one paragraph each, to stderr.
+Exit status: 0, 1 after an error, 2 after a wrong command line, 130 after an
+interrupt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import quern
+
+from .bench import Benchmark
+from .errors import QuernError
+from .evaluate import Evaluation
+from .inspect import format_inspection
+from .progress import Progress, format_seconds
+from .synth import DTYPES, SHAPES
+
+_ERROR_WIDTH = 100
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line and returns its exit status."""
+    options = _parser().parse_args(arguments)
+    # What a model writes is UTF-8, whatever the locale.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except QuernError as error:
+        _print_error(str(error))
+        return 1
+    except BrokenPipeError:
+        # The reader has left; Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        _print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return 1
+    except MemoryError:
+        _print_error("out of memory")
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _print_error(text: str) -> None:
+    paragraph = " ".join(text.split())
+    lines = textwrap.wrap(
+        f"error: {paragraph}", _ERROR_WIDTH, break_long_words=False, break_on_hyphens=False
+    )
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="quern", description="Quantize, compile, run and measure language models."
+    )
+    parser.add_argument("--version", action="version", version=f"quern {quern.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_compile(commands)
+    _add_run(commands)
+    _add_eval(commands)
+    _add_bench(commands)
+    _add_inspect(commands)
+    _add_synth(commands)
+    return parser
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, except of options that are absent by default."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        absent = action.default is None or action.default is False or action.default == []
+        return action.help if absent else super()._get_help_string(action)
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text, formatter_class=_HelpFormatter)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "compile", _compile, "Quantize a model and compile it to an artifact.")
+    parser.add_argument("model", metavar="MODEL", help="Hugging Face folder")
+    parser.add_argument(
+        "--format", required=True, help="of the weights: a name, or the text of a format"
+    )
+    parser.add_argument(
+        "--rule",
+        type=_rule,
+        action="append",
+        default=[],
+        metavar="PATTERN=FORMAT",
+        help="another format for weights whose name matches; may be repeated",
+    )
+    parser.add_argument(
+        "--compute",
+        choices=("int8", "bf16", "f32"),
+        default="f32",
+        help="arithmetic of the linear layers",
+    )
+    parser.add_argument(
+        "--target",
+        choices=("all", "host", "x86-64", "x86-64-v3", "x86-64-v4"),
+        default="all",
+        help="instruction sets of the artifact",
+    )
+    parser.add_argument("--formats", metavar="FILE", help="file of more named formats")
+    parser.add_argument(
+        "--solver", choices=("rtn", "mse"), default="rtn", help="how codes are chosen"
+    )
+    parser.add_argument(
+        "--context", type=int, default=0, metavar="N", help="longest session; 0: the model's"
+    )
+    parser.add_argument(
+        "--kv-cache", choices=("f16", "f32"), default="f16", help="element type of the KV cache"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="compiler threads; 0: all processors"
+    )
+    parser.add_argument(
+        "--dump", metavar="DIR", help="also write the IR of every stage and the assembly"
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="artifact folder")
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(
+        commands, "run", _run, "Continue a text; print the text and what the model adds to it."
+    )
+    _add_artifact(parser)
+    parser.add_argument("--prompt", required=True, metavar="TEXT", help="text to continue")
+    parser.add_argument("--max-tokens", type=int, default=128, metavar="N", help="to generate")
+    parser.add_argument(
+        "--temperature", type=float, default=0.0, metavar="T", help="0: always the likeliest token"
+    )
+    parser.add_argument(
+        "--top-p", type=float, default=1.0, metavar="P", help="likeliest tokens of this sum"
+    )
+    parser.add_argument(
+        "--top-k", type=int, default=0, metavar="K", help="number of likeliest tokens; 0: all"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random choices")
+
+
+def _add_eval(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "eval", _eval, "Measure the perplexity of a compiled model on a text.")
+    _add_artifact(parser)
+    parser.add_argument("--text", required=True, metavar="FILE", help="UTF-8 text")
+    parser.add_argument(
+        "--context", type=int, default=512, metavar="N", help="tokens of a window, BOS included"
+    )
+    parser.add_argument(
+        "--score-from",
+        type=int,
+        default=0,
+        metavar="N",
+        help="position in its window of the first token that is scored",
+    )
+    parser.add_argument(
+        "--against",
+        metavar="MODEL_OR_OUT",
+        help="also measure the divergence from this artifact, or from this model in float",
+    )
+    _add_json(parser)
+
+
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "bench", _bench, "Measure the speed of a compiled model.")
+    _add_artifact(parser)
+    parser.add_argument("--prompt-tokens", type=int, default=512, metavar="N", help="of a prefill")
+    parser.add_argument(
+        "--generate-tokens", type=int, default=64, metavar="N", help="decoded one by one"
+    )
+    parser.add_argument(
+        "--repeat", type=int, default=3, metavar="R", help="medians are taken over as many runs"
+    )
+    _add_json(parser)
+
+
+def _add_inspect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "inspect", _inspect, "Show what is in a model or an artifact.")
+    parser.add_argument(
+        "path", metavar="MODEL_OR_OUT", help="model folder, artifact folder or safetensors file"
+    )
+    _add_json(parser)
+
+
+def _add_synth(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "synth", _synth, "Write a model of random weights at a real shape.")
+    parser.add_argument("--shape", required=True, choices=tuple(SHAPES), help="dimensions")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the weights")
+    parser.add_argument("--dtype", choices=tuple(DTYPES), default="bf16", help="of the weights")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write")
+
+
+def _add_artifact(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("artifact", metavar="OUT", help="folder written by quern compile")
+    parser.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="0: all that may be used"
+    )
+    parser.add_argument(
+        "--isa", metavar="NAME", help="instruction set, if not the best of this processor"
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _rule(text: str) -> tuple[str, str]:
+    pattern, _, format = (part.strip() for part in text.partition("="))
+    if not pattern or not format:
+        raise argparse.ArgumentTypeError(f"expects PATTERN=FORMAT, but got '{text}'")
+    return pattern, format
+
+
+def _compile(options: argparse.Namespace) -> None:
+    begin = time.monotonic()
+    with _killable(), _stages() as progress:
+        report = quern.compile_model(
+            options.model,
+            options.output,
+            options.format,
+            rules=options.rule,
+            compute=options.compute,
+            target=options.target,
+            formats_file=options.formats,
+            kv_cache=options.kv_cache,
+            solver=options.solver,
+            context=options.context,
+            threads=options.threads,
+            dump_path=options.dump,
+            progress=progress,
+        )
+    for note in report["notes"]:
+        print(f"note: {note}", file=sys.stderr)
+    print(
+        f"{options.output}: {report['weight_bytes']:,} bytes of weights, "
+        f"{report['bits_per_weight']:.3f} bits per weight, for {', '.join(report['isas'])}, in "
+        f"{format_seconds(time.monotonic() - begin)}"
+    )
+
+
+@contextmanager
+def _killable() -> Iterator[None]:
+    """Lets Ctrl-C end the process at once: the interpreter would only look at
+    the signal after the compiler's return."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _stages() -> Iterator[Callable[[str, float], None]]:
+    """A bar for each stage of a compilation. A stage that says something about
+    itself in parentheses, as the memory it will need, is announced at once."""
+    bars: dict[str, Progress] = {}
+
+    def close() -> None:
+        for bar in bars.values():
+            bar.__exit__()
+        bars.clear()
+
+    def update(stage: str, fraction: float) -> None:
+        if stage not in bars:
+            close()
+            bars[stage] = Progress(stage)
+            if "(" in stage:
+                print(stage, file=sys.stderr, flush=True)
+        bars[stage].update(fraction)
+
+    try:
+        yield update
+    finally:
+        close()
+
+
+def _open_model(options: argparse.Namespace) -> quern.Model:
+    return quern.Model(options.artifact, threads=options.threads, isa=options.isa)
+
+
+def _run(options: argparse.Namespace) -> None:
+    sampling = quern.SamplingOptions(
+        options.temperature, options.top_k, options.top_p, options.seed
+    )
+    with _open_model(options) as model:
+        tokenizer = quern.Tokenizer(options.artifact)
+        pieces = quern.generate(model, tokenizer, options.prompt, options.max_tokens, sampling)
+        # An error in the prompt comes before anything is printed.
+        first = next(pieces, "")
+        for piece in itertools.chain((options.prompt, first), pieces):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+    # A file or pipe gets the text and nothing else.
+    if sys.stdout.isatty():
+        sys.stdout.write("\n")
+
+
+def _eval(options: argparse.Namespace) -> None:
+    text = _read_text(Path(options.text))
+    tokenizer = quern.Tokenizer(options.artifact)
+    tokens = tokenizer.encode(text)
+    bos = tokenizer.bos_id if tokenizer.adds_bos else None
+    with _open_model(options) as model:
+        against = _open_reference(options, tokenizer) if options.against else None
+        with Progress("evaluating") as bar:
+            result = quern.evaluate(
+                model, tokens, options.context, bos, options.score_from, against, bar.update
+            )
+    if options.json:
+        print(json.dumps(result.as_dict()))
+    else:
+        print(_format_evaluation(result))
+
+
+def _open_reference(options: argparse.Namespace, tokenizer: quern.Tokenizer) -> quern.Model:
+    path = Path(options.against)
+    if not (path / "manifest.json").exists():
+        with _killable(), _stages() as progress:
+            path = quern.reference_artifact(path, progress)
+    other = quern.Tokenizer(path)
+    sample = "The quick brown fox, 1234 times."
+    if other.encode(sample).tolist() != tokenizer.encode(sample).tolist():
+        raise QuernError(
+            f"{options.against}: expects the tokenizer of {options.artifact}, but got another"
+        )
+    return quern.Model(path, threads=options.threads, isa=options.isa)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise QuernError(f"{path}: expects UTF-8 text, but byte {error.start} is not") from None
+
+
+def _format_evaluation(result: Evaluation) -> str:
+    lines = [
+        f"tokens scored   {result.tokens:,}",
+        f"perplexity      {result.perplexity:.5g} ± {result.perplexity_stderr:.2g}",
+    ]
+    if result.kld_mean is not None:
+        lines += [
+            f"KL divergence   {result.kld_mean:.4g} ± {result.kld_stderr:.2g} nats",
+            f"99th percentile {result.kld_p99:.4g} nats",
+            f"same top token  {100 * (result.same_top or 0):.2f} %",
+        ]
+    return "\n".join(lines)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    with _open_model(options) as model, Progress("measuring") as bar:
+        result = quern.benchmark(
+            model, options.prompt_tokens, options.generate_tokens, options.repeat, bar.update
+        )
+    print(json.dumps(result.as_dict()) if options.json else _format_benchmark(result))
+
+
+def _format_benchmark(result: Benchmark) -> str:
+    unit = "int8" if result.compute == "int8" else "f32"
+    return "\n".join(
+        [
+            f"{result.cpu}, {result.isa}, {result.threads} threads, compute {result.compute}",
+            f"prefill  {result.prefill_tokens_per_second:10.1f} tokens/s   "
+            f"{100 * result.operations_share:5.1f} % of "
+            f"{result.operations_per_second / 1e9:.1f} G {unit} operations/s",
+            f"decode   {result.decode_tokens_per_second:10.1f} tokens/s   "
+            f"{100 * result.read_share:5.1f} % of "
+            f"{result.read_bytes_per_second / 1e9:.2f} GB/s",
+            f"weights  {result.weight_bytes:,} bytes",
+        ]
+    )
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    result = quern.inspect(options.path)
+    print(json.dumps(result.as_dict()) if options.json else format_inspection(result))
+
+
+def _synth(options: argparse.Namespace) -> None:
+    with Progress(f"writing {options.shape}") as bar:
+        quern.synthesize(options.shape, options.output, options.seed, options.dtype, bar.update)
+    made = quern.inspect(options.output)
+    print(f"{options.output}: {len(made.tensors)} tensors, {made.weight_bytes:,} bytes of weights")

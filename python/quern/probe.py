@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What this machine can do at most: a ctypes view of `MachineProbe.h`."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import quern
+
+from .errors import QuernError
+
+_LIBRARY = "libquern_probe.so"
+# Larger than any cache, so that the read comes from memory.
+_READ_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class MachineLimits:
+    """Measured with as many threads as the model uses.
+
+    read_bytes_per_second: memory bandwidth. operations_per_second:
+    multiplications and additions, each counted, of the compute mode's type.
+    """
+
+    read_bytes_per_second: float
+    operations_per_second: float
+
+
+def measure(threads: int, compute: str) -> MachineLimits:
+    """Measures this machine; compute: "int8", or another mode, which runs in f32."""
+    library = _library()
+    bandwidth = library.quern_probe_read_bandwidth(threads, _READ_BYTES)
+    peak = library.quern_probe_int8_dot if compute == "int8" else library.quern_probe_f32_fma
+    operations = peak(threads)
+    if bandwidth <= 0 or operations <= 0:
+        raise QuernError(f"measuring the machine with {threads} threads failed")
+    return MachineLimits(bandwidth, operations)
+
+
+def _library() -> Any:
+    # An editable install has two folders: the sources and what was built.
+    for folder in quern.__path__:
+        path = Path(folder) / _LIBRARY
+        if path.is_file():
+            break
+    else:
+        raise QuernError(f"{_LIBRARY} is not installed; `pip install .` builds it")
+    try:
+        library = ctypes.CDLL(str(path))
+        bandwidth = library.quern_probe_read_bandwidth
+        peaks = (library.quern_probe_int8_dot, library.quern_probe_f32_fma)
+    except (OSError, AttributeError) as error:
+        raise QuernError(f"{path}: cannot be loaded: {error}") from None
+    bandwidth.argtypes = [ctypes.c_uint32, ctypes.c_size_t]
+    bandwidth.restype = ctypes.c_double
+    for peak in peaks:
+        peak.argtypes = [ctypes.c_uint32]
+        peak.restype = ctypes.c_double
+    return library

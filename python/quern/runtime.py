@@ -1,0 +1,377 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compiled models: a ctypes view of the C interface in `quern_rt.h`.
+
+Inference needs no compiled extension: `model.so` of the artifact is loaded
+directly, and every call releases the interpreter lock.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import artifact
+from .errors import QuernError, Status
+
+ABI_MAJOR = 1
+
+_ERROR_BYTES = 4096
+
+
+class _LoadOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", ctypes.c_size_t),
+        ("threads", ctypes.c_uint32),
+        ("isa", ctypes.c_char_p),
+        ("verify", ctypes.c_uint32),
+    ]
+
+
+class _SessionLimits(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_size_t), ("capacity", ctypes.c_uint32)]
+
+
+def _function(result: Any, *parameters: Any) -> Any:
+    return ctypes.CFUNCTYPE(result, *parameters)
+
+
+_Object = ctypes.c_void_p
+_ObjectOut = ctypes.POINTER(ctypes.c_void_p)
+_Tokens = ctypes.POINTER(ctypes.c_int32)
+_Logits = ctypes.POINTER(ctypes.c_float)
+
+# Name and type of each entry of the table, in the order of `quern_api`.
+_ENTRIES: list[tuple[str, Any]] = [
+    (
+        "load",
+        _function(
+            ctypes.c_int,
+            ctypes.c_char_p,
+            ctypes.POINTER(_LoadOptions),
+            _ObjectOut,
+            ctypes.c_char_p,
+            ctypes.c_size_t,
+        ),
+    ),
+    ("unload", _function(None, _Object)),
+    ("describe", _function(ctypes.c_char_p, _Object)),
+    (
+        "session_create",
+        _function(ctypes.c_int, _Object, ctypes.POINTER(_SessionLimits), _ObjectOut),
+    ),
+    ("session_destroy", _function(None, _Object)),
+    (
+        "prefill",
+        _function(ctypes.c_int, _Object, _Tokens, ctypes.c_size_t, _Logits, ctypes.c_size_t),
+    ),
+    ("decode", _function(ctypes.c_int, _Object, ctypes.c_int32, _Logits)),
+    ("session_position", _function(ctypes.c_size_t, _Object)),
+    ("session_reset", _function(ctypes.c_int, _Object)),
+    ("session_truncate", _function(ctypes.c_int, _Object, ctypes.c_size_t)),
+    ("session_fork", _function(ctypes.c_int, _Object, _ObjectOut)),
+    ("set_threads", _function(ctypes.c_int, _Object, ctypes.c_uint32)),
+    ("cancel", _function(None, _Object)),
+    ("model_error", _function(ctypes.c_char_p, _Object)),
+    ("session_error", _function(ctypes.c_char_p, _Object)),
+    ("verify", _function(ctypes.c_int, _Object)),
+]
+
+
+class _Api(ctypes.Structure):
+    _fields_ = [
+        ("size", ctypes.c_size_t),
+        ("abi_major", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        *_ENTRIES,
+    ]
+
+
+def _open_library(path: Path) -> Any:
+    """The table of functions of a `model.so`."""
+    try:
+        library = ctypes.CDLL(str(path))
+        get_api = library.quern_get_api
+    except OSError as error:
+        raise QuernError(f"{path}: cannot be loaded: {error}", Status.FILE) from None
+    except AttributeError:
+        raise QuernError(
+            f"{path}: is not a compiled model: it does not export quern_get_api", Status.FILE
+        ) from None
+    get_api.argtypes = [ctypes.c_uint32]
+    get_api.restype = ctypes.POINTER(_Api)
+    table = get_api(ABI_MAJOR)
+    if not table:
+        raise QuernError(
+            f"{path}: expects a model of interface version {ABI_MAJOR}, which this file does "
+            "not speak; compile the model again with this version of quern",
+            Status.FILE,
+        )
+    api = table.contents
+    if api.size < ctypes.sizeof(_Api):
+        raise QuernError(
+            f"{path}: expects an interface table of at least {ctypes.sizeof(_Api)} bytes, but "
+            f"got {api.size}; compile the model again with this version of quern",
+            Status.FILE,
+        )
+    return api
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("utf-8", errors="replace")
+
+
+def _check(code: int, text: str, action: str) -> None:
+    if code == Status.OK:
+        return
+    try:
+        status = Status(code)
+    except ValueError:
+        raise QuernError(f"{action} failed with the unknown status {code}: {text}") from None
+    detail = text or status.name.lower().replace("_", " ")
+    raise QuernError(f"{action} failed: {detail}", status)
+
+
+class Model:
+    """A compiled model, loaded and ready to create sessions.
+
+    artifact_path: the folder that `quern compile` wrote.
+    threads: worker threads; 0 takes as many as affinity and cgroup quota allow.
+    isa: an instruction set by name ("avx512", "avx2", "portable"); None takes
+        the best that this CPU has.
+    verify: check the hash of every weight before returning.
+    """
+
+    def __init__(
+        self,
+        artifact_path: str | Path,
+        threads: int = 0,
+        isa: str | None = None,
+        verify: bool = False,
+    ) -> None:
+        self._handle: int | None = None
+        if not 0 <= threads < 2**32:
+            raise QuernError(f"threads: expects a number from 0 to {2**32 - 1}, but got {threads}")
+        self.path = Path(artifact_path)
+        self.manifest = artifact.read_manifest(self.path)
+        artifact.check_files(self.path, self.manifest)
+        self._api = _open_library(self.path / artifact.LIBRARY)
+        options = _LoadOptions(
+            size=ctypes.sizeof(_LoadOptions),
+            threads=threads,
+            isa=None if isa is None else os.fsencode(isa),
+            verify=int(verify),
+        )
+        handle = ctypes.c_void_p()
+        error = ctypes.create_string_buffer(_ERROR_BYTES)
+        code = self._api.load(
+            os.fsencode(self.path / artifact.WEIGHTS),
+            ctypes.byref(options),
+            ctypes.byref(handle),
+            error,
+            _ERROR_BYTES,
+        )
+        _check(code, _text(error.value), f"loading {self.path}")
+        self._handle = handle.value
+        try:
+            self.vocabulary = int(self._model_fact("vocabulary"))
+            self.max_context = int(self._model_fact("context"))
+        except QuernError:
+            self.close()
+            raise
+
+    def describe(self) -> dict[str, Any]:
+        """What the runtime says about the model: architecture, dimensions,
+        formats, instruction sets, the one in use, threads, build id."""
+        text = _text(self._api.describe(self._live()))
+        try:
+            description = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise QuernError(f"{self.path}: the model describes itself badly: {error}") from None
+        if not isinstance(description, dict):
+            raise QuernError(f"{self.path}: the model describes itself badly: not a JSON object")
+        return description
+
+    def _model_fact(self, name: str) -> Any:
+        value = self.manifest["model"].get(name)
+        if not isinstance(value, int) or value <= 0:
+            raise QuernError(
+                f"{self.path / artifact.MANIFEST}: expects model.{name} to be a positive "
+                f"number, but got {value!r}"
+            )
+        return value
+
+    @property
+    def isa(self) -> str:
+        """The instruction set in use."""
+        return str(self.describe().get("isa", ""))
+
+    @property
+    def threads(self) -> int:
+        """Worker threads in use."""
+        return int(self.describe().get("threads", 0))
+
+    def set_threads(self, threads: int) -> None:
+        code = self._api.set_threads(self._live(), threads)
+        _check(code, self._error(), f"setting {threads} threads")
+
+    def verify(self) -> None:
+        """Checks the hash of every weight."""
+        _check(self._api.verify(self._live()), self._error(), f"verifying {self.path}")
+
+    def session(self, capacity: int = 0) -> Session:
+        """An empty session of `capacity` tokens (0: the artifact's maximum)."""
+        return Session(self, capacity)
+
+    def close(self) -> None:
+        """Lets go of the model; its open sessions go on."""
+        if self._handle is not None:
+            self._api.unload(self._handle)
+            self._handle = None
+
+    def _live(self) -> int:
+        if self._handle is None:
+            raise QuernError(f"{self.path}: the model has been closed")
+        return self._handle
+
+    def _error(self) -> str:
+        return _text(self._api.model_error(self._live()))
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_handle"):
+            self.close()
+
+
+class Session:
+    """One sequence of tokens with its own KV cache.
+
+    A session may be used by one thread at a time; `cancel` may come from any.
+    """
+
+    def __init__(self, model: Model, capacity: int = 0) -> None:
+        self._handle: int | None = None
+        self.model = model
+        if not 0 <= capacity < 2**32:
+            raise QuernError(
+                f"capacity: expects a number from 0 to {2**32 - 1}, but got {capacity}"
+            )
+        limits = _SessionLimits(size=ctypes.sizeof(_SessionLimits), capacity=capacity)
+        handle = ctypes.c_void_p()
+        code = model._api.session_create(model._live(), ctypes.byref(limits), ctypes.byref(handle))
+        _check(code, model._error(), "creating a session")
+        self._adopt(handle.value)
+
+    def _adopt(self, handle: int | None) -> None:
+        self._handle = handle
+        # Closing while another thread cancels would free what it looks at.
+        self._closing = threading.Lock()
+
+    @property
+    def position(self) -> int:
+        """Tokens that the session holds."""
+        return int(self.model._api.session_position(self._live()))
+
+    def prefill(
+        self, tokens: Sequence[int] | NDArray[np.integer], rows: int = 1
+    ) -> NDArray[np.float32]:
+        """Appends `tokens` and returns logits [rows, vocabulary] of the last `rows`."""
+        ids = _as_tokens(tokens)
+        if not 0 <= rows <= len(ids):
+            raise QuernError(f"rows: expects a number from 0 to {len(ids)}, but got {rows}")
+        logits = np.empty((rows, self.model.vocabulary), np.float32)
+        code = self.model._api.prefill(
+            self._live(),
+            ids.ctypes.data_as(_Tokens),
+            len(ids),
+            logits.ctypes.data_as(_Logits),
+            rows,
+        )
+        _check(code, self._error(), f"running {len(ids)} tokens")
+        return logits
+
+    def decode(self, token: int) -> NDArray[np.float32]:
+        """Appends one token and returns its logits [vocabulary]."""
+        (checked,) = _as_tokens([token])
+        logits = np.empty(self.model.vocabulary, np.float32)
+        code = self.model._api.decode(self._live(), int(checked), logits.ctypes.data_as(_Logits))
+        _check(code, self._error(), "running a token")
+        return logits
+
+    def truncate(self, position: int) -> None:
+        """Forgets all but the first `position` tokens."""
+        if position < 0:
+            raise QuernError(f"position: expects a number of at least 0, but got {position}")
+        code = self.model._api.session_truncate(self._live(), position)
+        _check(code, self._error(), f"truncating to {position} tokens")
+
+    def reset(self) -> None:
+        """Forgets all tokens."""
+        _check(self.model._api.session_reset(self._live()), self._error(), "resetting")
+
+    def fork(self) -> Session:
+        """An independent copy, its KV cache included."""
+        handle = ctypes.c_void_p()
+        code = self.model._api.session_fork(self._live(), ctypes.byref(handle))
+        _check(code, self._error(), "copying a session")
+        copy = Session.__new__(Session)
+        copy.model = self.model
+        copy._adopt(handle.value)
+        return copy
+
+    def cancel(self) -> None:
+        """Ends the run in progress with a `QuernError` of status CANCELLED."""
+        with self._closing:
+            if self._handle is not None:
+                self.model._api.cancel(self._handle)
+
+    def close(self) -> None:
+        if self._handle is None:
+            return
+        with self._closing:
+            self.model._api.session_destroy(self._handle)
+            self._handle = None
+
+    def _live(self) -> int:
+        if self._handle is None:
+            raise QuernError("the session has been closed")
+        return self._handle
+
+    def _error(self) -> str:
+        return _text(self.model._api.session_error(self._live()))
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_handle"):
+            self.close()
+
+
+def _as_tokens(tokens: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int32]:
+    """Token ids as the runtime takes them; it checks them against the vocabulary."""
+    ids = np.asarray(tokens)
+    if ids.ndim != 1 or (ids.size and not np.issubdtype(ids.dtype, np.integer)):
+        raise QuernError(
+            f"tokens: expects one dimension of integers, but got shape {list(ids.shape)} of "
+            f"{ids.dtype}"
+        )
+    outside = ids[(ids < 0) | (ids > np.iinfo(np.int32).max)] if ids.size else ids
+    if outside.size:
+        raise QuernError(f"tokens: expects ids that fit 31 bits, but got {outside[0]}")
+    return np.ascontiguousarray(ids, dtype=np.int32)

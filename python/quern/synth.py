@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Models of random weights at real shapes, to measure on and to test with.
+
+Files are written as a stream: no more than a few megabytes are held at once.
+The same shape, seed and dtype give the same file with one version of NumPy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import QuernError
+
+_CHUNK_ELEMENTS = 1 << 20
+# Initial deviation of the weights, as checkpoints of this family begin with.
+_DEVIATION = 0.02
+_ALIGNMENT = 64
+_BYTES = 256
+
+DTYPES = {"f32": ("F32", 4), "f16": ("F16", 2), "bf16": ("BF16", 2)}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Dimensions of a model of the Llama family."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocabulary: int
+    context: int
+    tied: bool = True
+    family: str = "llama"
+    epsilon: float = 1e-5
+    theta: float = 10000.0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+_LLAMA3_SCALING = {
+    "rope_type": "llama3",
+    "factor": 32.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8192,
+}
+
+# In the tiny shapes every dimension is another number, so that mixing two up
+# shows, and rows are multiples of 32 but not of 256.
+SHAPES: dict[str, Shape] = {
+    "llama-1b": Shape(
+        2048, 8192, 16, 32, 8, 64, 128256, 131072,
+        theta=500000.0, extra={"rope_scaling": _LLAMA3_SCALING},
+    ),
+    "llama-8b-slice": Shape(4096, 14336, 2, 32, 8, 128, 32000, 8192, tied=False, theta=500000.0),
+    "tiny-llama": Shape(96, 160, 2, 6, 2, 16, 320, 256),
+    "tiny-llama3": Shape(
+        96, 160, 2, 6, 2, 16, 320, 256, tied=False, theta=500000.0,
+        extra={"rope_scaling": {**_LLAMA3_SCALING, "original_max_position_embeddings": 64}},
+    ),
+    "tiny-mqa": Shape(96, 160, 2, 6, 1, 16, 320, 256, tied=False),
+    "tiny-mistral": Shape(
+        96, 224, 2, 6, 2, 16, 320, 256, tied=False, family="mistral",
+        extra={"sliding_window": 24},
+    ),
+    "tiny-qwen2": Shape(96, 160, 2, 6, 2, 16, 320, 256, family="qwen2", epsilon=1e-6),
+    "tiny-qwen3": Shape(96, 160, 2, 5, 1, 32, 320, 256, family="qwen3", epsilon=1e-6),
+}  # fmt: skip
+
+_ARCHITECTURES = {
+    "llama": "LlamaForCausalLM",
+    "mistral": "MistralForCausalLM",
+    "qwen2": "Qwen2ForCausalLM",
+    "qwen3": "Qwen3ForCausalLM",
+}
+
+
+def synthesize(
+    shape: str,
+    output: str | Path,
+    seed: int = 0,
+    dtype: str = "bf16",
+    progress: Callable[[float, str], None] | None = None,
+) -> None:
+    """Writes a Hugging Face folder of random weights and a byte-level tokenizer.
+
+    shape: a name of `SHAPES`. dtype: a name of `DTYPES`. progress: is told the
+    share of the bytes that is written.
+    """
+    if shape not in SHAPES:
+        raise QuernError(f"shape: expects one of {', '.join(SHAPES)}, but got '{shape}'")
+    if dtype not in DTYPES:
+        raise QuernError(f"dtype: expects one of {', '.join(DTYPES)}, but got '{dtype}'")
+    if seed < 0:
+        raise QuernError(f"seed: expects a number of at least 0, but got {seed}")
+    dimensions = SHAPES[shape]
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_text(folder / "config.json", json.dumps(_config(dimensions, dtype), indent=2))
+        _write_text(folder / "tokenizer.json", json.dumps(_tokenizer(dimensions.vocabulary)))
+        _write_text(folder / "tokenizer_config.json", json.dumps(_TOKENIZER_CONFIG, indent=2))
+        _write_weights(folder / "model.safetensors", dimensions, seed, dtype, progress)
+    except OSError as error:
+        raise QuernError(f"{error.filename or folder}: {error.strerror}") from None
+
+
+def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight."""
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    tensors: dict[str, tuple[int, ...]] = {
+        "model.embed_tokens.weight": (shape.vocabulary, shape.hidden)
+    }
+    for layer in range(shape.layers):
+        attention = f"model.layers.{layer}.self_attn."
+        for name, rows in (("q", queries), ("k", keys), ("v", keys)):
+            tensors[f"{attention}{name}_proj.weight"] = (rows, shape.hidden)
+            if shape.family == "qwen2":
+                tensors[f"{attention}{name}_proj.bias"] = (rows,)
+        tensors[f"{attention}o_proj.weight"] = (shape.hidden, queries)
+        if shape.family == "qwen3":
+            tensors[f"{attention}q_norm.weight"] = (shape.head_dim,)
+            tensors[f"{attention}k_norm.weight"] = (shape.head_dim,)
+        mlp = f"model.layers.{layer}.mlp."
+        tensors[f"{mlp}gate_proj.weight"] = (shape.intermediate, shape.hidden)
+        tensors[f"{mlp}up_proj.weight"] = (shape.intermediate, shape.hidden)
+        tensors[f"{mlp}down_proj.weight"] = (shape.hidden, shape.intermediate)
+        tensors[f"model.layers.{layer}.input_layernorm.weight"] = (shape.hidden,)
+        tensors[f"model.layers.{layer}.post_attention_layernorm.weight"] = (shape.hidden,)
+    tensors["model.norm.weight"] = (shape.hidden,)
+    if not shape.tied:
+        tensors["lm_head.weight"] = (shape.vocabulary, shape.hidden)
+    return tensors
+
+
+def _config(shape: Shape, dtype: str) -> dict[str, Any]:
+    return {
+        "architectures": [_ARCHITECTURES[shape.family]],
+        "model_type": shape.family,
+        "hidden_size": shape.hidden,
+        "intermediate_size": shape.intermediate,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "head_dim": shape.head_dim,
+        "vocab_size": shape.vocabulary,
+        "max_position_embeddings": shape.context,
+        "rms_norm_eps": shape.epsilon,
+        "rope_theta": shape.theta,
+        "hidden_act": "silu",
+        "tie_word_embeddings": shape.tied,
+        "bos_token_id": _BYTES,
+        "eos_token_id": _BYTES + 1,
+        "torch_dtype": {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}[dtype],
+        **shape.extra,
+    }
+
+
+_BOS, _EOS = "<|begin_of_text|>", "<|end_of_text|>"
+_TOKENIZER_CONFIG = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "bos_token": _BOS,
+    "eos_token": _EOS,
+    "clean_up_tokenization_spaces": False,
+}
+
+
+def byte_alphabet() -> list[str]:
+    """The character that stands for each byte in byte-level vocabularies.
+
+    Printable bytes of Latin-1 stand for themselves, the others are moved past
+    U+0100 in order (as GPT-2 began it).
+    """
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    moved = iter(range(0x100, 0x200))
+    return [chr(byte if byte in printable else next(moved)) for byte in range(_BYTES)]
+
+
+def _tokenizer(vocabulary: int) -> dict[str, Any]:
+    """A tokenizer.json of single bytes; ids that no text gives decode to words."""
+    alphabet = byte_alphabet()
+    words = [alphabet[ord(" ")] + f"w{token}" for token in range(_BYTES + 2, vocabulary)]
+    tokens = [*alphabet, _BOS, _EOS, *words]
+    special = [
+        {
+            "id": _BYTES + place,
+            "content": content,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
+        }
+        for place, content in enumerate((_BOS, _EOS))
+    ]
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+    begin = {"SpecialToken": {"id": _BOS, "type_id": 0}}
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": special,
+        "normalizer": None,
+        "pre_tokenizer": {**byte_level, "use_regex": False},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [begin, {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [
+                begin,
+                {"Sequence": {"id": "A", "type_id": 0}},
+                {"Sequence": {"id": "B", "type_id": 0}},
+            ],
+            "special_tokens": {_BOS: {"id": _BOS, "ids": [_BYTES], "tokens": [_BOS]}},
+        },
+        "decoder": {**byte_level, "use_regex": True},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": False,
+            "vocab": {token: place for place, token in enumerate(tokens)},
+            "merges": [],
+        },
+    }
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _write_weights(
+    path: Path,
+    shape: Shape,
+    seed: int,
+    dtype: str,
+    progress: Callable[[float, str], None] | None,
+) -> None:
+    tensors = tensor_shapes(shape)
+    name_of_dtype, element_bytes = DTYPES[dtype]
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    offset = 0
+    for name, dimensions in tensors.items():
+        size = int(np.prod(dimensions)) * element_bytes
+        header[name] = {
+            "dtype": name_of_dtype,
+            "shape": list(dimensions),
+            "data_offsets": [offset, offset + size],
+        }
+        offset += size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-(8 + len(text)) % _ALIGNMENT)
+    temporary = path.with_name(path.name + ".partial")
+    try:
+        with temporary.open("wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            written = 0
+            for index, (name, dimensions) in enumerate(tensors.items()):
+                for values in _random(name, dimensions, seed, index):
+                    written += file.write(_encode(values, dtype).data)
+                    if progress:
+                        progress(written / offset, f"{written >> 20} of {offset >> 20} MiB")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _random(
+    name: str, dimensions: tuple[int, ...], seed: int, index: int
+) -> Iterator[NDArray[np.float32]]:
+    """The values of a tensor in pieces; each tensor has its own stream."""
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index])))
+    is_norm = name.endswith("norm.weight")
+    left = int(np.prod(dimensions))
+    while left:
+        count = min(left, _CHUNK_ELEMENTS)
+        values = generator.standard_normal(count, np.float32)
+        # Norms scale: they lie about one. A deviation makes a forgotten or
+        # swapped one visible.
+        yield 1 + np.float32(0.1) * values if is_norm else np.float32(_DEVIATION) * values
+        left -= count
+
+
+def _encode(values: NDArray[np.float32], dtype: str) -> NDArray[Any]:
+    if dtype == "f32":
+        return values.astype("<f4", copy=False)
+    if dtype == "f16":
+        return values.astype("<f2")
+    bits = values.view(np.uint32)
+    # To nearest, ties to even; there are no NaNs among them.
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")

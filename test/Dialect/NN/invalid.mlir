@@ -1,0 +1,266 @@
+// RUN: quant-opt %s --split-input-file --verify-diagnostics
+
+param.global @rope_table_positions : tensor<4x2xf32>
+    // expected-error@below {{expects a positive number of positions, but got 0}}
+    = #nn.rope_table<positions = 0, inverse_frequencies = [1.0]>
+
+// -----
+
+param.global @rope_table_frequencies : tensor<4x2xf32>
+    // expected-error@below {{expects at least 1 inverse frequency, but got 0}}
+    = #nn.rope_table<positions = 4, inverse_frequencies = []>
+
+// -----
+
+// expected-error@below {{expects layers, heads and head_dim between 1 and 65536, but got 5, 0 and 8}}
+func.func private @kv_cache_zero(!nn.kv_cache<layers = 5, heads = 0, head_dim = 8, element = f16>)
+
+// -----
+
+// Sizes whose product would overflow are refused before it is formed.
+
+// expected-error@below {{expects layers, heads and head_dim between 1 and 65536, but got 5, 4 and 4294967296}}
+func.func private @kv_cache_huge(!nn.kv_cache<layers = 5, heads = 4, head_dim = 4294967296, element = f16>)
+
+// -----
+
+// expected-error@below {{expects element f16 or f32, but got 'bf16'}}
+func.func private @kv_cache_element(!nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = bf16>)
+
+// -----
+
+// expected-error@below {{expects the attribute nn.model, but got "nn.size"}}
+module @unknown_attribute attributes {nn.size = 3 : i64} {}
+
+// -----
+
+// expected-error@below {{nn.model expects a dictionary, but got "llama"}}
+module @nn_model_c1_string attributes {nn.model = "llama"} {}
+
+// -----
+
+// expected-error@below {{nn.model expects to be on a module, but got func.func}}
+func.func private @nn_model_c1_function() attributes {nn.model = {}}
+
+// -----
+
+// expected-error@below {{nn.model expects a string 'architecture', but got {layers = 5 : i64}}}
+module @nn_model_c2_architecture attributes {nn.model = {layers = 5 : i64}} {}
+
+// -----
+
+// expected-error@below {{nn.model expects a positive i64 'context', but got none}}
+module @nn_model_c2_missing attributes {nn.model = {
+    architecture = "llama", vocabulary = 512 : i64, hidden = 64 : i64, layers = 5 : i64, heads = 8 : i64,
+    kv_heads = 4 : i64, head_dim = 8 : i64, intermediate = 172 : i64}} {}
+
+// -----
+
+// expected-error@below {{nn.model expects a positive i64 'layers', but got 0 : i64}}
+module @nn_model_c2_zero attributes {nn.model = {
+    architecture = "llama", vocabulary = 512 : i64, context = 512 : i64, hidden = 64 : i64, layers = 0 : i64,
+    heads = 8 : i64, kv_heads = 4 : i64, head_dim = 8 : i64, intermediate = 172 : i64}} {}
+
+// -----
+
+// expected-error@below {{nn.model expects a positive i64 'hidden', but got "wide"}}
+module @nn_model_c2_string attributes {nn.model = {
+    architecture = "llama", vocabulary = 512 : i64, context = 512 : i64, hidden = "wide", layers = 5 : i64,
+    heads = 8 : i64, kv_heads = 4 : i64, head_dim = 8 : i64, intermediate = 172 : i64}} {}
+
+// -----
+
+// expected-error@below {{nn.model expects 'heads' to be a multiple of 'kv_heads', but got 8 and 3}}
+module @nn_model_c3 attributes {nn.model = {
+    architecture = "llama", vocabulary = 512 : i64, context = 512 : i64, hidden = 64 : i64, layers = 5 : i64,
+    heads = 8 : i64, kv_heads = 3 : i64, head_dim = 8 : i64, intermediate = 172 : i64}} {}
+
+// -----
+
+func.func @embedding_c1(%t: tensor<?xi32>, %e: tensor<8x64xf32>) {
+  // expected-error@below {{'nn.embedding' op expects a result of shape [?, 64], but got [3, 64]}}
+  %x = nn.embedding %t, %e : (tensor<?xi32>, tensor<8x64xf32>) -> tensor<3x64xf32>
+  return
+}
+
+// -----
+
+func.func @embedding_c2(%t: tensor<?xi32>, %e: tensor<8x64xf32>) {
+  // expected-error@below {{'nn.embedding' op expects a result of shape [?, 64], but got [?, 32]}}
+  %x = nn.embedding %t, %e : (tensor<?xi32>, tensor<8x64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @width_zero(%x: tensor<?x0xf32>) {
+  // expected-error@below {{operand #0 must be [tokens, width] tensor without an encoding of 32-bit float values, but got 'tensor<?x0xf32>'}}
+  %y = nn.add %x, %x : tensor<?x0xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c1(%x: tensor<?x64xf32>, %g: tensor<64xf32>) {
+  // expected-error@below {{'nn.rms_norm' op failed to verify that all of {input, result} have same type}}
+  %y = nn.rms_norm %x, %g eps 1.0e-05 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c2_divides(%x: tensor<?x64xf32>, %g: tensor<48xf32>) {
+  // expected-error@below {{'nn.rms_norm' op expects a group that divides the width 64, but got 48}}
+  %y = nn.rms_norm %x, %g eps 1.0e-05 group 48 : (tensor<?x64xf32>, tensor<48xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c2_positive(%x: tensor<?x64xf32>, %g: tensor<64xf32>) {
+  // expected-error@below {{'nn.rms_norm' op attribute 'group' failed to satisfy constraint: 64-bit signless integer attribute whose value is positive}}
+  %y = nn.rms_norm %x, %g eps 1.0e-05 group 0 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @rms_norm_c3(%x: tensor<?x64xf32>, %g: tensor<64xf32>) {
+  // expected-error@below {{'nn.rms_norm' op expects a weight of 8 entries, but got 64}}
+  %y = nn.rms_norm %x, %g eps 1.0e-05 group 8 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c1(%x: tensor<?x64xf32>, %w: tensor<8x32xf32>) {
+  // expected-error@below {{'nn.linear' op expects an input of width 32, the columns of the weight, but got 64}}
+  %y = nn.linear %x, %w : (tensor<?x64xf32>, tensor<8x32xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c2(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>) {
+  // expected-error@below {{'nn.linear' op expects a result of shape [?, 8], but got [?, 64]}}
+  %y = nn.linear %x, %w : (tensor<?x64xf32>, tensor<8x64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @linear_c3(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>, %b: tensor<64xf32>) {
+  // expected-error@below {{'nn.linear' op expects a bias of 8 entries, but got 64}}
+  %y = nn.linear %x, %w bias %b : (tensor<?x64xf32>, tensor<8x64xf32>, tensor<64xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @last_rows_c2(%x: tensor<4x64xf32>, %n: index) {
+  // expected-error@below {{'nn.last_rows' op expects a dynamic number of rows, but got 4}}
+  %y = nn.last_rows %x, %n : tensor<4x64xf32>
+  return
+}
+
+// -----
+
+func.func @rope_c2_odd(%x: tensor<?x63xf32>, %p: index) {
+  // expected-error@below {{'nn.rope' op expects an even head_dim that divides the width 63, but got 7}}
+  %y = nn.rope %x at %p {head_dim = 7 : i64, inverse_frequencies = array<f32: 1.0, 0.1, 0.01>} : tensor<?x63xf32>
+  return
+}
+
+// -----
+
+func.func @rope_c2_divides(%x: tensor<?x64xf32>, %p: index) {
+  // expected-error@below {{'nn.rope' op expects an even head_dim that divides the width 64, but got 6}}
+  %y = nn.rope %x at %p {head_dim = 6 : i64, inverse_frequencies = array<f32: 1.0, 0.1, 0.01>} : tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @rope_c2_positive(%x: tensor<?x64xf32>, %p: index) {
+  // expected-error@below {{'nn.rope' op attribute 'head_dim' failed to satisfy constraint: 64-bit signless integer attribute whose value is positive}}
+  %y = nn.rope %x at %p {head_dim = 0 : i64, inverse_frequencies = array<f32>} : tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @rope_c3(%x: tensor<?x64xf32>, %p: index) {
+  // expected-error@below {{'nn.rope' op expects 4 inverse frequencies, but got 2}}
+  %y = nn.rope %x at %p {head_dim = 8 : i64, inverse_frequencies = array<f32: 1.0, 0.1>} : tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kv_append_c2(%k: tensor<?x64xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) {
+  // expected-error@below {{'nn.kv_append' op expects keys and values of width 32, heads * head_dim of the cache, but got 64}}
+  nn.kv_append %k, %k into %cache[0] at %p : tensor<?x64xf32>,
+      !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>
+  return
+}
+
+// -----
+
+func.func @kv_append_c3(%k: tensor<?x32xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) {
+  // expected-error@below {{'nn.kv_append' op expects a layer below 5, but got 5}}
+  nn.kv_append %k, %k into %cache[5] at %p : tensor<?x32xf32>,
+      !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>
+  return
+}
+
+// -----
+
+func.func @kv_append_c3_negative(%k: tensor<?x32xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) {
+  // expected-error@below {{'nn.kv_append' op attribute 'layer' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative}}
+  nn.kv_append %k, %k into %cache[-1] at %p : tensor<?x32xf32>,
+      !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>
+  return
+}
+
+// -----
+
+func.func @attention_c1(%q: tensor<?x64xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) {
+  // expected-error@below {{'nn.attention' op failed to verify that all of {query, result} have same type}}
+  %a = nn.attention %q, %cache[0] at %p scale 1.0
+      : (tensor<?x64xf32>, !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c2(%q: tensor<?x40xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) {
+  // expected-error@below {{'nn.attention' op expects queries whose width is a multiple of 32, heads * head_dim of the cache, but got 40}}
+  %a = nn.attention %q, %cache[0] at %p scale 1.0
+      : (tensor<?x40xf32>, !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) -> tensor<?x40xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c3(%q: tensor<?x64xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) {
+  // expected-error@below {{'nn.attention' op expects a layer below 5, but got 7}}
+  %a = nn.attention %q, %cache[7] at %p scale 1.0
+      : (tensor<?x64xf32>, !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c4(%q: tensor<?x64xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) {
+  // expected-error@below {{'nn.attention' op attribute 'window' failed to satisfy constraint: 64-bit signless integer attribute whose value is positive}}
+  %a = nn.attention %q, %cache[0] at %p scale 1.0 window 0
+      : (tensor<?x64xf32>, !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) -> tensor<?x64xf32>
+  return
+}

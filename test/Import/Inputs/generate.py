@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Writes a Hugging Face folder with a small model of one family.
+
+generate.py FAMILY OUT [OPTION...]
+
+  key=JSON        sets a member of config.json; `key=` removes it
+  --drop NAME     leaves a tensor out
+  --add NAME SHAPE            adds a tensor
+  --shape NAME SHAPE          gives a tensor another shape
+  --dtype NAME DTYPE          gives a tensor another element type
+  --value NAME NUMBER         fills a tensor with a number, in place of zeros
+  --no-weights    writes config.json only
+  --config TEXT   writes this text as config.json
+
+Tensors are BF16 and hold zeros, which are holes in the file: a model of a
+billion parameters takes no room.
+"""
+
+import json
+import os
+import struct
+import sys
+
+BASE = {
+    "vocab_size": 96,
+    "max_position_embeddings": 128,
+    "hidden_size": 64,
+    "intermediate_size": 80,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "rms_norm_eps": 1e-5,
+    "rope_theta": 10000.0,
+    "hidden_act": "silu",
+}
+FAMILIES = {
+    "llama": {"architectures": ["LlamaForCausalLM"]},
+    "mistral": {"architectures": ["MistralForCausalLM"], "sliding_window": 32},
+    "qwen2": {"architectures": ["Qwen2ForCausalLM"], "tie_word_embeddings": True},
+    "qwen3": {"architectures": ["Qwen3ForCausalLM"], "head_dim": 16, "tie_word_embeddings": True},
+}
+WIDTHS = {
+    "BOOL": 8,
+    "F4": 4,
+    "U8": 8,
+    "I8": 8,
+    "F8_E4M3": 8,
+    "F16": 16,
+    "BF16": 16,
+    "I32": 32,
+    "F32": 32,
+    "F64": 64,
+}
+
+
+def tensors_of(family, c):
+    """The tensors that a well-formed model of this configuration has."""
+    hidden, inner = c["hidden_size"], c["intermediate_size"]
+    heads = c["num_attention_heads"]
+    head_dim = c.get("head_dim") or hidden // heads
+    q, kv = heads * head_dim, (c.get("num_key_value_heads") or heads) * head_dim
+    result = {"model.embed_tokens.weight": [c["vocab_size"], hidden], "model.norm.weight": [hidden]}
+    if not c.get("tie_word_embeddings"):
+        result["lm_head.weight"] = [c["vocab_size"], hidden]
+    attention_bias = c.get("attention_bias", False)
+    qkv_bias = attention_bias or family == "qwen2"
+    linears = [
+        ("self_attn.q_proj", q, hidden, qkv_bias),
+        ("self_attn.k_proj", kv, hidden, qkv_bias),
+        ("self_attn.v_proj", kv, hidden, qkv_bias),
+        ("self_attn.o_proj", hidden, q, attention_bias),
+        ("mlp.gate_proj", inner, hidden, c.get("mlp_bias")),
+        ("mlp.up_proj", inner, hidden, c.get("mlp_bias")),
+        ("mlp.down_proj", hidden, inner, c.get("mlp_bias")),
+    ]
+    for i in range(c["num_hidden_layers"]):
+        layer = "model.layers.%d." % i
+        for name in ("input_layernorm", "post_attention_layernorm"):
+            result[layer + name + ".weight"] = [hidden]
+        if family == "qwen3":
+            result[layer + "self_attn.q_norm.weight"] = [head_dim]
+            result[layer + "self_attn.k_norm.weight"] = [head_dim]
+        for name, rows, columns, bias in linears:
+            result[layer + name + ".weight"] = [rows, columns]
+            if bias:
+                result[layer + name + ".bias"] = [rows]
+    return result
+
+
+def write_weights(path, tensors, dtypes, values):
+    header, end = {}, 0
+    for name, shape in tensors.items():
+        count = 1
+        for extent in shape:
+            count *= extent
+        dtype = dtypes.get(name, "BF16")
+        begin, end = end, end + count * WIDTHS[dtype] // 8
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + end)
+        for name, value in values.items():
+            begin, end = header[name]["data_offsets"]
+            file.seek(8 + len(text) + begin)
+            bf16 = struct.pack("<f", value)[2:]
+            file.write(bf16 * ((end - begin) // 2))
+
+
+def main():
+    family, out, *options = sys.argv[1:]
+    config = {**BASE, **FAMILIES[family], "model_type": family}
+    drop, add, shapes, dtypes, values = [], {}, {}, {}, {}
+    config_text, weights = None, True
+    settings = {}
+    while options:
+        option = options.pop(0)
+        if option == "--drop":
+            drop.append(options.pop(0))
+        elif option in ("--add", "--shape"):
+            target = add if option == "--add" else shapes
+            name = options.pop(0)
+            target[name] = json.loads(options.pop(0))
+        elif option == "--dtype":
+            name = options.pop(0)
+            dtypes[name] = options.pop(0)
+        elif option == "--value":
+            name = options.pop(0)
+            values[name] = float(options.pop(0))
+        elif option == "--no-weights":
+            weights = False
+        elif option == "--config":
+            config_text = options.pop(0)
+        else:
+            key, _, text = option.partition("=")
+            settings[key] = text
+    good = dict(config)
+    for key, text in settings.items():
+        config.pop(key, None)
+        if text:
+            config[key] = json.loads(text)
+    os.makedirs(out, exist_ok=True)
+    for old in os.listdir(out):
+        os.remove(os.path.join(out, old))
+    with open(os.path.join(out, "config.json"), "w", encoding="utf-8") as file:
+        file.write(config_text or json.dumps(config))
+    if not weights:
+        return
+    # A configuration that makes no sense comes with the weights of a good one.
+    try:
+        tensors = tensors_of(family, {**config})
+    except (TypeError, KeyError, ZeroDivisionError):
+        tensors = tensors_of(family, good)
+    tensors = {**{n: s for n, s in tensors.items() if n not in drop}, **add}
+    tensors.update(shapes)
+    write_weights(os.path.join(out, "model.safetensors"), tensors, dtypes, values)
+
+
+if __name__ == "__main__":
+    main()

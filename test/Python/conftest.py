@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Fixtures: a tiny model, and artifacts that need no compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder of random weights with a byte-level tokenizer of 320 ids."""
+    import quern
+
+    folder = tmp_path_factory.mktemp("tiny") / "model"
+    quern.synthesize("tiny-llama", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_fake(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Callable[..., Path]:
+    """`make_fake(shift=0.0)` gives the folder of a new artifact of fake_model.c."""
+    from support import write_fake_artifact
+
+    def make(shift: float = 0.0) -> Path:
+        folder = tmp_path_factory.mktemp("fake") / "artifact"
+        write_fake_artifact(folder, tiny_model, shift)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fake(make_fake: Callable[..., Path]) -> Path:
+    """An artifact of fake_model.c; make another one to change its files."""
+    return make_fake()

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What the tests share: where the data is, and artifacts without a compiler."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from quern.artifact import hash_file
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data"
+
+needs_compiler = pytest.mark.skipif(
+    importlib.util.find_spec("quern._compiler") is None, reason="quern._compiler is not built"
+)
+
+
+def needs_data(*names: str) -> pytest.MarkDecorator:
+    """Skips a test by the names of the files of the shared data that are absent."""
+    absent = [name for name in names if not (DATA / name).exists()]
+    return pytest.mark.skipif(bool(absent), reason=f"shared data without {', '.join(absent)}")
+
+
+def build_fake_library(path: Path, shift: float) -> None:
+    """Compiles fake_model.c with SHIFT = `shift`."""
+    compiler = next(filter(None, map(shutil.which, ("clang-22", "cc", "gcc"))), None)
+    if compiler is None:
+        pytest.skip("no C compiler")
+    source = Path(__file__).with_name("fake_model.c")
+    flags = ["-shared", "-fPIC", f"-I{ROOT / 'include'}", f"-DSHIFT={shift}f"]
+    subprocess.run([compiler, *flags, str(source), "-o", str(path)], check=True)
+
+
+def write_fake_artifact(folder: Path, tokenizer: Path, shift: float) -> None:
+    """An artifact folder around fake_model.c with the tokenizer of a model."""
+    folder.mkdir(parents=True)
+    build_fake_library(folder / "model.so", shift)
+    (folder / "weights.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tokenizer / name, folder / name)
+    embedding = {
+        "name": "model.embed_tokens.weight",
+        "shape": [320, 64],
+        "source_dtype": "bf16",
+        "format": "i4 [1, 32], scale f16",
+        "format_name": "q4_0",
+        "layout": "panel",
+        "bytes": 11520,
+        "bits_per_weight": 4.5,
+    }
+    manifest = {
+        "format_version": 1,
+        "compute": "int8",
+        "model": {"vocabulary": 320, "context": 128},
+        "tensors": [embedding],
+        "files": {},
+    }
+    write_manifest(folder, manifest)
+
+
+def write_manifest(folder: Path, manifest: dict) -> None:
+    """Writes manifest.json with the sizes and hashes that the files now have."""
+    for name in ("model.so", "weights.safetensors"):
+        path = folder / name
+        manifest["files"][name] = {"bytes": path.stat().st_size, "xxh3": hash_file(path)}
+    (folder / "manifest.json").write_text(json.dumps(manifest))

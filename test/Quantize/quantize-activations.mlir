@@ -1,0 +1,82 @@
+// RUN: quant-opt %s -split-input-file -quantize-quantize-activations -verify-diagnostics | FileCheck %s
+// RUN: quant-opt %s -split-input-file -quantize-quantize-activations="format=int8_channel" -verify-diagnostics | FileCheck %s --check-prefix=GIVEN
+
+// CHECK-DAG: #[[$G32:.*]] = #qt.format<i8 [1, 32], scale f32>
+// CHECK-DAG: #[[$G16:.*]] = #qt.format<i8 [1, 16], scale f32>
+// GIVEN-DAG: #[[$ROW:.*]] = #qt.format<i8 [1, *], scale f32>
+
+// Linears that read the same value share what they can.
+// CHECK-LABEL: @shared(
+// CHECK-SAME: %[[X:.*]]: tensor<?x256xf32>
+// GIVEN-LABEL: @shared(
+func.func @shared(%x: tensor<?x256xf32>, %a: tensor<8x256xf32, #qt.format<q4_0>>,
+                  %b: tensor<8x256xf32, #qt.format<q4_k>>, %c: tensor<8x256xf32, #qt.format<q6_k>>)
+    -> (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) {
+  // CHECK-DAG: %[[A:.*]] = qt.quantize %[[X]] : tensor<?x256xf32> to tensor<?x256xf32, #[[$G32]]>
+  // CHECK-DAG: %[[C:.*]] = qt.quantize %[[X]] : tensor<?x256xf32> to tensor<?x256xf32, #[[$G16]]>
+  // CHECK-NOT: qt.quantize
+  // CHECK: nn.linear %[[A]],
+  // CHECK: nn.linear %[[A]],
+  // CHECK: nn.linear %[[C]],
+  // GIVEN-COUNT-1: qt.quantize %{{.*}} to tensor<?x256xf32, #[[$ROW]]>
+  // GIVEN-NOT: qt.quantize
+  %0 = nn.linear %x, %a : (tensor<?x256xf32>, tensor<8x256xf32, #qt.format<q4_0>>) -> tensor<?x8xf32>
+  %1 = nn.linear %x, %b : (tensor<?x256xf32>, tensor<8x256xf32, #qt.format<q4_k>>) -> tensor<?x8xf32>
+  %2 = nn.linear %x, %c : (tensor<?x256xf32>, tensor<8x256xf32, #qt.format<q6_k>>) -> tensor<?x8xf32>
+  // GIVEN: return
+  return %0, %1, %2 : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+}
+
+// -----
+
+// A scale for a whole channel says nothing about groups of the input.
+// CHECK-DAG: #[[$G32:.*]] = #qt.format<i8 [1, 32], scale f32>
+// CHECK-DAG: #[[$G4:.*]] = #qt.format<i8 [1, 4], scale f32>
+// CHECK-LABEL: @channel
+func.func @channel(%x: tensor<?x64xf32>, %y: tensor<?x44xf32>, %a: tensor<8x64xf32, #qt.format<int8_channel>>,
+                   %b: tensor<8x44xf32, #qt.format<int8_channel>>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+  // CHECK-DAG: qt.quantize %{{.*}} : tensor<?x64xf32> to tensor<?x64xf32, #[[$G32]]>
+  // CHECK-DAG: qt.quantize %{{.*}} : tensor<?x44xf32> to tensor<?x44xf32, #[[$G4]]>
+  %0 = nn.linear %x, %a : (tensor<?x64xf32>, tensor<8x64xf32, #qt.format<int8_channel>>) -> tensor<?x8xf32>
+  %1 = nn.linear %y, %b : (tensor<?x44xf32>, tensor<8x44xf32, #qt.format<int8_channel>>) -> tensor<?x8xf32>
+  return %0, %1 : tensor<?x8xf32>, tensor<?x8xf32>
+}
+
+// -----
+
+// Numbers that are integers but for a power of two can be multiplied as such.
+// CHECK-LABEL: @halves
+func.func @halves(%x: tensor<?x64xf32>, %a: tensor<8x64xf32, #qt.format<mxfp4>>,
+                  %b: tensor<8x64xf32, #qt.format<iq4_nl>>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+  // CHECK-COUNT-1: qt.quantize
+  // CHECK-NOT: qt.quantize
+  %0 = nn.linear %x, %a : (tensor<?x64xf32>, tensor<8x64xf32, #qt.format<mxfp4>>) -> tensor<?x8xf32>
+  %1 = nn.linear %x, %b : (tensor<?x64xf32>, tensor<8x64xf32, #qt.format<iq4_nl>>) -> tensor<?x8xf32>
+  return %0, %1 : tensor<?x8xf32>, tensor<?x8xf32>
+}
+
+// -----
+
+// What is not integer keeps its input, and a remark says so.
+// expected-remark @below {{2 nn.linear with a weight in codebook @nf4 [1, 64], scale f32 cannot be integer and keeps its input}}
+module {
+  // CHECK-LABEL: @kept
+  func.func @kept(%x: tensor<?x64xf32>, %a: tensor<8x64xf32, #qt.format<nf4>>, %b: tensor<8x64xbf16>)
+      -> (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) {
+    // CHECK-NOT: qt.quantize
+    %0 = nn.linear %x, %a : (tensor<?x64xf32>, tensor<8x64xf32, #qt.format<nf4>>) -> tensor<?x8xf32>
+    %1 = nn.linear %x, %a : (tensor<?x64xf32>, tensor<8x64xf32, #qt.format<nf4>>) -> tensor<?x8xf32>
+    %2 = nn.linear %x, %b : (tensor<?x64xf32>, tensor<8x64xbf16>) -> tensor<?x8xf32>
+    return %0, %1, %2 : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+  }
+}
+
+// -----
+
+// An input that is coded already stays so.
+// CHECK-LABEL: @coded
+func.func @coded(%x: tensor<?x64xf32, #qt.format<int8_g32>>, %a: tensor<8x64xf32, #qt.format<q4_0>>) -> tensor<?x8xf32> {
+  // CHECK-NOT: qt.quantize
+  %0 = nn.linear %x, %a : (tensor<?x64xf32, #qt.format<int8_g32>>, tensor<8x64xf32, #qt.format<q4_0>>) -> tensor<?x8xf32>
+  return %0 : tensor<?x8xf32>
+}

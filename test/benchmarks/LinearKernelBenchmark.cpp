@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Speed of the linear kernels on one thread.
+//
+// One token (M = 1) over a weight of more bytes than caches hold: read
+// bandwidth. 64 tokens over a weight of 2048 x 2048: arithmetic. Names are
+// linear/<isa>/<format>/<activations>/<M>.
+
+#include "LinearProblem.h"
+#include <benchmark/benchmark.h>
+#include <cstdlib>
+#include <sys/mman.h>
+
+using namespace quern;
+using namespace quern::codegen;
+using namespace quern::codegen::test;
+
+namespace {
+
+constexpr int64_t kWidth = 2048;
+constexpr size_t kStreamBytes = 512u << 20;
+
+struct Setup {
+  const CpuTarget *target;
+  std::string format;
+  ActivationRow::Kind kind;
+  int64_t group; ///< of int8 activations
+  int64_t tokens;
+};
+
+/// Copies of a weight, one after another in huge pages.
+class WeightStream {
+public:
+  WeightStream(const std::vector<uint8_t> &weight, size_t totalBytes)
+      : step((weight.size() + 4095) / 4096 * 4096),
+        copies(std::max<size_t>(1, totalBytes / step)) {
+    size_t bytes = (step * copies + (2u << 20) - 1) >> 21 << 21;
+    memory = static_cast<uint8_t *>(std::aligned_alloc(2u << 20, bytes));
+    madvise(memory, bytes, MADV_HUGEPAGE);
+    for (size_t i = 0; i < copies; ++i)
+      std::copy(weight.begin(), weight.end(), memory + i * step);
+  }
+  WeightStream(const WeightStream &) = delete;
+  ~WeightStream() { std::free(memory); }
+
+  const uint8_t *next() {
+    at = at + 1 == copies ? 0 : at + 1;
+    return memory + at * step;
+  }
+
+private:
+  size_t step, copies, at = 0;
+  uint8_t *memory;
+};
+
+void runLinear(benchmark::State &state, const Setup &setup) {
+  LinearProblem p = LinearProblem::create(
+      setup.format, {setup.kind, kWidth, setup.group}, setup.tokens, kWidth, 1);
+  auto library = KernelLibrary::create(*setup.target, {p.source(*setup.target)});
+  if (!library) {
+    state.SkipWithError(library.status().message().c_str());
+    return;
+  }
+  WeightStream weights(p.weights, setup.tokens == 1 ? kStreamBytes : 0);
+  std::vector<float> y(setup.tokens * kWidth);
+  auto kernel = (*library)->lookup<LinearProblem::Function>("linear");
+  for (auto _ : state) {
+    p.call(kernel, weights.next(), y.data(), nullptr, 4 * kWidth, 1);
+    benchmark::ClobberMemory();
+  }
+  using benchmark::Counter;
+  state.counters["GB/s"] = Counter(1e-9 * double(p.weights.size()),
+                                   Counter::kIsIterationInvariantRate);
+  state.counters["GOP/s"] =
+      Counter(2e-9 * double(setup.tokens * kWidth * kWidth),
+              Counter::kIsIterationInvariantRate);
+}
+
+void registerLinear(const CpuTarget &target, const std::string &format,
+                    int64_t group) {
+  for (auto kind : {ActivationRow::Kind::Int8, ActivationRow::Kind::F32}) {
+    bool isInt8 = kind == ActivationRow::Kind::Int8;
+    if (isInt8 && group == 0)
+      continue;
+    for (int64_t tokens : {1, 64}) {
+      Setup setup{&target, format, kind, isInt8 ? group : 0, tokens};
+      std::string name = "linear/" + target.isa + "/" + format +
+                         (isInt8 ? "/int8/" : "/f32/") + std::to_string(tokens);
+      benchmark::RegisterBenchmark(
+          name.c_str(),
+          [setup](benchmark::State &state) { runLinear(state, setup); })
+          ->Unit(benchmark::kMicrosecond);
+    }
+  }
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv))
+    return 1;
+  for (const CpuTarget *target : runnableTargets()) {
+    registerLinear(*target, "q4_0", 32);
+    registerLinear(*target, "q4_k", 32);
+    registerLinear(*target, "q6_k", 16);
+    registerLinear(*target, "q8_0", 32);
+    registerLinear(*target, "int4_g128", 128);
+    registerLinear(*target, "bf16", 0);
+  }
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Compiles generated kernels and loads them into this process.
+
+#include "KernelHarness.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "quern/Base/CpuFeatures.h"
+#include "quern/Codegen/CPU/Pipeline.h"
+#include "quern/Export/EmitObject.h"
+#include "llvm/Support/FileSystem.h"
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+using namespace mlir;
+using namespace quern;
+using namespace quern::codegen;
+using namespace quern::codegen::test;
+
+static Status failure(const std::string &text) {
+  return Status::error(StatusCode::Unsupported, text);
+}
+
+static Result<std::string> temporaryFile(const char *suffix) {
+  llvm::SmallString<128> path;
+  if (std::error_code error = llvm::sys::fs::createTemporaryFile(
+          "quern-kernel", suffix, path))
+    return failure("no temporary file: " + error.message());
+  return std::string(path);
+}
+
+/// The assembly file that QUERN_KERNEL_ASSEMBLY=folder asks for, or "".
+static std::string assemblyFile(const CpuTarget &target,
+                                const std::vector<KernelSource> &sources) {
+  const char *folder = std::getenv("QUERN_KERNEL_ASSEMBLY");
+  if (!folder)
+    return "";
+  return std::string(folder) + "/" + sources.front().name + "." + target.isa +
+         ".s";
+}
+
+static Status compile(const CpuTarget &target,
+                      const std::vector<KernelSource> &sources,
+                      const std::string &library) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  context.loadDialect<arith::ArithDialect, func::FuncDialect, scf::SCFDialect,
+                      LLVM::LLVMDialect, math::MathDialect,
+                      vector::VectorDialect>();
+  Location loc = UnknownLoc::get(&context);
+  OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
+  KernelBuilder builder(loc, *module, target);
+  std::vector<std::string> names;
+  for (const KernelSource &source : sources) {
+    if (Status status = source.emit(builder); !status)
+      return status.withContext(source.name);
+    module->lookupSymbol<func::FuncOp>(source.name).setPublic();
+    names.push_back(source.name);
+  }
+  PassManager passes(&context);
+  buildLowerToLlvmPipeline(passes);
+  if (failed(passes.run(*module)))
+    return failure("lowering failed");
+  Result<std::string> object = temporaryFile("o");
+  if (!object)
+    return object.status();
+  Status status =
+      exporter::emitObject(*module, {target.llvmCpu, target.llvmFeatures},
+                           *object, assemblyFile(target, sources));
+  if (status.isOk())
+    status = exporter::linkSharedObject({*object}, names, library);
+  (void)llvm::sys::fs::remove(*object);
+  return status;
+}
+
+Result<std::shared_ptr<KernelLibrary>>
+KernelLibrary::create(const CpuTarget &target,
+                      const std::vector<KernelSource> &sources) {
+  auto library = std::make_shared<KernelLibrary>();
+  Result<std::string> path = temporaryFile("so");
+  if (!path)
+    return path.status();
+  library->path = *path;
+  if (Status status = compile(target, sources, *path); !status)
+    return status;
+  library->handle = dlopen(path->c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library->handle)
+    return failure(dlerror());
+  return library;
+}
+
+KernelLibrary::~KernelLibrary() {
+  if (handle)
+    dlclose(handle);
+  (void)llvm::sys::fs::remove(path);
+}
+
+void *KernelLibrary::entry(const std::string &name) const {
+  void *found = dlsym(handle, name.c_str());
+  EXPECT_NE(found, nullptr) << name;
+  return found;
+}
+
+std::vector<const CpuTarget *> test::runnableTargets() {
+  CpuFeatures found = detectCpuFeatures();
+  std::vector<const CpuTarget *> targets;
+  for (const CpuTarget &target : cpuTargets())
+    if (target.isa == "portable" || (target.isa == "avx2" && found.x86_64_v3) ||
+        (target.isa == "avx512" && found.avx512vnni))
+      targets.push_back(&target);
+  return targets;
+}
+
+std::vector<TargetLibrary>
+test::compileForAllTargets(const std::vector<KernelSource> &sources) {
+  std::vector<TargetLibrary> libraries;
+  for (const CpuTarget *target : runnableTargets()) {
+    auto library = KernelLibrary::create(*target, sources);
+    EXPECT_TRUE(library.isOk())
+        << target->isa << ": " << library.status().message();
+    if (library)
+      libraries.push_back({target, *library});
+  }
+  return libraries;
+}

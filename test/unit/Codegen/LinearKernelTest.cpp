@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Linear kernels of every instruction set against a double-precision
+// product of the decoded operands, over formats, shapes and tails.
+
+#include "LinearProblem.h"
+#include <cmath>
+#include <map>
+
+using namespace quern;
+using namespace quern::codegen;
+using namespace quern::codegen::test;
+using namespace quern::numerics;
+
+namespace {
+
+float roundedToBf16(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits += 0x7fff + (bits >> 16 & 1);
+  bits &= 0xffff0000u;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+/// The kernel's result, [M, N]; a guard value behind every row shows writes
+/// past its end.
+std::vector<float> run(const LinearProblem &p, const KernelLibrary &library,
+                       int64_t workers) {
+  int64_t pitch = p.N + 1;
+  std::vector<float> y(p.M * pitch, 777.0f), residual(p.M * pitch);
+  for (int64_t m = 0; m < p.M; ++m)
+    std::copy_n(&p.residual[m * p.N], p.N, &residual[m * pitch]);
+  p.call(library.lookup<LinearProblem::Function>("linear"), p.weights.data(),
+         y.data(), residual.data(), 4 * pitch, workers);
+  std::vector<float> result;
+  for (int64_t m = 0; m < p.M; ++m) {
+    EXPECT_EQ(y[m * pitch + p.N], 777.0f) << "row " << m;
+    result.insert(result.end(), &y[m * pitch], &y[m * pitch + p.N]);
+  }
+  return result;
+}
+
+/// The error of a binary32 sum of K products in any order is at most
+/// (K + 8) * 2^-24 * sum |x w|, to first order (Higham, section 3.1); the 8
+/// covers scaling, bias and residual.
+void expectClose(const LinearProblem &p, const std::vector<float> &result) {
+  int64_t K = p.depth();
+  for (int64_t m = 0; m < p.M; ++m)
+    for (int64_t n = 0; n < p.N; ++n) {
+      double sum = 0, size = 0;
+      for (int64_t k = 0; k < K; ++k) {
+        float w = p.decoded[n * K + k];
+        if (p.spec.roundToBf16)
+          w = roundedToBf16(w);
+        double product = double(p.inputValues[m * K + k]) * w;
+        sum += product;
+        // An offset is subtracted after a larger product was added.
+        size += 4 * std::fabs(product);
+      }
+      if (p.spec.hasBias)
+        sum += p.bias[n];
+      if (p.spec.hasResidual)
+        sum += p.residual[m * p.N + n];
+      double bound =
+          (K + 8) * std::ldexp(1.0, -24) * (size + std::fabs(sum) + 4);
+      ASSERT_NEAR(result[m * p.N + n], sum, bound)
+          << printFormat(p.spec.weight) << " m=" << m << " n=" << n;
+    }
+}
+
+struct Case {
+  const char *format;
+  int64_t K;
+  int64_t group;         ///< of int8 activations; 0: no integer mode
+  bool portable = false; ///< tested on the portable target as well
+  int64_t rowBlock = 1;  ///< N is a multiple of this
+};
+
+const Case kCases[] = {
+    {"f32", 72, 0, true},
+    {"f16", 68, 0, true},
+    {"bf16", 96, 0},
+    {"q4_0", 96, 32, true},
+    {"q8_0", 64, 32},
+    {"q4_k", 512, 32, true},
+    {"q6_k", 256, 16, true},
+    {"int8_channel", 88, 8},
+    {"int4_g128", 256, 128},
+    {"int4_g128_asym", 256, 128},
+    {"fp8_channel", 100, 0},
+    {"mxfp4", 96, 32, true},
+    {"nf4", 128, 0, true},
+    {"int8_tensor", 64, 64},
+    {"fp8_block", 256, 0, false, 128},
+    {"q4_1", 64, 32},
+    {"i3 [1, 48], scale (u5 [1, 6], scale f16)", 576, 48, true},
+    {"u5 [1, 20], scale f32, min f16", 100, 20},
+    {"i5 [1, 28], scale f16", 252, 28}, // the last tile is half empty
+    {"f6E2M3FN [1, 32], scale f8E8M0FNU from amax / 4 down", 64, 32},
+    {"u8 [1, 32], scale f16, zero u8", 64, 32},
+    {"i7 [1, 32], scale f32", 64, 64},
+};
+
+/// A case's kernel for `target`, compiled once for all tests.
+std::shared_ptr<KernelLibrary> kernelOf(const CpuTarget &target,
+                                        const LinearProblem &p) {
+  static std::map<std::string, std::shared_ptr<KernelLibrary>> known;
+  std::string key =
+      target.isa + p.spec.input.key() + printFormat(p.spec.weight);
+  if (known.count(key))
+    return known[key];
+  auto library = KernelLibrary::create(target, {p.source(target)});
+  EXPECT_TRUE(library.isOk())
+      << target.isa << ": " << library.status().message();
+  return known[key] = library ? *library : nullptr;
+}
+
+class LinearKernel : public testing::TestWithParam<Case> {
+protected:
+  std::vector<const CpuTarget *> targets() const {
+    std::vector<const CpuTarget *> result;
+    for (const CpuTarget *target : runnableTargets())
+      if (target->isa != "portable" || GetParam().portable)
+        result.push_back(target);
+    return result;
+  }
+
+  /// Rows from 1 to 17 and columns around a panel.
+  void checkAllShapes(ActivationRow::Kind kind) {
+    const Case &c = GetParam();
+    ActivationRow input{kind, c.K, c.group};
+    for (auto [M, N] : std::vector<std::pair<int64_t, int64_t>>{
+             {1, 1}, {1, 40}, {2, 16}, {3, 17}, {5, 15}, {7, 33}, {8, 48},
+             {9, 65}, {17, 34}}) {
+      int64_t blocks = (N + c.rowBlock - 1) / c.rowBlock;
+      LinearProblem p = LinearProblem::create(c.format, input, M,
+                                              blocks * c.rowBlock, M + N);
+      checkOnAllTargets(p);
+    }
+  }
+
+  /// Integer results have the same bits everywhere.
+  void checkOnAllTargets(const LinearProblem &p) {
+    std::vector<float> first;
+    for (const CpuTarget *target : targets()) {
+      SCOPED_TRACE(target->isa);
+      auto library = kernelOf(*target, p);
+      ASSERT_NE(library, nullptr);
+      std::vector<float> result = run(p, *library, 1);
+      expectClose(p, result);
+      EXPECT_EQ(result, run(p, *library, 3)) << "workers change the result";
+      if (first.empty())
+        first = result;
+      if (p.spec.input.kind == ActivationRow::Kind::Int8)
+        EXPECT_EQ(first, result) << "instruction sets differ";
+    }
+    p.input.expectIntact();
+  }
+};
+
+TEST_P(LinearKernel, Float32Activations) {
+  checkAllShapes(ActivationRow::Kind::F32);
+}
+
+TEST_P(LinearKernel, BFloat16Activations) {
+  checkAllShapes(ActivationRow::Kind::BF16);
+}
+
+TEST_P(LinearKernel, Int8Activations) {
+  if (GetParam().group == 0)
+    GTEST_SKIP() << "values are no 8-bit integers";
+  checkAllShapes(ActivationRow::Kind::Int8);
+}
+
+/// A row's result does not depend on the rows beside it, so that prefill and
+/// decode agree.
+TEST_P(LinearKernel, RowsDoNotDependOnEachOther) {
+  const Case &c = GetParam();
+  auto kind = c.group ? ActivationRow::Kind::Int8 : ActivationRow::Kind::F32;
+  int64_t N = 37 * c.rowBlock;
+  LinearProblem p = LinearProblem::create(c.format, {kind, c.K, c.group}, 11, N,
+                                          3);
+  for (const CpuTarget *target : targets()) {
+    SCOPED_TRACE(target->isa);
+    auto library = kernelOf(*target, p);
+    ASSERT_NE(library, nullptr);
+    std::vector<float> all = run(p, *library, 2);
+    LinearProblem one = p;
+    one.M = 1;
+    for (int64_t m = 0; m < p.M; ++m) {
+      std::memcpy(one.input.rowBytes(0), p.input.rowBytes(m),
+                  p.spec.input.stride());
+      std::vector<float> row(&all[m * N], &all[m * N] + N);
+      EXPECT_EQ(row, run(one, *library, 1)) << "row " << m;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, LinearKernel, testing::ValuesIn(kCases));
+
+TEST(LinearKernelEpilogue, BiasAndResidual) {
+  for (bool hasBias : {false, true})
+    for (const CpuTarget *target : runnableTargets()) {
+      LinearProblem p = LinearProblem::create(
+          "q4_0", {ActivationRow::Kind::Int8, 64, 32}, 6, 21, 5);
+      p.spec.hasBias = hasBias;
+      p.spec.hasResidual = true;
+      auto library = KernelLibrary::create(*target, {p.source(*target)});
+      ASSERT_TRUE(library.isOk()) << library.status().message();
+      expectClose(p, run(p, **library, 2));
+    }
+}
+
+TEST(LinearKernelErrors, SaysWhyIntegerModeIsImpossible) {
+  LinearProblem p = LinearProblem::create(
+      "nf4", {ActivationRow::Kind::Int8, 64, 32}, 1, 16, 1);
+  const CpuTarget &target = cpuTargets().back();
+  auto library = KernelLibrary::create(target, {p.source(target)});
+  ASSERT_FALSE(library.isOk());
+  EXPECT_NE(library.status().message().find("8-bit integers"),
+            std::string::npos)
+      << library.status().message();
+}
+
+} // namespace

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Random matrix products: operands as kernels read them, and as numbers.
+
+#include "LinearProblem.h"
+
+#include "quern/Numerics/EncodeTensor.h"
+#include <cmath>
+#include <random>
+
+using namespace quern;
+using namespace quern::codegen;
+using namespace quern::codegen::test;
+using namespace quern::numerics;
+
+std::vector<float> test::randomValues(size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0.0f, 0.5f);
+  std::vector<float> values(count);
+  for (float &x : values)
+    x = normal(random);
+  return values;
+}
+
+static void encodeWeights(LinearProblem &p, unsigned seed) {
+  int64_t K = p.depth();
+  auto coded = encodeRows(p.spec.weight, randomValues(p.N * K, seed), p.N, K);
+  ASSERT_TRUE(coded.isOk()) << coded.status().message();
+  p.decoded = decodeRows(p.spec.weight, *coded);
+  p.spec.layout = makeCpuPanelLayout(p.spec.weight, p.N, K);
+  p.weights.assign(layoutBytes(p.spec.layout, p.N, K), 0);
+  Status status = packRows(p.spec.layout, p.spec.weight, p.N, K, 0, *coded,
+                           Span<uint8_t>(p.weights));
+  ASSERT_TRUE(status.isOk()) << status.message();
+}
+
+static void encodeFloatRow(const ActivationRow &row, const float *values,
+                           uint8_t *bytes, float *stored) {
+  for (int64_t k = 0; k < row.width; ++k) {
+    uint32_t bits;
+    std::memcpy(&bits, &values[k], 4);
+    if (row.kind == ActivationRow::Kind::BF16) {
+      uint16_t half = uint16_t(bits >> 16);
+      std::memcpy(bytes + 2 * k, &half, 2);
+      bits &= 0xffff0000u;
+    } else {
+      std::memcpy(bytes + 4 * k, &bits, 4);
+    }
+    std::memcpy(&stored[k], &bits, 4);
+  }
+}
+
+static void encodeInt8Row(const ActivationRow &row, const float *values,
+                          uint8_t *bytes, float *stored) {
+  for (int64_t group = 0; group < row.width / row.group; ++group) {
+    const float *x = values + group * row.group;
+    float largest = 0;
+    for (int64_t k = 0; k < row.group; ++k)
+      largest = std::max(largest, std::fabs(x[k]));
+    float scale = largest / 127;
+    int32_t sum = 0;
+    for (int64_t k = 0; k < row.group; ++k) {
+      int code = scale == 0 ? 0 : int(std::nearbyint(x[k] / scale));
+      bytes[group * row.group + k] = uint8_t(int8_t(code));
+      sum += code;
+      stored[group * row.group + k] = float(code) * scale;
+    }
+    std::memcpy(bytes + row.scalesOffset() + 4 * group, &scale, 4);
+    std::memcpy(bytes + row.sumsOffset() + 4 * group, &sum, 4);
+  }
+}
+
+LinearProblem LinearProblem::create(const std::string &format,
+                                    const ActivationRow &input, int64_t M,
+                                    int64_t N, unsigned seed) {
+  LinearProblem p;
+  auto parsed = FormatRegistry::builtin().resolve(format);
+  EXPECT_TRUE(parsed.isOk()) << parsed.status().message();
+  p.spec.weight = *parsed;
+  p.spec.input = input;
+  p.spec.roundToBf16 = input.kind == ActivationRow::Kind::BF16;
+  p.M = M;
+  p.N = N;
+  encodeWeights(p, seed);
+  int64_t K = input.width;
+  std::vector<float> values = randomValues(M * K, seed + 1);
+  p.input = RowBuffer(input, M);
+  p.inputValues.resize(M * K);
+  auto encode = input.kind == ActivationRow::Kind::Int8 ? encodeInt8Row
+                                                        : encodeFloatRow;
+  for (int64_t m = 0; m < M; ++m)
+    encode(input, &values[m * K], p.input.rowBytes(m), &p.inputValues[m * K]);
+  p.bias = randomValues(N, seed + 2);
+  p.residual = randomValues(M * N, seed + 3);
+  return p;
+}
+
+KernelSource LinearProblem::source(const CpuTarget &target) const {
+  LinearSpec tiled = spec;
+  tiled.tileRows = target.tileRows;
+  tiled.tilePanels = target.tilePanels;
+  return {"linear", [tiled](KernelBuilder &builder) {
+            return emitLinearKernel(builder, "linear", tiled);
+          }};
+}
+
+void LinearProblem::call(Function *kernel, const uint8_t *weight, float *y,
+                         const float *residualRows, int64_t yStride,
+                         int64_t workers) const {
+  const uint8_t *at[4] = {};
+  for (size_t i = 0; i < spec.layout.segments.size(); ++i)
+    at[i] = weight + segmentOffset(spec.layout, i, N, depth());
+  for (int64_t w = 0; w < workers; ++w)
+    kernel(input.rowBytes(0), y, yStride, bias.data(), residualRows, M, N, w,
+           workers, at[0], at[1], at[2], at[3]);
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Encoding of matrices: special values, threads, the scale search.
+
+#include "quern/Numerics/EncodeTensor.h"
+#include "gtest/gtest.h"
+#include <cmath>
+#include <random>
+
+using namespace quern;
+using namespace quern::numerics;
+
+static Format format(const std::string &text) {
+  Result<Format> result = FormatRegistry::builtin().resolve(text);
+  EXPECT_TRUE(result) << text << ": " << result.status().message();
+  return *result;
+}
+
+static std::vector<float> normalValues(size_t count, unsigned seed = 1) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float &x : values)
+    x = normal(random);
+  return values;
+}
+
+static std::vector<float> through(const Format &f,
+                                  const std::vector<float> &values,
+                                  int64_t rows, int64_t cols,
+                                  const EncodeOptions &options = {}) {
+  Result<CodedTensor> coded = encodeRows(f, values, rows, cols, options);
+  EXPECT_TRUE(coded) << coded.status().message();
+  return decodeRows(f, *coded);
+}
+
+TEST(EncodeRows, ValuesWorkedOutByHand) {
+  // int4, scale amax / 7 = 1: codes are the rounded values.
+  std::vector<float> x = {7, -7, 2.4f, -2.6f};
+  EXPECT_EQ(through(format("i4 [4], scale f32"), x, 1, 4),
+            (std::vector<float>{7, -7, 2, -3}));
+  // u2 over [-1, 2]: scale 1, zero point 1.
+  x = {-1, 2, 0.4f, 1.2f};
+  EXPECT_EQ(through(format("u2 [4], scale f32, zero u2"), x, 1, 4),
+            (std::vector<float>{-1, 2, 0, 1}));
+  EXPECT_EQ(through(format("u2 [4], scale f32, min f32"), x, 1, 4),
+            (std::vector<float>{-1, 2, 0, 1}));
+  EXPECT_EQ(through(format("i2 [4], scale f32, add f32"), x, 1, 4),
+            (std::vector<float>{-1, 2, 0, 1}));
+  // Scales 1 and 2 of a pair of blocks, as multiples of 2 / 3: 1 becomes 4/3.
+  x = {1, 1, 2, 2};
+  std::vector<float> nested = through(
+      format("u1 [2], scale (u2 [2], scale f32) from amax / 1"), x, 1, 4);
+  EXPECT_FLOAT_EQ(nested[0], 4.0f / 3);
+  EXPECT_FLOAT_EQ(nested[2], 2);
+  // The largest magnitude is negative and lands on -8, so 8 would be +8 -> 7.
+  x = {-16, 16, 1, 0};
+  EXPECT_EQ(through(format("i4 [4], scale f16 from max / -8"), x, 1, 4),
+            (std::vector<float>{-16, 14, 0, 0}));
+}
+
+TEST(EncodeRows, EveryShippedFormatKeepsZerosAndStaysFinite) {
+  for (const std::string &name : FormatRegistry::builtin().names()) {
+    Format f = format(name);
+    std::vector<float> zeros(128 * 512);
+    for (float x : through(f, zeros, 128, 512))
+      ASSERT_EQ(x, 0) << name;
+    // Sizes that overflow or vanish in the scales of some formats.
+    for (float size : {1e-42f, 1e-30f, 1e30f, 3e38f}) {
+      std::vector<float> x = normalValues(128 * 512);
+      for (float &value : x)
+        value = std::max(-1.0f, std::min(1.0f, value)) * size;
+      for (float value : through(f, x, 128, 512))
+        ASSERT_TRUE(std::isfinite(value)) << name << " at " << size;
+    }
+  }
+}
+
+TEST(EncodeRows, NanAndInfinityAreNamed) {
+  std::vector<float> x(64);
+  x[37] = NAN;
+  EncodeOptions options;
+  options.firstRow = 100;
+  EXPECT_EQ(encodeRows(format("q4_0"), x, 2, 32, options).status().message(),
+            "expects finite values, but got NaN in row 101, column 5");
+  EXPECT_FALSE(encodeRows(format("f16"), x, 2, 32));
+  x[37] = -INFINITY;
+  EXPECT_EQ(encodeRows(format("q4_0"), x, 2, 32).status().message(),
+            "expects finite values, but got infinity in row 1, column 5");
+  EXPECT_EQ(through(format("bf16"), x, 2, 32)[37], -INFINITY);
+  EXPECT_EQ(through(format("f8E4M3FN"), x, 2, 32)[37], -448);
+}
+
+TEST(EncodeRows, ArgumentsThatDoNotFit) {
+  std::vector<float> x(64), weights(31);
+  EXPECT_EQ(encodeRows(format("q4_0"), x, 2, 31).status().message(),
+            "expects columns divisible by 32 (one 'scale' a block), but got "
+            "31");
+  EXPECT_EQ(encodeRows(format("q4_0"), x, 1, 32).status().message(),
+            "expects 32 values, but got 64");
+  EncodeOptions options;
+  options.columnWeights = weights;
+  EXPECT_EQ(encodeRows(format("q4_0"), x, 2, 32, options).status().message(),
+            "expects 32 column weights, but got 31");
+}
+
+TEST(EncodeRows, ThreadsChangeNothing) {
+  std::vector<float> x = normalValues(96 * 256);
+  for (const char *text :
+       {"q4_k", "int8_channel", "int8_tensor", "i4 [32, 64], scale f16"})
+    for (Solver solver : {Solver::Plain, Solver::Mse}) {
+      EncodeOptions options;
+      options.solver = solver;
+      Result<CodedTensor> one = encodeRows(format(text), x, 96, 256, options);
+      options.threads = 5;
+      Result<CodedTensor> many = encodeRows(format(text), x, 96, 256, options);
+      ASSERT_TRUE(one && many);
+      ASSERT_EQ(one->planes.size(), many->planes.size());
+      EXPECT_EQ(one->rows, many->rows);
+      for (const auto &[path, plane] : one->planes) {
+        EXPECT_EQ(plane.codes, many->planes[path].codes) << text << " " << path;
+        EXPECT_EQ(plane.rows, many->planes[path].rows);
+      }
+    }
+}
+
+//===----------------------------------------------------------------------===//
+// The scale search
+//===----------------------------------------------------------------------===//
+
+static double errorOf(const std::vector<float> &x,
+                      const std::vector<float> &decoded,
+                      const std::vector<float> &weights, size_t begin,
+                      size_t end) {
+  double error = 0;
+  for (size_t i = begin; i < end; ++i) {
+    double rest = double(x[i]) - double(decoded[i]);
+    error +=
+        (weights.empty() ? 1.0 : weights[i % weights.size()]) * rest * rest;
+  }
+  return error;
+}
+
+TEST(ScaleSearch, IsNeverWorseInAnyOutermostBlock) {
+  const int64_t rows = 8, cols = 512;
+  std::vector<float> x = normalValues(rows * cols, 3);
+  std::vector<float> weights(cols);
+  for (size_t i = 0; i < weights.size(); ++i)
+    weights[i] = float(i % 7) + 0.1f;
+  for (const char *text : {"q4_0", "q4_k", "q6_k", "nf4", "mxfp4", "q8_0",
+                           "int4_g128_asym", "int2_g32_asym", "iq4_nl"}) {
+    Format f = format(text);
+    EncodeOptions options;
+    options.columnWeights = weights;
+    std::vector<float> plain = through(f, x, rows, cols, options);
+    options.solver = Solver::Mse;
+    std::vector<float> searched = through(f, x, rows, cols, options);
+    size_t block = size_t(outermostBlock(f).cols);
+    for (size_t begin = 0; begin < x.size(); begin += block)
+      EXPECT_LE(errorOf(x, searched, weights, begin, begin + block),
+                errorOf(x, plain, weights, begin, begin + block))
+          << text << " at " << begin;
+    EXPECT_LT(errorOf(x, searched, weights, 0, x.size()),
+              errorOf(x, plain, weights, 0, x.size()))
+        << text;
+  }
+}
+
+TEST(ScaleSearch, FindsTheBestScaleOfOneBlock) {
+  // Brute force over 20,000 scales; the search may miss the best by 2 %.
+  Format f = format("i3 [1, 32], scale f32");
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    std::vector<float> x = normalValues(32, seed);
+    double best = HUGE_VAL;
+    for (int i = 1; i <= 20000; ++i) {
+      double scale = i * 1e-4, error = 0;
+      for (float value : x) {
+        double q = std::min(3.0, std::max(-4.0, std::nearbyint(value / scale)));
+        error += (value - q * scale) * (value - q * scale);
+      }
+      best = std::min(best, error);
+    }
+    EncodeOptions options;
+    options.solver = Solver::Mse;
+    double found = errorOf(x, through(f, x, 1, 32, options), {}, 0, 32);
+    EXPECT_LE(found, best * 1.02) << "seed " << seed;
+    EXPECT_GE(found, best * 0.999) << "seed " << seed;
+  }
+}
+
+TEST(ScaleSearch, WeightsMoveTheErrorToColumnsThatMatterLess) {
+  Format f = format("i2 [1, 32], scale f32");
+  std::vector<float> x = normalValues(32 * 64, 5), weights(32, 1e-6f);
+  weights[0] = weights[9] = 1;
+  EncodeOptions options;
+  options.solver = Solver::Mse;
+  std::vector<float> even = through(f, x, 64, 32, options);
+  options.columnWeights = weights;
+  std::vector<float> weighted = through(f, x, 64, 32, options);
+  EXPECT_LT(errorOf(x, weighted, weights, 0, x.size()),
+            0.5 * errorOf(x, even, weights, 0, x.size()));
+}

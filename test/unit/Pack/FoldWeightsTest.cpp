@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Folding weights: the bytes, their independence of threads, and errors.
+
+#include "quern/Pack/FoldWeights.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "quern/Dialect/NN/IR/NNDialect.h"
+#include "quern/Dialect/Param/IR/ParamDialect.h"
+#include "quern/Dialect/QK/IR/QKDialect.h"
+#include "quern/Dialect/QT/IR/QTDialect.h"
+#include "quern/Numerics/EncodeTensor.h"
+#include "quern/Pack/Passes.h"
+#include "gtest/gtest.h"
+#include <cmath>
+#include <cstring>
+#include <random>
+
+using namespace quern;
+using namespace quern::pack;
+
+namespace {
+
+/// Tensors in memory.
+class MemorySource : public weights::WeightSource {
+public:
+  void add(const std::string &name, weights::DType dtype,
+           std::vector<int64_t> shape, std::vector<uint8_t> bytes) {
+    data.push_back(std::move(bytes));
+    weights::TensorInfo info;
+    info.name = name;
+    info.dtype = dtype;
+    info.shape = std::move(shape);
+    info.bytes = Span<const uint8_t>(data.back().data(), data.back().size());
+    info.file = &where;
+    infos.push_back(info);
+  }
+  void addF32(const std::string &name, std::vector<int64_t> shape,
+              const std::vector<float> &values) {
+    std::vector<uint8_t> bytes(values.size() * 4);
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+    add(name, weights::DType::F32, std::move(shape), std::move(bytes));
+  }
+
+  Span<const weights::TensorInfo> tensors() const override { return infos; }
+  const std::string &path() const override { return where; }
+  void release(const weights::TensorInfo &tensor) const override {
+    released.push_back(tensor.name);
+  }
+
+  mutable std::vector<std::string> released;
+
+private:
+  std::string where = "memory";
+  std::vector<weights::TensorInfo> infos;
+  std::vector<std::vector<uint8_t>> data;
+};
+
+class FoldWeights : public testing::Test {
+protected:
+  FoldWeights() {
+    context.loadDialect<nn::NNDialect, param::ParamDialect, qk::QKDialect,
+                        qt::QTDialect>();
+  }
+
+  /// Parses a module and gives its weights layouts for `target`.
+  void load(const std::string &text, const std::string &target) {
+    module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+    ASSERT_TRUE(module);
+    mlir::PassManager manager(&context);
+    manager.addPass(createAssignLayoutsPass({target}));
+    ASSERT_TRUE(succeeded(manager.run(*module)));
+  }
+
+  Status fold(unsigned threads) {
+    FoldOptions options;
+    options.threads = threads;
+    options.progress = [&](int64_t done, int64_t total) {
+      progress = {done, total};
+    };
+    tensors.clear();
+    bytes.clear();
+    return foldWeights(
+        *module, source,
+        [&](const PackedTensor &tensor, Span<const uint8_t> packed) {
+          tensors.push_back(tensor);
+          bytes.emplace_back(packed.begin(), packed.end());
+          return Status::ok();
+        },
+        options);
+  }
+
+  std::vector<float> floatsOf(size_t index) const {
+    std::vector<float> values(bytes[index].size() / 4);
+    std::memcpy(values.data(), bytes[index].data(), bytes[index].size());
+    return values;
+  }
+
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  MemorySource source;
+  std::vector<PackedTensor> tensors;
+  std::vector<std::vector<uint8_t>> bytes;
+  std::pair<int64_t, int64_t> progress;
+};
+
+std::vector<float> randomFloats(size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, 0.02f);
+  std::vector<float> values(count);
+  for (float &value : values)
+    value = normal(random);
+  return values;
+}
+
+// Three chunks of rows, the last one short and no multiple of a panel.
+constexpr int64_t rows = 2101, cols = 256;
+const char *const encoded =
+    R"(param.global @w : tensor<2101x256xf32, #qt.format<q4_k>> =
+         #qt.encode<#param.external<"model", "w">, from = f32, solver = "rtn">)";
+
+TEST_F(FoldWeights, BytesAreThoseOfTheWholeTensorForAnyNumberOfThreads) {
+  std::vector<float> values = randomFloats(size_t(rows * cols), 1);
+  source.addF32("w", {rows, cols}, values);
+  load(encoded, "cpu");
+  numerics::Format format = *numerics::FormatRegistry::builtin().lookup("q4_k");
+  numerics::Layout layout = numerics::makeCpuPanelLayout(format, rows, cols);
+  auto coded = numerics::encodeRows(format, values, rows, cols);
+  ASSERT_TRUE(coded.isOk());
+  std::vector<uint8_t> whole(size_t(numerics::layoutBytes(layout, rows, cols)),
+                             0);
+  ASSERT_TRUE(
+      numerics::packRows(layout, format, rows, cols, 0, *coded, whole).isOk());
+  for (unsigned threads : {1u, 2u, 5u}) {
+    Status status = fold(threads);
+    ASSERT_TRUE(status.isOk()) << status.message();
+    EXPECT_EQ(bytes[0], whole) << threads << " threads";
+    EXPECT_EQ(progress, std::make_pair(rows * cols, rows * cols));
+  }
+  EXPECT_EQ(source.released, (std::vector<std::string>{"w", "w", "w"}));
+  EXPECT_EQ(tensors[0].name, "w");
+  EXPECT_EQ(tensors[0].shape, (std::vector<int64_t>{rows, cols}));
+  EXPECT_EQ(tensors[0].sourceType, "f32");
+  EXPECT_EQ(tensors[0].format, numerics::printFormat(format));
+  EXPECT_EQ(tensors[0].layout, numerics::printLayout(layout));
+  EXPECT_EQ(tensors[0].bytes, int64_t(whole.size()));
+}
+
+TEST_F(FoldWeights, VectorsTablesAndSplats) {
+  // 1.5 and -2 in bf16, little endian.
+  source.add("g", weights::DType::BF16, {2}, {0xc0, 0x3f, 0x00, 0xc0});
+  load(R"(
+    param.global @g : tensor<2xbf16> = #param.external<"model", "g">
+    param.global @s : tensor<1x3xf32> = #param.splat<2.5 : f32>
+    param.global @t : tensor<3x4xf32> =
+      #nn.rope_table<positions = 3, inverse_frequencies = [1.0, 0.25]>)",
+       "dense");
+  Status status = fold(2);
+  ASSERT_TRUE(status.isOk()) << status.message();
+  EXPECT_EQ(floatsOf(0), (std::vector<float>{1.5f, -2.0f}));
+  EXPECT_EQ(floatsOf(1), (std::vector<float>{2.5f, 2.5f, 2.5f}));
+  std::vector<float> table;
+  for (double p : {0.0, 1.0, 2.0})
+    for (double value :
+         {std::cos(p), std::cos(p / 4), std::sin(p), std::sin(p / 4)})
+      table.push_back(float(value));
+  EXPECT_EQ(floatsOf(2), table);
+}
+
+TEST_F(FoldWeights, ValuesAreRoundedToTheTypeTheyAreSaidToHave) {
+  source.addF32("w", {1, 2}, {1.00390625f, 1.0f}); // 1 + 2^-8: a tie in bf16
+  load(R"(param.global @w : tensor<1x2xf32, #qt.format<f32>> =
+            #qt.encode<#param.external<"model", "w">, from = bf16, solver = "rtn">)",
+       "dense");
+  Status status = fold(1);
+  ASSERT_TRUE(status.isOk()) << status.message();
+  EXPECT_EQ(floatsOf(0), (std::vector<float>{1.0f, 1.0f}));
+}
+
+TEST_F(FoldWeights, TheFirstBadValueIsNamedWhateverTheThreads) {
+  std::vector<float> values = randomFloats(size_t(rows * cols), 2);
+  values[size_t(1030 * cols + 7)] = std::nanf("");
+  values[size_t(2100 * cols)] = -INFINITY;
+  source.addF32("w", {rows, cols}, values);
+  load(encoded, "cpu");
+  for (unsigned threads : {1u, 3u})
+    EXPECT_EQ(fold(threads).message(),
+              "weight 'w': expects finite values, but got NaN in row 1030, "
+              "column 7");
+  EXPECT_TRUE(bytes.empty());
+}
+
+TEST_F(FoldWeights, InfinityIsAnErrorInPlainWeightsToo) {
+  source.addF32("w", {1, 2}, {1.0f, INFINITY});
+  load(R"(param.global @w : tensor<1x2xf32> = #param.external<"model", "w">)",
+       "dense");
+  EXPECT_EQ(fold(1).message(), "weight 'w': expects finite values, but got "
+                               "infinity in row 0, column 1");
+}
+
+TEST_F(FoldWeights, ErrorsNameTheWeight) {
+  source.addF32("w", {2, 2}, {1, 2, 3, 4});
+  load(R"(param.global @a : tensor<1x4xf32> = #param.external<"model", "w">)",
+       "dense");
+  EXPECT_EQ(fold(1).message(), "weight 'a': memory: tensor 'w': expects a "
+                               "tensor of shape [1, 4], but got [2, 2]");
+  load(R"(param.global @b : tensor<1x4xf32> = #param.external<"model", "v">)",
+       "dense");
+  EXPECT_FALSE(fold(1).isOk());
+  load(R"(param.global @c : tensor<2x2xf32, #qt.format<f16>> =
+         #qt.encode<#param.external<"model", "w">, from = f32, solver = "magic">)",
+       "dense");
+  EXPECT_EQ(fold(1).message(), "weight 'c': expects a solver 'rtn' or 'mse', "
+                               "but got 'magic'");
+  module = mlir::parseSourceString<mlir::ModuleOp>(
+      R"(param.global @d : tensor<2xf32> = #param.splat<1.0 : f32>)", &context);
+  EXPECT_EQ(describeWeights(*module).status().message(),
+            "weight 'd': expects a layout #qk.layout, but got none");
+}
+
+TEST_F(FoldWeights, TheSinkMayRefuse) {
+  load(R"(param.global @s : tensor<2xf32> = #param.splat<1.0 : f32>)", "dense");
+  Status status = foldWeights(
+      *module, source,
+      [](const PackedTensor &, Span<const uint8_t>) {
+        return Status::error(StatusCode::Io, "disk full");
+      },
+      FoldOptions());
+  EXPECT_EQ(status.message(), "weight 's': disk full");
+  EXPECT_EQ(status.code(), StatusCode::Io);
+}
+
+TEST_F(FoldWeights, PeakGrowsWithTheLargestTensorAndTheThreads) {
+  load(encoded, "cpu");
+  FoldOptions one, two;
+  two.threads = 2;
+  auto peakOfOne = predictPeakBytes(*module, one);
+  auto peakOfTwo = predictPeakBytes(*module, two);
+  auto described = describeWeights(*module);
+  ASSERT_TRUE(peakOfOne.isOk() && peakOfTwo.isOk() && described.isOk());
+  int64_t held = (*described)[0].bytes + rows * cols * 4;
+  EXPECT_GT(*peakOfOne, held);
+  EXPECT_EQ(*peakOfTwo - held, 2 * (*peakOfOne - held));
+}
+
+} // namespace

@@ -1,33 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Decode.h and Encode.h over arrays. Each loop has the branches on the
-// format outside, so that compilers turn it into vector code.
+// \file Decode.h and Encode.h over arrays.
 
 #ifndef QUERN_LIB_NUMERICS_ELEMENTLOOPS_H
 #define QUERN_LIB_NUMERICS_ELEMENTLOOPS_H
 
-#include "quern/Numerics/Encode.h"
+#include "quern/Numerics/Format.h"
 
 namespace quern::numerics {
 
-/// Elements that one round of the loops below handles.
-constexpr int64_t loopChunk = 128;
+/// The scale and offset of one block, decoded.
+struct BlockCode {
+  float scale = 0;
+  float inverse = 0; ///< what the codes are chosen with
+  float offset = 0;  ///< 0 where the format has none
+};
 
-/// decodeElement of `count` codes.
+/// decodeElement of each code.
 void decodeElements(const Element &element, const int32_t *codes, int64_t count,
                     float *values);
 
-/// encodeElement of `count` values.
-void encodeElements(const Element &element, CodeRounding rounding,
-                    const float *values, int64_t count, int32_t *codes);
+/// encodeCode of values of one block.
+void encodeBlock(const Format &format, const BlockCode &block,
+                 const float *values, int64_t count, int32_t *codes);
 
-/// codeDomainValue of `count` values of one block.
-void codeDomainValues(const Format &format, const float *values, int64_t count,
-                      float inverse, float offset, float *result);
+/// What encodeScale makes of values of one block under the scale rule of the
+/// level above.
+void encodeScaleBlock(const Format &format, const ScaleRule &rule,
+                      const BlockCode &block, const float *values,
+                      int64_t count, int32_t *codes);
 
-/// applyScale to `count` elements of one block; `result` may be `elements`.
-void applyScales(const Format &format, const float *elements, int64_t count,
-                 float scale, float offset, float *result);
+/// applyScale to decoded elements of one block, in place.
+void applyBlock(const Format &format, const BlockCode &block, float *values,
+                int64_t count);
+
+/// Weighted sums over values x of a block and the elements e that code them.
+struct BlockSums {
+  double weight = 0, e = 0, x = 0, ee = 0, ex = 0, xx = 0;
+  double error = 0; ///< of (x - decoded)^2
+};
+
+/// Codes the values of one block and adds up; `weights` may be null.
+void addBlockSums(const Format &format, const BlockCode &block,
+                  const float *values, const float *weights, int64_t count,
+                  BlockSums &sums);
 
 } // namespace quern::numerics
 

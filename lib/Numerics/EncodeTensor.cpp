@@ -3,6 +3,7 @@
 // \file Encoding and decoding of matrices, level by level.
 
 #include "quern/Numerics/EncodeTensor.h"
+#include "ElementLoops.h"
 #include "ScaleSearch.h"
 #include "quern/Numerics/Encode.h"
 #include <algorithm>
@@ -39,10 +40,8 @@ struct Blocks {
 
 static std::vector<float> decodeCodes(const Element &element,
                                       const std::vector<int32_t> &codes) {
-  ScalarValues v;
   std::vector<float> values(codes.size());
-  for (size_t i = 0; i < codes.size(); ++i)
-    values[i] = decodeElement(v, element, codes[i]);
+  decodeElements(element, codes.data(), int64_t(codes.size()), values.data());
   return values;
 }
 
@@ -55,16 +54,13 @@ static std::vector<float> decodeLevel(const Format &format,
   std::vector<float> values = decodeCodes(format.element, plane.codes);
   if (!format.isScaled())
     return values;
-  ScalarValues v;
   Blocks blocks(format.block, {nullptr, plane.rows, plane.cols});
   for (int64_t r = 0; r < plane.rows; ++r)
     for (int64_t b = 0; b < blocks.across; ++b) {
       size_t block = size_t(r / blocks.rows * blocks.across + b);
-      float scale = scales[block];
-      float offset = offsets.empty() ? 0 : offsets[block];
-      float *x = values.data() + r * plane.cols + b * blocks.cols;
-      for (int64_t c = 0; c < blocks.cols; ++c)
-        x[c] = applyScale(v, format, x[c], scale, offset);
+      BlockCode code = {scales[block], 0, offsets.empty() ? 0 : offsets[block]};
+      applyBlock(format, code, values.data() + r * plane.cols + b * blocks.cols,
+                 blocks.cols);
     }
   return values;
 }
@@ -138,15 +134,12 @@ std::vector<float> TreeEncoder::encodeUnscaled(const Format &format,
                                                const ScaleRule *rule,
                                                const std::string &path,
                                                const MatrixView &matrix) {
-  ScalarValues v;
   PlaneCodes &plane = out.planes[path.empty() ? "code" : path];
   plane = {matrix.rows, matrix.cols, {}};
   plane.codes.resize(size_t(matrix.size()));
-  ScaleRule nearest;
-  for (int64_t i = 0; i < matrix.size(); ++i)
-    plane.codes[size_t(i)] =
-        encodeScale(v, format.element, rule ? *rule : nearest,
-                    format.codeRounding, matrix.values[i]);
+  BlockCode one = {1, 1, 0};
+  encodeScaleBlock(format, rule ? *rule : ScaleRule(), one, matrix.values,
+                   matrix.size(), plane.codes.data());
   return decodeCodes(format.element, plane.codes);
 }
 
@@ -178,24 +171,18 @@ static void encodeBlockCodes(const Format &format, const ScaleRule *rule,
                              std::vector<int32_t> &codes) {
   ScalarValues v;
   Blocks blocks(format.block, matrix);
-  bool isDirected = rule && rule->rounding != ScaleRounding::Nearest;
   for (int64_t r = 0; r < matrix.rows; ++r)
     for (int64_t b = 0; b < blocks.across; ++b) {
       size_t block = size_t(r / blocks.rows * blocks.across + b);
-      float inverse = inverseScale(v, scales[block]);
-      float offset = offsets.empty() ? 0 : offsets[block];
+      BlockCode code = {scales[block], inverseScale(v, scales[block]),
+                        offsets.empty() ? 0 : offsets[block]};
       int64_t first = r * matrix.cols + b * blocks.cols;
-      const float *x = matrix.values + first;
-      int32_t *__restrict code = codes.data() + first;
-      if (!isDirected) {
-        for (int64_t c = 0; c < blocks.cols; ++c)
-          code[c] = encodeCode(v, format, x[c], inverse, offset);
-        continue;
-      }
-      for (int64_t c = 0; c < blocks.cols; ++c)
-        code[c] =
-            encodeScale(v, format.element, *rule, format.codeRounding,
-                        codeDomainValue(v, format, x[c], inverse, offset));
+      const float *values = matrix.values + first;
+      if (rule)
+        encodeScaleBlock(format, *rule, code, values, blocks.cols,
+                         codes.data() + first);
+      else
+        encodeBlock(format, code, values, blocks.cols, codes.data() + first);
     }
 }
 

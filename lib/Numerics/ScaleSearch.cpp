@@ -3,6 +3,7 @@
 // \file Statistics of blocks, and the search for better scales.
 
 #include "ScaleSearch.h"
+#include "ElementLoops.h"
 #include "quern/Numerics/Encode.h"
 #include <algorithm>
 
@@ -48,37 +49,12 @@ BlockRange numerics::plainRange(const Format &format, const BlockView &block) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Weighted sums over a block's values x and the elements e that code them.
-template <class T> struct Sums {
-  T weight = 0, e = 0, x = 0, ee = 0, ex = 0, xx = 0, error = 0;
-
-  void add(T w, T element, T value, T decoded) {
-    T rest = value - decoded;
-    weight += w;
-    e += w * element;
-    x += w * value;
-    ee += w * element * element;
-    ex += w * element * value;
-    xx += w * value * value;
-    error += w * rest * rest;
-  }
-  template <class U> void add(const Sums<U> &o) {
-    weight += o.weight;
-    e += o.e;
-    x += o.x;
-    ee += o.ee;
-    ex += o.ex;
-    xx += o.xx;
-    error += o.error;
-  }
-};
-
 /// The line x = scale * e + shift with the least squared error.
 struct Line {
   double scale = 0, shift = 0, error = 0;
   bool exists = false;
 
-  Line(const Sums<double> &s, bool hasShift) {
+  Line(const BlockSums &s, bool hasShift) {
     if (!hasShift) {
       exists = s.ee > 0;
       scale = exists ? s.ex / s.ee : 0;
@@ -128,8 +104,6 @@ private:
   static constexpr float factors[] = {2.0f,  1.06f, 1.03f, 0.97f, 0.94f,
                                       0.91f, 0.88f, 0.84f, 0.8f,  0.75f,
                                       0.7f,  0.65f, 0.5f};
-  /// Columns summed in binary32 before the sums go to binary64.
-  static constexpr int64_t chunk = 64;
 
   static bool isUsable(const Line &line) {
     return std::isfinite(float(line.scale)) && std::isfinite(float(line.shift));
@@ -141,8 +115,8 @@ private:
     return {float(line.scale), float(low)};
   }
 
-  Sums<double> consider(BlockRange range) {
-    Sums<double> sums = evaluate(range);
+  BlockSums consider(BlockRange range) {
+    BlockSums sums = evaluate(range);
     if (sums.error < bestError) {
       bestError = sums.error;
       best = range;
@@ -152,46 +126,27 @@ private:
 
   /// The sums of the block coded with `range`. Scales and offsets that are
   /// plain elements are rounded as they will be stored.
-  Sums<double> evaluate(BlockRange &range) {
+  BlockSums evaluate(BlockRange &range) {
     if (!format.scale->isScaled())
       range.scale =
           decodeElement(v, format.scale->element,
                         encodeScale(v, format.scale->element, format.scaleRule,
                                     format.scale->codeRounding, range.scale));
-    float inverse = inverseScale(v, range.scale), offset = 0;
+    BlockCode code = {range.scale, inverseScale(v, range.scale), 0};
     if (format.offset) {
-      offset = exactOffset(v, format, range.low, range.scale, inverse);
+      code.offset =
+          exactOffset(v, format, range.low, range.scale, code.inverse);
       if (!format.offset->isScaled())
-        offset =
-            decodeElement(v, format.offset->element,
-                          encodeElement(v, format.offset->element,
-                                        format.offset->codeRounding, offset));
+        code.offset = decodeElement(v, format.offset->element,
+                                    encodeElement(v, format.offset->element,
+                                                  format.offset->codeRounding,
+                                                  code.offset));
     }
-    Sums<double> sums;
+    BlockSums sums;
     for (int64_t r = 0; r < block.rows; ++r)
-      for (int64_t c = 0; c < block.cols; c += chunk)
-        addChunk(r, c, range.scale, inverse, offset, sums);
+      addBlockSums(format, code, block.values + r * block.stride, block.weights,
+                   block.cols, sums);
     return sums;
-  }
-
-  void addChunk(int64_t row, int64_t begin, float scale, float inverse,
-                float offset, Sums<double> &sums) {
-    const float *x = block.values + row * block.stride + begin;
-    int64_t count = std::min(chunk, block.cols - begin);
-    float elements[chunk], decoded[chunk];
-    for (int64_t c = 0; c < count; ++c)
-      elements[c] = decodeElement(v, format.element,
-                                  encodeCode(v, format, x[c], inverse, offset));
-    for (int64_t c = 0; c < count; ++c)
-      decoded[c] = applyScale(v, format, elements[c], scale, offset);
-    // Independent sums, in a fixed order, so that compilers may vectorise.
-    constexpr int lanes = 4;
-    Sums<float> lane[lanes];
-    for (int64_t c = 0; c < count; ++c)
-      lane[c % lanes].add(block.weights ? block.weights[begin + c] : 1.0f,
-                          elements[c], x[c], decoded[c]);
-    for (const Sums<float> &s : lane)
-      sums.add(s);
   }
 
   const Format &format;

@@ -19,7 +19,7 @@ using namespace quern;
 using namespace quern::codegen;
 using namespace quern::codegen::test;
 
-static Status failure(const std::string &text) {
+static Status unavailable(const std::string &text) {
   return Status::error(StatusCode::Unsupported, text);
 }
 
@@ -27,7 +27,7 @@ static Result<std::string> temporaryFile(const char *suffix) {
   llvm::SmallString<128> path;
   if (std::error_code error = llvm::sys::fs::createTemporaryFile(
           "quern-kernel", suffix, path))
-    return failure("no temporary file: " + error.message());
+    return unavailable("no temporary file: " + error.message());
   return std::string(path);
 }
 
@@ -61,7 +61,7 @@ static Status compile(const CpuTarget &target,
   PassManager passes(&context);
   buildLowerToLlvmPipeline(passes);
   if (failed(passes.run(*module)))
-    return failure("lowering failed");
+    return unavailable("lowering failed");
   Result<std::string> object = temporaryFile("o");
   if (!object)
     return object.status();
@@ -86,7 +86,7 @@ KernelLibrary::create(const CpuTarget &target,
     return status;
   library->handle = dlopen(path->c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library->handle)
-    return failure(dlerror());
+    return unavailable(dlerror());
   return library;
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The lit suites: `ninja check-quern`, and `check-quern-slow` for those that
 build something or read whole models."""
+
 import os
 
 import lit.formats
@@ -28,8 +29,8 @@ config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.quern_obj_root, "test")
 
 config.environment["PATH"] = os.pathsep.join(
-    [os.path.join(config.quern_obj_root, "bin"), config.llvm_tools_dir,
-     os.environ["PATH"]])
+    [os.path.join(config.quern_obj_root, "bin"), config.llvm_tools_dir, os.environ["PATH"]]
+)
 # FileCheck variables do not leak over a CHECK-LABEL.
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input=fail"
 

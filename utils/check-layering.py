@@ -32,7 +32,8 @@ Reference: Base Support Numerics Weights Dialect/*
 Import: Base Support Weights Dialect/Param Dialect/NN Dialect/QT
 Quantize: Base Support Numerics Weights Dialect/Param Dialect/NN Dialect/QT
 Pack: Base Support Numerics Weights Dialect/Param Dialect/NN Dialect/QT Dialect/QK
-Codegen: Base Support Numerics Dialect/Param Dialect/QT Dialect/QK Runtime/StepABI.h
+Codegen: Base Support Numerics Dialect/Param Dialect/QT Dialect/QK \
+    Dialect/NN/IR/NNTypes.h Runtime/StepABI.h
 Export: Base Support Numerics Artifact Weights Dialect/Param Dialect/QT Dialect/QK
 Pipelines: *
 """

@@ -35,12 +35,13 @@ PACKAGE_HOST = re.compile(
     r"|\.debian\.org)"
 )
 PASS_RECORD = re.compile(r'^def (\w+)\s*:\s*Pass<\s*"([\w-]+)"', re.MULTILINE)
-# The first word of a pass flag, where it is not the folder in lower case.
-FLAG_WORDS = {
-    "Codegen/Common": "codegen",
-    "Codegen/CPU": "cpu",
-    "Codegen/NVGPU": "nvgpu",
-    "Pipelines": "quant",
+# The first word of a pass flag and the folder of the sources, where they are
+# not the folder of Passes.td.
+PASS_FOLDERS = {
+    "Codegen": ("codegen", "Codegen/Common"),
+    "Codegen/CPU": ("cpu", "Codegen/CPU"),
+    "Codegen/NVGPU": ("nvgpu", "Codegen/NVGPU"),
+    "Pipelines": ("quant", "Pipelines"),
 }
 
 
@@ -116,15 +117,15 @@ def kebab(name):
 
 def check_passes(root, name, text):
     """Flag, record, source file and test of every pass have the same name."""
-    folder = pathlib.PurePosixPath(name).parent.relative_to("include/quern")
-    word = FLAG_WORDS.get(str(folder), folder.parts[0].lower())
+    folder = str(pathlib.PurePosixPath(name).parent.relative_to("include/quern"))
+    word, sources = PASS_FOLDERS.get(folder, (folder.lower(), folder))
     for record, flag in PASS_RECORD.findall(text):
         stem = record.removesuffix("Pass")
         wanted = f"{word}-{kebab(stem)}"
         if not record.endswith("Pass") or flag != wanted:
             yield f"{name}:1: error: {record} expects the flag '{wanted}', but got '{flag}'"
         for path in (
-            f"lib/{folder}/{stem}.cpp",
+            f"lib/{sources}/{stem}.cpp",
             f"test/{folder}/{kebab(stem)}.mlir",
         ):
             if not (root / path).is_file():

@@ -10,6 +10,7 @@ and numbers its constraints from (C1) on, and each constraint is cited where it
 is checked: as `mnemonic_c1` in the .td file beside the trait or type, or in the
 verifier of the dialect.
 """
+
 import json
 import pathlib
 import re
@@ -93,8 +94,7 @@ def main(arguments):
                 if kind == "AttrDef" and "Enum" in str(record["!superclasses"]):
                     continue
                 errors += [
-                    f"{td}: error: {word} {name} {why}"
-                    for why in check_record(kind, record, cited)
+                    f"{td}: error: {word} {name} {why}" for why in check_record(kind, record, cited)
                 ]
     print("\n".join(errors), end="\n" if errors else "", file=sys.stderr)
     return bool(errors)

@@ -46,9 +46,14 @@ cpp_files() {
 }
 
 check_format() {
-  local mode=(--dry-run --Werror)
-  [ -n "$fix" ] && mode=(-i)
-  cpp_files | xargs -r "$llvm/bin/clang-format" "${mode[@]}"
+  if [ -n "$fix" ]; then
+    cpp_files | xargs -r "$llvm/bin/clang-format" -i
+    return
+  fi
+  local wrong
+  wrong=$(cpp_files | xargs -r "$llvm/bin/clang-format" --dry-run -Wclang-format-violations 2>&1 |
+    sed -n 's/:.*warning: .*clang-format-violations.*/: error: expects clang-format/p' | sort -u)
+  [ -z "$wrong" ] || { echo "$wrong" && return 1; }
 }
 
 check_tablegen() {

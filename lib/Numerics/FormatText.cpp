@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Printing of formats, and their parsing by recursive descent.
+// \file Parsing of formats, by recursive descent.
 //
-//   format   := element [ block ',' 'scale' operand rule? ] offset? rounding?
+//   format   := element [ block ',' 'scale' operand rule? offset? ] rounding?
 //   element  := ('i' | 'u') BITS | FLOAT-TYPE
 //             | 'codebook' ( '@' NAME | '[' NUMBER (',' NUMBER)* ']' )
 //   block    := '[' extent ',' extent ']' | '[' extent ']'
@@ -26,86 +26,6 @@ using namespace quern::numerics;
 static constexpr int64_t maxExtent = int64_t(1) << 31;
 static constexpr int64_t maxGranule = int64_t(1) << 40;
 static constexpr unsigned maxDepth = 8;
-
-//===----------------------------------------------------------------------===//
-// Lexer
-//===----------------------------------------------------------------------===//
-
-static bool isWordChar(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c >= '0' && c <= '9') || c == '_' || c == '.';
-}
-
-void FormatLexer::skipSpace() {
-  while (position < text.size() &&
-         (text[position] == ' ' || text[position] == '\t' ||
-          text[position] == '\n' || text[position] == '\r'))
-    ++position;
-}
-
-bool FormatLexer::take(char c) {
-  skipSpace();
-  if (position >= text.size() || text[position] != c)
-    return false;
-  ++position;
-  return true;
-}
-
-std::string FormatLexer::peekWord() {
-  skipSpace();
-  size_t end = position;
-  while (end < text.size() && isWordChar(text[end]))
-    ++end;
-  return text.substr(position, end - position);
-}
-
-bool FormatLexer::takeWord(const char *word) {
-  if (peekWord() != word)
-    return false;
-  position += std::char_traits<char>::length(word);
-  return true;
-}
-
-std::string FormatLexer::found() {
-  std::string word = peekWord();
-  if (!word.empty())
-    return "'" + word + "'";
-  if (position >= text.size())
-    return "the end";
-  return std::string("'") + text[position] + "'";
-}
-
-Status FormatLexer::expected(const std::string &what) {
-  skipSpace();
-  return errorAt(position, "expects " + what + ", but got " + found());
-}
-
-Status FormatLexer::errorAt(size_t offset, const std::string &message) {
-  errorOffset = offset;
-  return Status::error(StatusCode::InvalidArgument, message);
-}
-
-Result<double> FormatLexer::number() {
-  skipSpace();
-  double value = 0;
-  const char *begin = text.data() + position, *end = text.data() + text.size();
-  auto [stop, error] = std::from_chars(begin, end, value);
-  if (error != std::errc() || !std::isfinite(value))
-    return expected("a finite number");
-  position = size_t(stop - text.data());
-  return value;
-}
-
-Result<float> FormatLexer::singleNumber() {
-  skipSpace();
-  float value = 0; // not through double, which would round twice
-  const char *begin = text.data() + position, *end = text.data() + text.size();
-  auto [stop, error] = std::from_chars(begin, end, value);
-  if (error != std::errc() || !std::isfinite(value))
-    return expected("a finite number");
-  position = size_t(stop - text.data());
-  return value;
-}
 
 //===----------------------------------------------------------------------===//
 // Elements

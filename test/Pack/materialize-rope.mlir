@@ -4,7 +4,7 @@
 
 // CHECK-LABEL: module attributes
 // CHECK: param.global @{{rope.table_[0-9]+}} : tensor<16x4xf32> = #nn.rope_table<positions = 16, inverse_frequencies = [2.0{{.*}}, 2.0{{.*}}]>
-// CHECK: param.global @rope.table : tensor<16x4xf32> = #nn.rope_table<positions = 16, inverse_frequencies = [1.0{{.*}}, 1.0{{.*}}e-02]>
+// CHECK: param.global @rope.table : tensor<16x4xf32> = #nn.rope_table<positions = 16, inverse_frequencies = [1.000000e+00, 0.00999999977]>
 // CHECK-NOT: param.global
 module attributes {nn.model = {architecture = "llama", vocabulary = 32 : i64, context = 16 : i64, hidden = 8 : i64, layers = 2 : i64, heads = 2 : i64, kv_heads = 2 : i64, head_dim = 4 : i64, intermediate = 8 : i64}} {
   func.func @forward(%x: tensor<?x8xf32>, %position: index) -> tensor<?x8xf32> {

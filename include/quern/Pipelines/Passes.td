@@ -15,8 +15,7 @@ def VerifyContractPass : Pass<"quant-verify-contract", "::mlir::ModuleOp"> {
     note that names the pass which likely was forgotten. The stages and their
     contracts are in quern/Pipelines/Contract.h.
 
-    Changes nothing. `quant-opt` runs it between phases when asked to, pipelines
-    run it in debug builds.
+    Changes nothing. The compiler makes the same check after every phase.
 
     Example:
 

@@ -8,9 +8,10 @@ module attributes {nn.model = {
     hidden = 64 : i64, layers = 5 : i64, heads = 8 : i64, kv_heads = 4 : i64,
     head_dim = 8 : i64, intermediate = 172 : i64}} {
 
-// CHECK: #nn.rope_table<positions = 512, inverse_frequencies = [1.000000e+00, 1.000000e-01]>
+// Frequencies keep all their digits.
+// CHECK: #nn.rope_table<positions = 512, inverse_frequencies = [1.000000e+00, 0.562341332]>
 param.global @rope : tensor<512x4xf32>
-    = #nn.rope_table<positions = 512, inverse_frequencies = [1.0, 0.1]>
+    = #nn.rope_table<positions = 512, inverse_frequencies = [1.0, 0.562341332]>
 
 // CHECK-LABEL: func @embedding
 func.func @embedding(%tokens: tensor<?xi32>, %e: tensor<512x64xbf16>) -> tensor<?x64xf32> {

@@ -55,7 +55,9 @@ static Status compile(const CpuTarget &target,
   for (const KernelSource &source : sources) {
     if (Status status = source.emit(builder); !status)
       return status.withContext(source.name);
-    module->lookupSymbol<func::FuncOp>(source.name).setPublic();
+    auto function = module->lookupSymbol<func::FuncOp>(source.name);
+    function.setPublic();
+    function->removeAttr("llvm.linkage"); // builders make them internal
     names.push_back(source.name);
   }
   PassManager passes(&context);

@@ -2,6 +2,7 @@
 //
 // \file Encoding of matrices: special values, threads, the scale search.
 
+#include "quern/Numerics/Encode.h"
 #include "quern/Numerics/EncodeTensor.h"
 #include "gtest/gtest.h"
 #include <cmath>
@@ -102,6 +103,40 @@ TEST(EncodeRows, ArgumentsThatDoNotFit) {
   options.columnWeights = weights;
   EXPECT_EQ(encodeRows(format("q4_0"), x, 2, 32, options).status().message(),
             "expects 32 column weights, but got 31");
+}
+
+/// Matrices are coded several elements at a time; one at a time is the
+/// definition.
+TEST(EncodeRows, CodesAreThoseOfSingleElements) {
+  ScalarValues v;
+  std::vector<std::string> texts = floatTypeNames();
+  for (const char *text : {"i8", "i5, round away", "u7, round up",
+                           "codebook @nf4", "i4, round up", "i16"})
+    texts.push_back(text);
+  std::mt19937 random(9);
+  for (const std::string &text : texts) {
+    Format f = format(text);
+    const int64_t count = 4099; // no multiple of a vector's lanes
+    std::vector<float> x;
+    while (int64_t(x.size()) < count) {
+      // Random bits reach every exponent; halves are ties.
+      float bits = v.bitcastF(int32_t(random()));
+      if (std::isfinite(bits))
+        x.push_back(x.size() % 3 ? bits
+                                 : float(int32_t(random() % 600)) / 2 - 150);
+    }
+    Result<CodedTensor> coded = encodeRows(f, x, 1, count);
+    ASSERT_TRUE(coded) << coded.status().message();
+    const std::vector<int32_t> &codes = coded->planes["code"].codes;
+    std::vector<float> decoded = decodeRows(f, *coded);
+    for (size_t i = 0; i < x.size(); ++i) {
+      ASSERT_EQ(codes[i], encodeElement(v, f.element, f.codeRounding, x[i]))
+          << text << " of " << x[i];
+      ASSERT_EQ(v.bitcastI(decoded[i]),
+                v.bitcastI(decodeElement(v, f.element, codes[i])))
+          << text << " code " << codes[i];
+    }
+  }
 }
 
 TEST(EncodeRows, ThreadsChangeNothing) {

@@ -15,6 +15,22 @@ using namespace quern::nn;
 #include "quern/Dialect/NN/IR/NNDialect.cpp.inc"
 #include "quern/Dialect/NN/IR/NNEnums.cpp.inc"
 
+static ParseResult parseFloats(AsmParser &parser, DenseF32ArrayAttr &floats) {
+  floats = llvm::dyn_cast_or_null<DenseF32ArrayAttr>(
+      DenseF32ArrayAttr::parse(parser, Type()));
+  return success(floats != nullptr);
+}
+
+/// Prints "[1.0, 0.5]" so that every number reads back as itself; the array's
+/// own printer keeps seven digits.
+static void printFloats(AsmPrinter &printer, DenseF32ArrayAttr floats) {
+  printer << "[";
+  llvm::interleaveComma(floats.asArrayRef(), printer, [&](float value) {
+    printer.printFloat(llvm::APFloat(value));
+  });
+  printer << "]";
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "quern/Dialect/NN/IR/NNAttrs.cpp.inc"
 

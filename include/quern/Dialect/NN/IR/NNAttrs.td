@@ -26,7 +26,9 @@ def NN_RopeTableAttr : AttrDef<NN_Dialect, "RopeTable"> {
   }];
   let parameters = (ins "int64_t":$positions,
                         "::mlir::DenseF32ArrayAttr":$inverse_frequencies);
-  let assemblyFormat = "`<` struct(params) `>`";
+  let assemblyFormat = [{
+    `<` struct($positions, custom<Floats>($inverse_frequencies)) `>`
+  }];
   let genVerifyDecl = 1;
 }
 

@@ -2,6 +2,7 @@
 //
 // \file Writes weights.safetensors tensor by tensor.
 
+#include "JsonText.h"
 #include "TemporaryFile.h"
 #include "WeightsHeader.h"
 
@@ -18,6 +19,8 @@ using namespace quern::artifact;
 struct WeightsFileWriter::State {
   TemporaryFile file;
   WeightsFileRecord record;
+  std::string header;
+  size_t contentsOffset = 0; ///< in `header`
   /// One for each tensor: whether somebody writes it or has written it, and
   /// whether all went well.
   std::vector<std::atomic<bool>> claimed, written;
@@ -49,15 +52,14 @@ WeightsFileWriter::create(const std::string &path,
   WeightsFileRecord &record = state->record;
   record.dataOffset = plan->header.size();
   record.fileBytes = plan->header.size() + plan->dataBytes;
-  record.headerHash = XXH3_64bits(plan->header.data(), plan->header.size());
   for (size_t i = 0; i < tensors.size(); ++i)
     record.tensors.push_back(
         {tensors[i].name, plan->offsets[i], tensors[i].bytes, 0});
 
   if (Status status = file->reserve(record.fileBytes); !status)
     return status;
-  if (Status status = file->writeAt(0, bytesOf(plan->header)); !status)
-    return status;
+  state->header = std::move(plan->header);
+  state->contentsOffset = plan->contentsOffset;
   state->file = std::move(*file);
   return WeightsFileWriter(std::move(state));
 }
@@ -85,13 +87,29 @@ Status WeightsFileWriter::write(size_t index, Span<const uint8_t> bytes) {
   return status;
 }
 
+/// 16 digits: the hash of the hashes of all tensors, in order. It makes the
+/// header that of these contents and of no others of the same shapes.
+static std::string hashContents(const std::vector<TensorRecord> &tensors) {
+  std::string hashes;
+  for (const TensorRecord &tensor : tensors)
+    for (int i = 0; i < 8; ++i)
+      hashes.push_back(char(tensor.hash >> (8 * i)));
+  return hashText(XXH3_64bits(hashes.data(), hashes.size()));
+}
+
 Result<WeightsFileRecord> WeightsFileWriter::finish() {
   for (size_t i = 0; i < state->record.tensors.size(); ++i)
     if (!state->written[i])
       return Status::error(StatusCode::InvalidArgument,
                            "tensor '" + state->record.tensors[i].name +
                                "': was not written");
+  WeightsFileRecord &record = state->record;
+  std::string digits = hashContents(record.tensors);
+  state->header.replace(state->contentsOffset, digits.size(), digits);
+  record.headerHash = XXH3_64bits(state->header.data(), state->header.size());
+  if (Status status = state->file.writeAt(0, bytesOf(state->header)); !status)
+    return status;
   if (Status status = state->file.commit(); !status)
     return status;
-  return state->record;
+  return record;
 }

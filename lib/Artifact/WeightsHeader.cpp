@@ -17,6 +17,8 @@ namespace {
 
 // No file system holds more, and sums of two stay far from overflow.
 constexpr uint64_t kMaxFileBytes = uint64_t(1) << 62;
+// Of a hash of 64 bits.
+constexpr size_t kHashDigits = 16;
 
 Status checkNames(const std::vector<TensorSpec> &tensors) {
   std::set<std::string> names;
@@ -83,6 +85,7 @@ Result<ordered_json> makeMetadata(const std::vector<TensorSpec> &tensors) {
     return text.status();
   return ordered_json{{"format", "quern"},
                       {"format_version", std::to_string(kFormatVersion)},
+                      {"contents", std::string(kHashDigits, '0')},
                       {"descriptors", *text}};
 }
 
@@ -115,6 +118,9 @@ artifact::planWeightsFile(const std::vector<TensorSpec> &tensors) {
   if (!text)
     return text.status();
   plan.header = frame(std::move(*text));
+  // The metadata come first, and in them only constants before this key.
+  const std::string key = "\"contents\":\"";
+  plan.contentsOffset = plan.header.find(key) + key.size();
   if (plan.header.size() - 8 > kMaxHeaderBytes)
     return Status::error(
         StatusCode::InvalidArgument,

@@ -12,6 +12,7 @@ namespace quern::artifact {
 /// The bytes before the data section, and where everything goes.
 struct WeightsPlan {
   std::string header; ///< length, JSON and spaces: a multiple of kDataAlignment
+  size_t contentsOffset = 0; ///< in `header`: 16 digits for the contents' hash
   std::vector<uint64_t> offsets; ///< of each tensor in the data section
   uint64_t dataBytes = 0;
 };

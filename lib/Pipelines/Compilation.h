@@ -49,7 +49,17 @@ public:
 
   Result<std::string> run();
 
+  /// The first steps, up to the quantized module.
+  Status runQuantize();
+  mlir::ModuleOp getModule() { return *module; }
+  std::unique_ptr<weights::WeightSource> takeSource() {
+    return std::move(source);
+  }
+
 private:
+  using Step = Status (Compilation::*)();
+  Status runSteps(std::initializer_list<Step> steps);
+
   Status checkOptions();
   Status loadContext();
   Status importModel();

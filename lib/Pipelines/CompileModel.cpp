@@ -189,18 +189,29 @@ std::string Compilation::report() const {
   return text;
 }
 
-Result<std::string> Compilation::run() {
-  using Step = Status (Compilation::*)();
-  const Step steps[] = {
-      &Compilation::checkOptions, &Compilation::loadContext,
-      &Compilation::importModel,  &Compilation::quantize,
-      &Compilation::pack,         &Compilation::generateCode,
-      &Compilation::writeWeights, &Compilation::linkModel,
-      &Compilation::copyTokenizer, &Compilation::writeManifest};
+Status Compilation::runSteps(std::initializer_list<Step> steps) {
   for (Step step : steps)
     if (Status status = (this->*step)(); !status)
       return status;
-  if (Status status = folder->commit(); !status)
+  return Status::ok();
+}
+
+Status Compilation::runQuantize() {
+  return runSteps({&Compilation::checkOptions, &Compilation::loadContext,
+                   &Compilation::importModel, &Compilation::quantize});
+}
+
+Result<std::string> Compilation::run() {
+  Status status = runQuantize();
+  if (status)
+    status = runSteps(
+        {&Compilation::pack, &Compilation::generateCode,
+         &Compilation::writeWeights, &Compilation::linkModel,
+         &Compilation::copyTokenizer, &Compilation::writeManifest});
+  if (!status)
+    return status;
+  status = folder->commit();
+  if (!status)
     return status;
   return report();
 }

@@ -80,3 +80,20 @@ Result<std::vector<float>> ReferenceModel::logits(Span<const int32_t> tokens,
     return result.status();
   return std::vector<float>(result->values().begin(), result->values().end());
 }
+
+Status ReferenceModel::truncate(int64_t length) {
+  if (length < 0 || length > position)
+    return mismatch("a length from 0 to " + std::to_string(position),
+                    std::to_string(length));
+  position = length;
+  return Status::ok();
+}
+
+Result<Tensor> ReferenceModel::weight(llvm::StringRef name) {
+  auto module = entry->getParentOfType<mlir::ModuleOp>();
+  auto global = module.lookupSymbol<param::GlobalOp>(name);
+  if (!global)
+    return Status::error(StatusCode::NotFound,
+                         "the module has no weight '" + name.str() + "'");
+  return store->load(global);
+}

@@ -2,32 +2,22 @@
 //
 // \file quern._compiler: the pipelines as Python functions.
 
+#include "CompilerModule.h"
+
 #include "quern/Pipelines/Compile.h"
 
 #include <exception>
-#include <nanobind/nanobind.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
-#include <stdexcept>
 
 namespace nb = nanobind;
 using namespace quern;
+using namespace quern::python;
 using quern::pipelines::CompileOptions;
 using namespace quern::pipelines;
 
 namespace {
-
-/// Carries the message of a Status into Python.
-struct CompileError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-template <typename T> T unwrap(Result<T> result) {
-  if (!result)
-    throw CompileError(result.status().message());
-  return std::move(*result);
-}
 
 /// Hands progress from any thread to a Python function. What that function
 /// raises is kept until the compiler has returned, for no exception may pass
@@ -113,4 +103,5 @@ NB_MODULE(_compiler, module) {
              "Compiles a model and returns the report as JSON.");
   module.def("import_to_text", &importText, nb::arg("model_path"),
              "The IR of an imported model.");
+  bindReference(module);
 }

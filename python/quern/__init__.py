@@ -18,6 +18,7 @@ from .errors import QuernError, Status
 from .evaluate import Evaluation, evaluate
 from .generate import generate, generate_tokens
 from .inspect import Inspection, Tensor, inspect
+from .reference import ReferenceModel
 from .runtime import Model, Session
 from .sampling import Sampler, SamplingOptions
 from .synth import synthesize
@@ -34,6 +35,7 @@ __all__ = [
     "Inspection",
     "Model",
     "QuernError",
+    "ReferenceModel",
     "Sampler",
     "SamplingOptions",
     "Session",

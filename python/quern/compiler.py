@@ -49,7 +49,7 @@ def compile_model(
             raise QuernError(f"{name}: expects a number from 0 to {limit - 1}, but got {number}")
     for text in (model, output, format, formats_file, dump_path, *itertools.chain(*rules)):
         check_unicode("the options", str(text))
-    compiler = _extension()
+    compiler = load_extension()
     try:
         report = compiler.compile_model(
             model_path=str(model),
@@ -75,7 +75,7 @@ def compile_model(
 def import_to_text(model: str | Path) -> str:
     """The IR of a model as it is imported."""
     check_unicode("the path", str(model))
-    compiler = _extension()
+    compiler = load_extension()
     try:
         return str(compiler.import_to_text(str(model)))
     except compiler.CompileError as error:
@@ -144,7 +144,8 @@ def _processor() -> str:
     return next((line for line in lines if line.startswith("flags")), "")
 
 
-def _extension() -> Any:
+def load_extension() -> Any:
+    """The module `quern._compiler`."""
     try:
         from . import _compiler  # type: ignore[attr-defined]
     except ImportError as error:

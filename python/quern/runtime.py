@@ -288,7 +288,7 @@ class Session:
         self, tokens: Sequence[int] | NDArray[np.integer], rows: int = 1
     ) -> NDArray[np.float32]:
         """Appends `tokens` and returns logits [rows, vocabulary] of the last `rows`."""
-        ids = _as_tokens(tokens)
+        ids = as_tokens(tokens)
         if not 0 <= rows <= len(ids):
             raise QuernError(f"rows: expects a number from 0 to {len(ids)}, but got {rows}")
         logits = np.empty((rows, self.model.vocabulary), np.float32)
@@ -304,7 +304,7 @@ class Session:
 
     def decode(self, token: int) -> NDArray[np.float32]:
         """Appends one token and returns its logits [vocabulary]."""
-        (checked,) = _as_tokens([token])
+        (checked,) = as_tokens([token])
         logits = np.empty(self.model.vocabulary, np.float32)
         code = self.model._api.decode(self._live(), int(checked), logits.ctypes.data_as(_Logits))
         _check(code, self._error(), "running a token")
@@ -363,7 +363,7 @@ class Session:
             self.close()
 
 
-def _as_tokens(tokens: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int32]:
+def as_tokens(tokens: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int32]:
     """Token ids as the runtime takes them; it checks them against the vocabulary."""
     ids = np.asarray(tokens)
     if ids.ndim != 1 or (ids.size and not np.issubdtype(ids.dtype, np.integer)):

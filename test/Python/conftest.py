@@ -36,3 +36,22 @@ def make_fake(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Cal
 def fake(make_fake: Callable[..., Path]) -> Path:
     """An artifact of fake_model.c; make another one to change its files."""
     return make_fake()
+
+
+@pytest.fixture(scope="session")
+def compile_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`compile_once(model, format, **options)` gives the folder of the artifact,
+    which no test may change; options are those of quern.compile_model."""
+    import quern
+
+    made: dict[object, Path] = {}
+
+    def get(model: Path, format: str, **options: object) -> Path:
+        key = (model, format, *sorted(options.items()))
+        if key not in made:
+            folder = tmp_path_factory.mktemp("compiled") / "artifact"
+            quern.compile_model(model, folder, format, **options)
+            made[key] = folder
+        return made[key]
+
+    return get

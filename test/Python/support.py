@@ -9,8 +9,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import quern
+from numpy.typing import NDArray
 from quern.artifact import hash_file
+from quern.evaluate import windows
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -69,3 +73,42 @@ def write_manifest(folder: Path, manifest: dict) -> None:
         path = folder / name
         manifest["files"][name] = {"bytes": path.stat().st_size, "xxh3": hash_file(path)}
     (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def open_variants(artifact: Path, threads: int = 0) -> dict[str, quern.Model]:
+    """The artifact's instruction sets that this machine has, each loaded. Prints
+    which these are."""
+    models = {}
+    for isa in json.loads((artifact / "manifest.json").read_text())["isas"]:
+        try:
+            models[isa] = quern.Model(artifact, isa=isa, threads=threads)
+        except quern.QuernError as error:
+            assert error.status == quern.Status.CPU_FEATURES, error
+    print("instruction sets run:", *models)
+    return models
+
+
+def all_logits(
+    model: quern.Model | quern.ReferenceModel, tokens: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Logits [tokens, vocabulary] of every position of one window."""
+    if isinstance(model, quern.ReferenceModel):
+        return model.logits(tokens, rows=len(tokens)).astype(np.float64)
+    with model.session(len(tokens)) as session:
+        return session.prefill(tokens, rows=len(tokens)).astype(np.float64)
+
+
+def log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def reference_perplexity(
+    model: quern.ReferenceModel, tokens: NDArray[np.integer], context: int, bos: int | None
+) -> float:
+    """As quern.evaluate defines it."""
+    losses = []
+    for window in windows(tokens, context, bos):
+        chosen = log_softmax(all_logits(model, window[:-1]))
+        losses.append(-chosen[np.arange(len(window) - 1), window[1:]])
+    return float(np.exp(np.concatenate(losses).mean()))

@@ -40,10 +40,12 @@ FAMILIES = [
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
-    """Compiles a model once for each set of options and gives the artifact."""
+    """Compiles a model once for each set of options and gives the artifact; for
+    this processor only, if nothing else is said."""
     made = {}
 
-    def get(model, format, **options):
+    def get(model, format, **given):
+        options = {"target": "host", "kv_cache": "f32"} | given
         key = (model, format, *sorted(options.items()))
         if key not in made:
             made[key] = tmp_path_factory.mktemp("compiled") / "artifact"
@@ -62,7 +64,7 @@ def windows_of_text(name, text, characters=None):
 @needs_data("lm/stories260K")
 def test_golden_greedy_text(compiled, capfd):
     folder = DATA / "lm" / "stories260K"
-    out = compiled(folder, "f32", kv_cache="f32")
+    out = compiled(folder, "f32")
     golden = (folder / "golden_greedy_200.txt").read_bytes()
     assert main(["run", str(out), "--prompt", "", "--max-tokens", "200"]) == 0
     assert capfd.readouterr().out.encode() == golden
@@ -75,7 +77,7 @@ def test_families_match_the_independent_forward_pass(compiled, tmp_path, shape):
     tokens = np.random.default_rng(0).integers(0, 320, 70, dtype=np.int32)
     expected = reference.logits(tokens)
     tolerance = 1e-4 * np.abs(expected).max()
-    out = compiled(tmp_path / "model", "bf16", kv_cache="f32")
+    out = compiled(tmp_path / "model", "bf16")
     with quern.Model(out) as model, model.session() as session:
         logits = session.prefill(tokens, rows=len(tokens))
         np.testing.assert_allclose(logits, expected, atol=tolerance)
@@ -100,7 +102,7 @@ def test_families_match_the_independent_forward_pass(compiled, tmp_path, shape):
     ],
 )
 def test_float_perplexity_of_the_manifest(compiled, name, text, context, count, perplexity, capfd):
-    out = compiled(DATA / "lm" / name, "f32", kv_cache="f32")
+    out = compiled(DATA / "lm" / name, "f32")
     file = DATA / "text" / f"{text}.txt"
     command = ["eval", out, "--text", file, "--context", context, "--json"]
     assert main([str(argument) for argument in command]) == 0
@@ -127,7 +129,7 @@ def test_perplexity_of_weights_that_gguf_rounded(compiled, kind):
     tokenizer, tokens = windows_of_text("stories260K-wide256", "tinystories_val", 20_000)
     reference = rounded_by_gguf(NumpyLlama(folder), kind)
     expected = np.exp(scores(reference, tokens, 512, tokenizer.bos_id).mean())
-    with quern.Model(compiled(folder, kind, kv_cache="f32")) as model:
+    with quern.Model(compiled(folder, kind)) as model:
         result = quern.evaluate(model, tokens, 512, tokenizer.bos_id)
     assert result.perplexity == pytest.approx(expected, rel=1e-3)
 
@@ -137,7 +139,7 @@ def test_perplexity_of_weights_that_gguf_rounded(compiled, kind):
 def test_instruction_sets_agree_on_every_format(compiled, format):
     folder = DATA / "lm" / "quern-6m"
     tokenizer, tokens = windows_of_text("quern-6m", "novels", 8_000)
-    out = compiled(folder, format, kv_cache="f32")
+    out = compiled(folder, format, target="all")
     perplexities = {}
     for isa in json.loads((out / "manifest.json").read_text())["isas"]:
         try:
@@ -157,7 +159,7 @@ def test_instruction_sets_agree_on_every_format(compiled, format):
 @needs_data("lm/quern-6m", "text/novels.txt")
 @pytest.mark.parametrize("format", ["q4_0", "q4_k", INVENTED])
 def test_integer_results_are_equal_to_the_bit(compiled, format):
-    out = compiled(DATA / "lm" / "quern-6m", format, compute="int8", kv_cache="f32")
+    out = compiled(DATA / "lm" / "quern-6m", format, compute="int8", target="all")
     _, tokens = windows_of_text("quern-6m", "novels", 600)
     with quern.Model(out, isa="portable") as model, model.session() as session:
         expected = session.prefill(tokens[:100], rows=100)
@@ -177,7 +179,7 @@ def test_more_bits_come_closer(compiled, monkeypatch, tmp_path):
     divergences = []
     with quern.Model(quern.reference_artifact(folder)) as against:
         for format in ("q4_0", "q6_k", "q8_0", "bf16"):
-            with quern.Model(compiled(folder, format, kv_cache="f32")) as model:
+            with quern.Model(compiled(folder, format)) as model:
                 result = quern.evaluate(model, tokens, 512, tokenizer.bos_id, against=against)
                 divergences.append(result.kld_mean)
     assert divergences == sorted(divergences, reverse=True)
@@ -195,7 +197,11 @@ def test_reference_artifacts_are_kept(monkeypatch, tmp_path, tiny_model):
 def test_progress_names_stages_and_reports_is_json(tiny_model, tmp_path):
     told = []
     report = quern.compile_model(
-        tiny_model, tmp_path / "out", "q8_0", progress=lambda *what: told.append(what)
+        tiny_model,
+        tmp_path / "out",
+        "q8_0",
+        target="host",
+        progress=lambda *what: told.append(what),
     )
     assert isinstance(report, dict)
     assert told
@@ -207,7 +213,7 @@ def test_what_a_callback_raises_is_raised(tiny_model, tmp_path):
         raise ZeroDivisionError(stage)
 
     with pytest.raises(ZeroDivisionError):
-        quern.compile_model(tiny_model, tmp_path / "out", "q8_0", progress=fail)
+        quern.compile_model(tiny_model, tmp_path / "out", "q8_0", target="host", progress=fail)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@
 // linear/<isa>/<format>/<activations>/<M>.
 
 #include "LinearProblem.h"
+#include "MachinePeaks.h"
 #include <benchmark/benchmark.h>
 #include <cstdlib>
 #include <sys/mman.h>
@@ -100,6 +101,7 @@ int main(int argc, char **argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv))
     return 1;
+  registerPeaks();
   for (const CpuTarget *target : runnableTargets()) {
     registerLinear(*target, "q4_0", 32);
     registerLinear(*target, "q4_k", 32);

@@ -28,7 +28,9 @@
 //   - Weights are U8 tensors of shape [bytes]: what the bytes mean is the
 //     descriptor's, a JSON object in the text of `__metadata__`.descriptors.
 //   - `__metadata__`.format is "quern", `__metadata__`.format_version the
-//     decimal number kFormatVersion.
+//     decimal number kFormatVersion, and `__metadata__`.contents 16 hexadecimal
+//     digits: the XXH3 of the XXH3 (8 bytes, little endian) of all weights in
+//     order, so that files of equal shapes have different headers.
 //
 // Versions: a change that an older reader would misread raises kFormatVersion;
 // readers refuse a version above their own. New keys in the manifest and in

@@ -28,6 +28,13 @@ public:
   /// The same, where `tokens` follow those of the calls since the last reset().
   Result<Tensor> extend(Span<const int32_t> tokens, int64_t rows);
   void reset() { position = 0; }
+  /// Forgets all but the first `length` tokens. Fails if there are fewer.
+  Status truncate(int64_t length);
+  /// Tokens since the last reset().
+  int64_t length() const { return position; }
+
+  /// The value of the weight `name`, decoded if it is coded.
+  Result<Tensor> weight(llvm::StringRef name);
 
   /// Shows `probe` every intermediate value from now on.
   void setProbe(Probe probe) { interpreter.setProbe(std::move(probe)); }

@@ -4,6 +4,7 @@
 
 #include "ForwardBuilder.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "quern/Dialect/NN/IR/NNTypes.h"
 
 using namespace mlir;
@@ -51,6 +52,7 @@ void ForwardBuilder::begin() {
   step = forward.getArgument(0);
   worker = forward.getArgument(1);
   offsets = LLVM::AddressOfOp::create(b, table);
+  exit = forward.addBlock();
   loadStep();
 }
 
@@ -73,6 +75,8 @@ LogicalResult ForwardBuilder::build() {
     if (auto kernel = dyn_cast<qk::KernelOp>(op))
       if (failed(lower(kernel)))
         return failure();
+  cf::BranchOp::create(b, exit);
+  b.setInsertionPointToStart(exit);
   b.endFunction();
   setPlanAttribute();
   return success();
@@ -141,6 +145,21 @@ Value ForwardBuilder::layerAddress(qk::KernelOp kernel,
 // Barriers
 //===----------------------------------------------------------------------===//
 
+void ForwardBuilder::meetWorkers() {
+  auto call = LLVM::CallOp::create(
+      b,
+      LLVM::LLVMFunctionType::get(b.getI64Type(),
+                                  {b.ptrType(), b.getI64Type()}),
+      ValueRange{barrier, pool, worker});
+  // All workers get the same answer: either all leave or none does.
+  Value isCancelled = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
+                                            call.getResult(), b.i64(0));
+  Block *next = new Block;
+  exit->getParent()->getBlocks().insert(exit->getIterator(), next);
+  cf::CondBranchOp::create(b, isCancelled, exit, next);
+  b.setInsertionPointToStart(next);
+}
+
 void ForwardBuilder::synchronize(qk::KernelOp kernel) {
   // A slot of the arena is a resource, a layer of the cache another.
   constexpr int64_t firstLayer = 1 << 20;
@@ -159,10 +178,7 @@ void ForwardBuilder::synchronize(qk::KernelOp kernel) {
     return llvm::any_of(a, [&](int64_t x) { return c.count(x) != 0; });
   };
   if (meets(reads, written) || meets(writes, written) || meets(writes, read)) {
-    LLVM::CallOp::create(
-        b, LLVM::LLVMFunctionType::get(b.getI64Type(),
-                                       {b.ptrType(), b.getI64Type()}),
-        ValueRange{barrier, pool, worker});
+    meetWorkers();
     written.clear();
     read.clear();
   }

@@ -50,6 +50,8 @@ private:
   /// Meets the other workers if `kernel` would race with what runs since the
   /// last barrier.
   void synchronize(qk::KernelOp kernel);
+  /// Emits a barrier; workers leave `forward` there once the run is cancelled.
+  void meetWorkers();
   mlir::Value address(mlir::Value activation);
   mlir::Value rowsOf(mlir::Value activation);
   mlir::Value weightAddress(param::GlobalOp weight);
@@ -65,6 +67,7 @@ private:
   int64_t maxChunk;
   KernelBuilder kernels; ///< defines kernel functions
   KernelBuilder b;       ///< stands in the body of forward
+  mlir::Block *exit = nullptr;
   llvm::StringMap<std::string> kernelNames; ///< by key
   llvm::DenseMap<mlir::Operation *, int64_t> globalIndex;
   llvm::DenseMap<mlir::Value, mlir::Value> views; ///< last_rows: address

@@ -13,43 +13,28 @@ using namespace quern;
 using namespace quern::codegen;
 using namespace quern::numerics;
 
-/// The values of all codes times 2^shift, if those are integers in
-/// [-127, 127].
-static std::optional<std::vector<int>> scaledTable(const Element &element,
-                                                   int shift) {
-  ScalarValues v;
-  std::vector<int> values;
-  for (int32_t code = 0; code < (1 << element.bits); ++code) {
-    float scaled = std::ldexp(decodeElement(v, element, code), shift);
-    if (!(std::fabs(scaled) <= 127) || scaled != std::nearbyint(scaled))
-      return std::nullopt;
-    values.push_back(int(scaled));
-  }
-  return values;
-}
-
 std::optional<IntegerElement>
 codegen::integerElement(const Element &element) {
-  IntegerElement result;
-  if (element.bits > 8)
+  std::optional<int> shift = integerShift(element);
+  if (!shift)
     return std::nullopt;
+  IntegerElement result;
+  result.shift = *shift;
   if (element.kind == ElementKind::Int) {
     result.bits = element.bits;
     result.bias = element.isSigned ? 1 << (element.bits - 1) : 0;
     return result;
   }
-  for (int shift = 0; shift <= 7; ++shift)
-    if (auto values = scaledTable(element, shift)) {
-      int least = *std::min_element(values->begin(), values->end());
-      int most = *std::max_element(values->begin(), values->end());
-      result.values = *values;
-      result.shift = shift;
-      result.bias = std::max(0, -least);
-      while ((1 << result.bits) <= most + result.bias)
-        ++result.bits;
-      return result;
-    }
-  return std::nullopt;
+  ScalarValues v;
+  for (int32_t code = 0; code < (1 << element.bits); ++code)
+    result.values.push_back(
+        int(std::ldexp(decodeElement(v, element, code), *shift)));
+  auto [least, most] =
+      std::minmax_element(result.values.begin(), result.values.end());
+  result.bias = std::max(0, -*least);
+  while ((1 << result.bits) <= *most + result.bias)
+    ++result.bits;
+  return result;
 }
 
 namespace {

@@ -149,3 +149,220 @@ func.func @kernel_c4(%x: tensor<?x64xf32>) {
   qk.kernel quantize(%x) {operand_roles = ["x"]} : (tensor<?x64xf32>) -> ()
   return
 }
+
+// -----
+
+func.func @kernel_c3_type(%x: tensor<?x64xf32>, %g: tensor<64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects the attribute 'eps' to be an f32, but got 1.000000e-05 : f64}}
+  %y = qk.kernel rms_norm(%x, %g) {eps = 1.0e-05 : f64, operand_roles = ["x", "weight"]}
+      : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c3_optional(%x: tensor<?x64xf32>, %g: tensor<64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects the attribute 'group' to be a positive i64, but got 0 : i64}}
+  %y = qk.kernel rms_norm(%x, %g) {eps = 1.0e-05 : f32, group = 0 : i64, operand_roles = ["x", "weight"]}
+      : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c3_compute(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects the attribute 'compute' to be "f32", "bf16" or "int8", but got "f64"}}
+  %y = qk.kernel linear(%x, %w) {compute = "f64", operand_roles = ["x", "w"]}
+      : (tensor<?x64xf32>, tensor<8x64xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c3_activation(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects the attribute 'activation' to be "silu", but got "relu"}}
+  %y = qk.kernel gated_activation(%x, %x) {activation = "relu", operand_roles = ["gate", "up"]}
+      : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c3_layer(%x: tensor<?x64xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 1, heads = 4, head_dim = 16, element = f16>) {
+  // expected-error@below {{'qk.kernel' op expects the attribute 'layer' to be an i64 that is not negative, but got -1 : i64}}
+  qk.kernel kv_append(%x, %x, %cache, %p) {layer = -1 : i64, operand_roles = ["key", "value", "cache", "position"]}
+      : (tensor<?x64xf32>, tensor<?x64xf32>,
+         !nn.kv_cache<layers = 1, heads = 4, head_dim = 16, element = f16>, index) -> ()
+  return
+}
+
+// -----
+
+func.func @kernel_c4_append(%x: tensor<?x64xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 1, heads = 4, head_dim = 16, element = f16>) {
+  // expected-error@below {{'qk.kernel' op expects 0 results for kind kv_append, but got 1}}
+  %y = qk.kernel kv_append(%x, %x, %cache, %p) {layer = 0 : i64, operand_roles = ["key", "value", "cache", "position"]}
+      : (tensor<?x64xf32>, tensor<?x64xf32>,
+         !nn.kv_cache<layers = 1, heads = 4, head_dim = 16, element = f16>, index) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c5_rows(%x: tensor<?x64xbf16>) {
+  // expected-error@below {{'qk.kernel' op expects operand 'lhs' to be a [tokens, width] tensor of f32, but got 'tensor<?x64xbf16>'}}
+  %y = qk.kernel add(%x, %x) {operand_roles = ["lhs", "rhs"]}
+      : (tensor<?x64xbf16>, tensor<?x64xbf16>) -> tensor<?x64xbf16>
+  return
+}
+
+// -----
+
+func.func @kernel_c5_index(%x: tensor<?x64xf32>, %n: i64) {
+  // expected-error@below {{'qk.kernel' op expects operand 'rows' to be an index, but got 'i64'}}
+  %y = qk.kernel last_rows(%x, %n) {operand_roles = ["x", "rows"]} : (tensor<?x64xf32>, i64) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c5_cache(%x: tensor<?x64xf32>, %p: index) {
+  // expected-error@below {{'qk.kernel' op expects operand 'cache' to be an !nn.kv_cache, but got 'tensor<?x64xf32>'}}
+  %y = qk.kernel attention(%x, %x, %p) {layer = 0 : i64, scale = 1.0 : f32, operand_roles = ["query", "cache", "position"]}
+      : (tensor<?x64xf32>, tensor<?x64xf32>, index) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c5_tokens(%t: tensor<?xi64>, %e: tensor<8x64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects operand 'tokens' to be a [tokens] tensor of i32, but got 'tensor<?xi64>'}}
+  %x = qk.kernel embedding(%t, %e) {operand_roles = ["tokens", "table"]} : (tensor<?xi64>, tensor<8x64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c5_matrix(%x: tensor<?x64xf32>, %w: tensor<?x64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects operand 'w' to be a static 2D tensor of floats, but got 'tensor<?x64xf32>'}}
+  %y = qk.kernel linear(%x, %w) {compute = "f32", operand_roles = ["x", "w"]}
+      : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c5_vector(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects operand 'weight' to be a static 1D tensor of floats, but got 'tensor<?x64xf32>'}}
+  %y = qk.kernel rms_norm(%x, %x) {eps = 1.0e-05 : f32, operand_roles = ["x", "weight"]}
+      : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c5_result(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects the result to be a [tokens, width] tensor of f32, but got 'tensor<?x?xf32>'}}
+  %y = qk.kernel quantize(%x) {operand_roles = ["x"]} : (tensor<?x64xf32>) -> tensor<?x?xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_embedding(%t: tensor<?xi32>, %e: tensor<8x64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a result of shape [?, 64], but got [?, 32]}}
+  %x = qk.kernel embedding(%t, %e) {operand_roles = ["tokens", "table"]} : (tensor<?xi32>, tensor<8x64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_group(%x: tensor<?x64xf32>, %g: tensor<48xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a group that divides the width 64, but got 48}}
+  %y = qk.kernel rms_norm(%x, %g) {eps = 1.0e-05 : f32, group = 48 : i64, operand_roles = ["x", "weight"]}
+      : (tensor<?x64xf32>, tensor<48xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_weight(%x: tensor<?x64xf32>, %g: tensor<48xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a weight of shape [64], but got [48]}}
+  %y = qk.kernel rms_norm(%x, %g) {eps = 1.0e-05 : f32, operand_roles = ["x", "weight"]}
+      : (tensor<?x64xf32>, tensor<48xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_input(%x: tensor<?x64xf32>, %w: tensor<8x32xf32>) {
+  // expected-error@below {{'qk.kernel' op expects an input of shape [?, 32], but got [?, 64]}}
+  %y = qk.kernel linear(%x, %w) {compute = "f32", operand_roles = ["x", "w"]}
+      : (tensor<?x64xf32>, tensor<8x32xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_bias(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>, %b: tensor<64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a bias of shape [8], but got [64]}}
+  %y = qk.kernel linear(%x, %w, %b) {compute = "f32", operand_roles = ["x", "w", "bias"]}
+      : (tensor<?x64xf32>, tensor<8x64xf32>, tensor<64xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_residual(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a residual of shape [?, 8], but got [?, 64]}}
+  %y = qk.kernel linear(%x, %w, %x) {compute = "f32", operand_roles = ["x", "w", "residual"]}
+      : (tensor<?x64xf32>, tensor<8x64xf32>, tensor<?x64xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_head_dim(%x: tensor<?x64xf32>, %t: tensor<16x7xf32>, %p: index) {
+  // expected-error@below {{'qk.kernel' op expects an even head_dim that divides the width 64, but got 7}}
+  %y = qk.kernel rope(%x, %t, %p) {head_dim = 7 : i64, operand_roles = ["x", "table", "position"]}
+      : (tensor<?x64xf32>, tensor<16x7xf32>, index) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_table(%x: tensor<?x64xf32>, %t: tensor<16x4xf32>, %p: index) {
+  // expected-error@below {{'qk.kernel' op expects a table of shape [16, 8], but got [16, 4]}}
+  %y = qk.kernel rope(%x, %t, %p) {head_dim = 8 : i64, operand_roles = ["x", "table", "position"]}
+      : (tensor<?x64xf32>, tensor<16x4xf32>, index) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_append(%k: tensor<?x64xf32>, %v: tensor<?x32xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 1, heads = 4, head_dim = 16, element = f16>) {
+  // expected-error@below {{'qk.kernel' op expects values of shape [?, 64], but got [?, 32]}}
+  qk.kernel kv_append(%k, %v, %cache, %p) {layer = 0 : i64, operand_roles = ["key", "value", "cache", "position"]}
+      : (tensor<?x64xf32>, tensor<?x32xf32>,
+         !nn.kv_cache<layers = 1, heads = 4, head_dim = 16, element = f16>, index) -> ()
+  return
+}
+
+// -----
+
+func.func @kernel_c6_add(%x: tensor<?x64xf32>, %y: tensor<?x32xf32>) {
+  // expected-error@below {{'qk.kernel' op expects an operand 'rhs' of shape [?, 64], but got [?, 32]}}
+  %z = qk.kernel add(%x, %y) {operand_roles = ["lhs", "rhs"]} : (tensor<?x64xf32>, tensor<?x32xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_gate(%x: tensor<?x64xf32>, %y: tensor<?x32xf32>) {
+  // expected-error@below {{'qk.kernel' op expects an operand 'up' of shape [?, 64], but got [?, 32]}}
+  %z = qk.kernel gated_activation(%x, %y) {activation = "silu", operand_roles = ["gate", "up"]}
+      : (tensor<?x64xf32>, tensor<?x32xf32>) -> tensor<?x64xf32>
+  return
+}

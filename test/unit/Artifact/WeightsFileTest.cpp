@@ -113,6 +113,26 @@ TEST_F(WeightsFileTest, HeaderSaysWhatTheFileIs) {
             R"({"dtype":"U8","shape":[2],"data_offsets":[64,66]})");
 }
 
+TEST_F(WeightsFileTest, HeaderBelongsToTheContents) {
+  std::vector<uint64_t> headers;
+  for (uint8_t first : {0, 0, 1}) {
+    Result<WeightsFileWriter> writer =
+        WeightsFileWriter::create(path(), {{"a", 3, ""}, {"b", 2, ""}});
+    ASSERT_TRUE(writer.isOk()) << writer.status().message();
+    // In another order than they lie in.
+    ASSERT_TRUE(writer->write(1, someBytes(2, 1)).isOk());
+    ASSERT_TRUE(writer->write(0, someBytes(3, first)).isOk());
+    Result<WeightsFileRecord> record = writer->finish();
+    ASSERT_TRUE(record.isOk());
+    std::string digits = header()["__metadata__"]["contents"];
+    EXPECT_EQ(digits.size(), 16u);
+    EXPECT_NE(digits, std::string(16, '0'));
+    headers.push_back(record->headerHash);
+  }
+  EXPECT_EQ(headers[0], headers[1]);
+  EXPECT_NE(headers[0], headers[2]);
+}
+
 TEST_F(WeightsFileTest, LongHeaderTakesMorePages) {
   std::vector<TensorSpec> tensors(500, {"", 64, ""});
   for (size_t i = 0; i < tensors.size(); ++i)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Everything that can reject an attribute or operation of qk.
+// \file Everything that can reject an attribute or operation of qk, but for the
+// kernel.
 
 #include "quern/Dialect/QK/IR/QKOps.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
@@ -55,92 +56,4 @@ LogicalResult PackOp::verify() {
 
 LogicalResult UnpackOp::verify() {
   return verifyPacking(*this, getType(), getLayout(), getBytes().getType());
-}
-
-//===----------------------------------------------------------------------===//
-// Kernels
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// What a kind of kernel takes; the table of QKOps.td.
-struct KernelSignature {
-  SmallVector<StringRef> roles;
-  SmallVector<StringRef> attributes;
-  SmallVector<StringRef> optionalRoles = {};
-};
-} // namespace
-
-static KernelSignature signatureOf(KernelKind kind) {
-  switch (kind) {
-  case KernelKind::Embedding:
-    return {{"tokens", "table"}, {}};
-  case KernelKind::RMSNorm:
-    return {{"x", "weight"}, {"eps"}};
-  case KernelKind::Linear:
-    return {{"x", "w"}, {"compute"}, {"bias", "residual"}};
-  case KernelKind::Rope:
-    return {{"x", "table", "position"}, {"head_dim"}};
-  case KernelKind::KVAppend:
-    return {{"key", "value", "cache", "position"}, {"layer"}};
-  case KernelKind::Attention:
-    return {{"query", "cache", "position"}, {"layer", "scale"}};
-  case KernelKind::Add:
-    return {{"lhs", "rhs"}, {}};
-  case KernelKind::GatedActivation:
-    return {{"gate", "up"}, {"activation"}};
-  case KernelKind::LastRows:
-    return {{"x", "rows"}, {}};
-  case KernelKind::Quantize:
-    return {{"x"}, {}};
-  }
-  return {};
-}
-
-/// Verifies that `roles` is the required ones and then some of the optional
-/// ones, in order.
-static LogicalResult verifyRoles(KernelOp op,
-                                 const KernelSignature &signature) {
-  SmallVector<StringRef> roles(
-      op.getOperandRoles().getAsValueRange<StringAttr>());
-  size_t required = signature.roles.size();
-  bool fits = roles.size() >= required &&
-              ArrayRef(roles).take_front(required) == ArrayRef(signature.roles);
-  size_t next = required;
-  for (StringRef role : signature.optionalRoles)
-    if (fits && next < roles.size() && roles[next] == role)
-      ++next;
-  if (fits && next == roles.size())
-    return success();
-  InFlightDiagnostic diagnostic = op.emitOpError() << "expects the roles [";
-  llvm::interleaveComma(signature.roles, diagnostic);
-  for (StringRef role : signature.optionalRoles)
-    diagnostic << ", (" << role << ")";
-  diagnostic << "] for kind " << stringifyKernelKind(op.getKind())
-             << ", but got [";
-  llvm::interleaveComma(roles, diagnostic);
-  return diagnostic << "]";
-}
-
-LogicalResult KernelOp::verify() {
-  // kernel_c1
-  if (getOperandRoles().size() != getInputs().size())
-    return emitOpError() << "expects a role for each of " << getInputs().size()
-                         << " operands, but got " << getOperandRoles().size();
-  // kernel_c2
-  KernelSignature signature = signatureOf(getKind());
-  if (failed(verifyRoles(*this, signature)))
-    return failure();
-  // kernel_c3
-  for (StringRef name : signature.attributes)
-    if (!(*this)->hasAttr(name))
-      return emitOpError() << "expects the attribute '" << name << "' for kind "
-                           << stringifyKernelKind(getKind())
-                           << ", but got none";
-  // kernel_c4
-  size_t results = getKind() == KernelKind::KVAppend ? 0 : 1;
-  if (getOutputs().size() != results)
-    return emitOpError() << "expects " << results << " results for kind "
-                         << stringifyKernelKind(getKind()) << ", but got "
-                         << getOutputs().size();
-  return success();
 }

@@ -115,8 +115,15 @@ def QK_KernelOp : QK_Op<"kernel",
     - (C1) `operand_roles` names one role for each operand.
     - (C2) The roles are those of the kind, in the order of the table; those in
       brackets may be left out.
-    - (C3) The attributes of the kind are present.
+    - (C3) The attributes of the kind are present, and have the types and ranges
+      they have on the `nn` op.
     - (C4) `kv_append` has no result, every other kind has one.
+    - (C5) `position` and `rows` are indices, `tokens` is a vector of i32, `cache`
+      an `!nn.kv_cache`; `table` and `w` are static matrices, `weight` and `bias`
+      static vectors of floats; everything else, the result too, is a matrix of
+      f32 whose columns are static. All but vectors and tokens may be encoded.
+    - (C6) Shapes agree as on the `nn` op; the table of `rope` has head_dim
+      columns.
 
     Example:
 
@@ -141,7 +148,7 @@ def QK_KernelOp : QK_Op<"kernel",
     /// The operand with role `role`, or null if there is none.
     ::mlir::Value getInput(::llvm::StringRef role);
   }];
-  let hasVerifier = 1; /*kernel_c1, kernel_c2, kernel_c3, kernel_c4*/
+  let hasVerifier = 1; /*kernel_c1 to kernel_c6*/
 }
 
 #endif // QUERN_DIALECT_QK_IR_QKOPS_TD

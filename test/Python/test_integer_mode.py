@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Integer mode: equal bits where that is promised, and elsewhere no farther from
+exact mode than 8-bit activations explain. The bounds are derived in
+sensitivity.py and printed beside what was measured."""
+
+import re
+
+import numpy as np
+import pytest
+import quern
+from numpy_llama import NumpyLlama
+from sensitivity import Tape, bound_of_coded_activations
+from support import ROOT, all_logits, log_softmax, needs_compiler, open_variants
+
+QUERN_6M = ROOT / "examples" / "quern-6m"
+FORMATS = ["int8_channel", "int4_g32", "int4_g32_asym", "q4_0", "q8_0", "q4_k", "q6_k"]
+
+
+@pytest.fixture(scope="module")
+def window():
+    tokenizer = quern.Tokenizer(QUERN_6M)
+    text = (ROOT / "examples" / "quern-6m-eval.txt").read_text("utf-8")[:1200]
+    return np.concatenate([[tokenizer.bos_id], tokenizer.encode(text)[:200]])
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def case(request, tmp_path_factory):
+    """(format, artifact in integer mode, columns that share an activation's scale)"""
+    folder = tmp_path_factory.mktemp("integer")
+    out, dump = folder / "out", folder / "dump"
+    quern.compile_model(
+        QUERN_6M, out, request.param, compute="int8", kv_cache="f32", dump_path=dump
+    )
+    quantized = (dump / "2-quantized.mlir").read_text()
+    groups = re.findall(r"qt\.quantize .* to .*#qt\.format<i8 \[1, (\d+)\], scale f32>", quantized)
+    # Four inputs of products a layer, and that of the logits.
+    assert len(groups) == quantized.count("qt.quantize") == 6 * 4 + 1
+    (group,) = set(groups)
+    return request.param, out, int(group)
+
+
+def decoded_model(reference):
+    """The forward pass in NumPy with the weights that the interpreter decodes."""
+    model = NumpyLlama(QUERN_6M, np.float64)
+    for name in model.weights:
+        model.weights[name] = reference.weight(name).astype(np.float64)
+    return model
+
+
+def divergence(expected, found):
+    """Mean KL divergence of the predictions, in nats."""
+    expected, found = log_softmax(expected), log_softmax(found)
+    return float((np.exp(expected) * (expected - found)).sum(axis=-1).mean())
+
+
+def mean_loss(logits, labels):
+    return float(-log_softmax(logits)[np.arange(len(labels)), labels].mean())
+
+
+# Three ways through the same codes, and their distance from exact mode.
+@needs_compiler
+def test_distance_from_exact_mode(case, window, capfd):
+    format, artifact, group = case
+    inputs, labels = window[:-1], window[1:]
+    reference = quern.ReferenceModel(QUERN_6M, format, compute="int8", kv_cache="f32")
+    model = decoded_model(reference)
+    exact, interpreted = model.logits(inputs), all_logits(reference, inputs)
+    bound = bound_of_coded_activations(model, window, group)
+    for isa, variant in open_variants(artifact).items():
+        with variant:
+            compiled = all_logits(variant, inputs)
+        far = divergence(exact, compiled)
+        near = divergence(interpreted, compiled)
+        change = mean_loss(compiled, labels) - mean_loss(exact, labels)
+        with capfd.disabled():
+            print(
+                f"\n{format} on {isa}: KL from exact mode {far:.3g} (uniform errors "
+                f"{bound.likely_divergence:.3g}, bound {bound.divergence:.3g}), loss "
+                f"{change:+.3g} (bound {bound.loss:.3g}), KL from the interpreter {near:.3g}"
+            )
+        assert far <= bound.divergence
+        assert abs(change) <= bound.loss
+        # Sums are rounded otherwise than the interpreter's, which moves codes
+        # that lie at ties. Both are codings of the same activations: the
+        # variance of the difference of two errors is at most the sum of theirs.
+        assert near <= 2 * bound.divergence
+
+
+# AVX2 and AVX-512 compute the same operations in the same order, and threads
+# only share out rows and columns.
+@needs_compiler
+def test_equal_bits(case, window):
+    _, artifact, _ = case
+    models = open_variants(artifact)
+    models.pop("portable")  # has no fused multiply-add
+    logits = {}
+    for isa, model in models.items():
+        with model:
+            for threads in (1, 2, 3):
+                model.set_threads(threads)
+                logits[isa, threads] = all_logits(model, window)
+    first, *others = logits.values()
+    for other in others:
+        np.testing.assert_array_equal(other, first)
+
+
+# What the bounds rest on: the gradient, against finite differences.
+def test_gradients_of_the_bound(monkeypatch, tiny_model):
+    model = NumpyLlama(tiny_model, np.float64)
+    tokens = np.random.default_rng(0).integers(0, 320, 12)
+    tape = Tape(model, tokens)
+    np.testing.assert_array_equal(tape.logits, model.logits(tokens))
+    direction = np.random.default_rng(1).standard_normal(tape.logits.shape)
+    norm, place, step = model._norm, (4, 33), 1e-4
+
+    def shifted(name, shift):
+        """The loss <direction, logits> with one input of products moved."""
+
+        def moved(x, weight):
+            y = norm(x, weight)
+            y[0][place] += shift if weight == name else 0
+            return y
+
+        with monkeypatch.context() as patch:
+            patch.setattr(model, "_norm", moved)
+            return float((direction * model.logits(tokens)).sum())
+
+    inputs = {
+        "model.layers.0.input_layernorm.weight": tape.layers[0]["h"],
+        "model.layers.1.post_attention_layernorm.weight": tape.layers[1]["h2"],
+        "model.norm.weight": tape.final,
+    }
+    for name, x in inputs.items():
+
+        def only_here(other, _, x=x):
+            steps = np.zeros_like(other)
+            steps[place] = other is x
+            return steps
+
+        monkeypatch.setattr("sensitivity.step_sizes", only_here)
+        difference = (shifted(name, step) - shifted(name, -step)) / (2 * step)
+        assert tape.sum_of_squares(direction, 4) == pytest.approx(difference**2, rel=1e-5)

@@ -58,7 +58,7 @@ extend(ReferenceRun &run, const std::vector<int32_t> &tokens, int64_t rows) {
   return toArray(unwrap(std::move(logits)), {rows, run.vocabulary()});
 }
 
-static void truncate(ReferenceRun &run, int64_t length) {
+static void truncateRun(ReferenceRun &run, int64_t length) {
   if (Status status = run.truncate(length); !status)
     throw CompileError(status.message());
 }
@@ -79,6 +79,6 @@ void python::bindReference(nb::module_ &module) {
       .def_prop_ro("vocabulary", &ReferenceRun::vocabulary)
       .def_prop_ro("length", &ReferenceRun::length)
       .def("extend", &extend, nb::arg("tokens"), nb::arg("rows"))
-      .def("truncate", &truncate, nb::arg("length"))
+      .def("truncate", &truncateRun, nb::arg("length"))
       .def("weight", &weight, nb::arg("name"));
 }

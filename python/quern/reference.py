@@ -78,7 +78,8 @@ class ReferenceModel:
 
     def decode(self, token: int) -> NDArray[np.float32]:
         """Appends one token and returns its logits [vocabulary]."""
-        return self.prefill([token])[0]
+        logits: NDArray[np.float32] = self.prefill([token])[0]
+        return logits
 
     def truncate(self, position: int) -> None:
         """Forgets all but the first `position` tokens."""

@@ -44,8 +44,11 @@ private:
   Values accumulateExact(const Chunk &chunk, const Scales &scales, Values sums);
   Values accumulateInteger(const Chunk &chunk, const Scales &scales,
                            Values sums);
-  Values integerDots(const Chunk &chunk);
+  /// Dot products of codes and activations over a chunk, bias taken off.
+  Values integerDots(const Chunk &chunk, const Values &inputSums);
+  /// A row's sum of activations over a chunk: scalar or 16 equal lanes.
   Values groupSums(const Chunk &chunk);
+  mlir::Value dotStart(mlir::Value inputSum);
   mlir::Value scaledSum(mlir::Value sum, mlir::Value dot, mlir::Value scale,
                         mlir::Value offset, mlir::Value inputScale,
                         mlir::Value inputSum);

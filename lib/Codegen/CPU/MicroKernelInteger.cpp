@@ -171,8 +171,8 @@ MicroKernel::Values MicroKernel::groupSums(const Chunk &chunk) {
   for (int64_t m = 0; m < rows; ++m) {
     if (chunkDepth() == spec.input.group) {
       Value address = inputAddress(m, b.mul(inputGroup(chunk), 4));
-      sums.push_back(b.broadcast(
-          b.load(i32, b.offset(address, spec.input.sumsOffset()), 4)));
+      sums.push_back(
+          b.load(i32, b.offset(address, spec.input.sumsOffset()), 4));
       continue;
     }
     // The scale of the weight changes within a group of activations.
@@ -186,9 +186,19 @@ MicroKernel::Values MicroKernel::groupSums(const Chunk &chunk) {
   return sums;
 }
 
-MicroKernel::Values MicroKernel::integerDots(const Chunk &chunk) {
-  VectorValues v(b);
-  Values dots(rows * panels, b.splatI32(0));
+Value MicroKernel::dotStart(Value inputSum) {
+  if (integer.bias == 0)
+    return b.splatI32(0);
+  VectorValues v(b, /*scalar=*/!isa<VectorType>(inputSum.getType()));
+  Value start = v.mulI(inputSum, v.constI32(-integer.bias));
+  return isa<VectorType>(start.getType()) ? start : b.broadcast(start);
+}
+
+MicroKernel::Values MicroKernel::integerDots(const Chunk &chunk,
+                                             const Values &inputSums) {
+  Values dots;
+  for (Value sum : inputSums)
+    dots.append(panels, dotStart(sum));
   Value k = kOf(chunk);
   for (int64_t step = 0; step < chunkDepth() / 4; ++step) {
     Values weights;
@@ -214,7 +224,10 @@ Value MicroKernel::scaledSum(Value sum, Value dot, Value scale, Value offset,
   if (integer.shift != 0)
     unit = v.mulF(both, v.constF32(std::ldexp(1.0f, -integer.shift)));
   Value product = v.mulF(v.toF32(dot), unit);
-  auto inputTotal = [&] { return v.toF32(inputSum); };
+  auto inputTotal = [&] {
+    bool isVector = isa<VectorType>(inputSum.getType());
+    return v.toF32(isVector ? inputSum : b.broadcast(inputSum));
+  };
   switch (spec.weight.offsetKind) {
   case OffsetKind::None:
     break;
@@ -236,19 +249,16 @@ Value MicroKernel::scaledSum(Value sum, Value dot, Value scale, Value offset,
 MicroKernel::Values MicroKernel::accumulateInteger(const Chunk &chunk,
                                                    const Scales &scales,
                                                    Values sums) {
-  VectorValues v(b);
-  Values dots = integerDots(chunk);
   Values inputSums = groupSums(chunk);
+  Values dots = integerDots(chunk, inputSums);
   Value group = b.mul(inputGroup(chunk), 4);
   for (int64_t m = 0; m < rows; ++m) {
     Value inputScale = b.broadcast(b.loadF32(b.offset(
         inputAddress(m, group), spec.input.scalesOffset())));
-    Value correction = v.mulI(inputSums[m], v.constI32(integer.bias));
     for (int64_t n = 0; n < panels; ++n) {
       Value &sum = sums[m * panels + n];
-      sum = scaledSum(sum, v.subI(dots[m * panels + n], correction),
-                      scales.scale[n], scales.offset[n], inputScale,
-                      inputSums[m]);
+      sum = scaledSum(sum, dots[m * panels + n], scales.scale[n],
+                      scales.offset[n], inputScale, inputSums[m]);
     }
   }
   return sums;

@@ -17,7 +17,13 @@ QUERN = ROOT / ".venv" / "bin" / "quern"
 MODEL = pathlib.Path("examples/quern-6m")
 TEXT = pathlib.Path("examples/quern-6m-eval.txt")
 OUT = pathlib.Path("build/demo")
-FORMATS = {"float": "bf16", "Q4_K": "Q4_K"}
+PROMPT = "It was a dark and stormy night"
+# Row of the table: what `quern compile` is told. The first is the reference.
+VARIANTS = {
+    "float": ("--format", "bf16"),
+    "Q4_K": ("--format", "Q4_K"),
+    "Q4_K, int8": ("--format", "Q4_K", "--compute", "int8"),
+}
 
 
 def quern(*arguments, capture=False):
@@ -64,14 +70,14 @@ def main():
     shutil.rmtree(ROOT / OUT, ignore_errors=True)
     (ROOT / OUT).mkdir(parents=True)
     rows, reference = {}, None
-    for name, text in FORMATS.items():
-        artifact = OUT / f"quern-6m-{name.lower()}"
-        quern("compile", MODEL, "--format", text, "--target", "host", "-o", artifact)
+    for name, options in VARIANTS.items():
+        artifact = OUT / ("quern-6m-" + name.lower().replace(", ", "-"))
+        quern("compile", MODEL, *options, "--target", "host", "-o", artifact)
         rows[name] = measure(artifact, reference)
         reference = reference or artifact
-    quern("run", artifact, "--prompt", "It was a dark and stormy night", "--max-tokens", 120,
-          "--temperature", 0.8, "--seed", 1)  # fmt: skip
-    print(f"\n{MODEL} on {TEXT}, {FORMATS['Q4_K']} against float:\n")
+    options = ("--max-tokens", 120, "--temperature", 0.8, "--seed", 1)
+    quern("run", artifact, "--prompt", PROMPT, *options)
+    print(f"\n\n{MODEL} on {TEXT}:\n")
     print_table(rows)
     return 0
 

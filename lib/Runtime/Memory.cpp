@@ -28,9 +28,11 @@ Pages Pages::map(size_t bytes) {
                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED)
     return {};
-  // A hint: a kernel without transparent huge pages refuses it, and all is
-  // well.
-  (void)madvise(data, rounded, MADV_HUGEPAGE);
+  // Memory is reserved for the longest context and the largest step, and used
+  // thinly: every head and layer of a cache begins far from the last. Huge
+  // pages would clear, and keep, 2 MiB for each. A kernel without them refuses
+  // the hint, and all is well.
+  (void)madvise(data, rounded, MADV_NOHUGEPAGE);
   Pages pages;
   pages.data = static_cast<uint8_t *>(data);
   pages.bytes = rounded;

@@ -17,8 +17,7 @@ constexpr size_t kLineBytes = 64;
 /// overflow.
 bool roundUp(uint64_t value, uint64_t step, uint64_t &rounded);
 
-/// Zeroed anonymous pages. Untouched pages cost no memory; huge pages are asked
-/// for, since decoding walks the whole of a cache for each token.
+/// Zeroed anonymous pages, small ones: what is never touched costs no memory.
 struct Pages {
   uint8_t *data = nullptr;
   size_t bytes = 0;

@@ -43,7 +43,7 @@ class Bound:
 
 
 def bound_of_coded_activations(
-    model: NumpyLlama, tokens: NDArray[np.integer], group: int, samples: int = 8
+    model: NumpyLlama, tokens: NDArray[np.integer], group: int, samples: int = 4
 ) -> Bound:
     """The bound over the window `tokens`, whose first is not scored, with scales
     of `group` columns. model: of float64 and with the weights that are compiled."""

@@ -12,7 +12,7 @@ from support import needs_compiler
 
 pytestmark = needs_compiler
 
-# 233 MB in bf16, of which the embedding is 31 MB.
+# 214 MB in bf16, of which the embedding is 31 MB.
 WIDE = synth.Shape(1024, 4096, layers=6, heads=16, kv_heads=4, head_dim=64,
                    vocabulary=15360, context=256)  # fmt: skip
 MIB = 1 << 20
@@ -80,7 +80,7 @@ def test_memory_and_bytes_do_not_depend_on_threads(model, tmp_path, capfd):
         assert 0 <= used["predicted"] - used["announced"] < MIB
         assert grown <= used["predicted"]
         assert used["predicted"] <= 2 * largest + 300 * MIB
-        # Not a matter of course: the whole file would not fit.
-        assert used["predicted"] < size / 2
+        # Far from the whole file.
+        assert grown < size / 3
         files.add((tmp_path / f"{threads}" / "weights.safetensors").read_bytes())
     assert len(files) == 1

@@ -115,7 +115,7 @@ TEST_F(WeightsFileTest, HeaderSaysWhatTheFileIs) {
 
 TEST_F(WeightsFileTest, HeaderBelongsToTheContents) {
   std::vector<uint64_t> headers;
-  for (uint8_t first : {0, 0, 1}) {
+  for (unsigned first : {0, 0, 99}) {
     Result<WeightsFileWriter> writer =
         WeightsFileWriter::create(path(), {{"a", 3, ""}, {"b", 2, ""}});
     ASSERT_TRUE(writer.isOk()) << writer.status().message();

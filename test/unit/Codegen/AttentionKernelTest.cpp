@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file KV append and attention against softmax attention in double precision.
+
+#include "KernelHarness.h"
+#include "LinearProblem.h"
+#include "RowBuffer.h"
+#include "quern/Codegen/CPU/Kernels.h"
+#include "quern/Numerics/Encode.h"
+#include <cmath>
+#include <optional>
+
+using namespace quern;
+using namespace quern::codegen;
+using namespace quern::codegen::test;
+
+namespace {
+
+struct Case {
+  int64_t headDim, kvHeads, shared; ///< query heads a key head
+  int64_t window;
+  bool isF16;
+};
+
+const Case kCases[] = {
+    {8, 4, 2, 0, true},   {8, 1, 1, 0, false},  {32, 2, 1, 0, true},
+    {48, 2, 4, 0, false}, {64, 1, 8, 0, true},  {128, 2, 2, 0, true},
+    {64, 2, 4, 5, true},  {32, 3, 1, 20, false}, {20, 2, 3, 0, true},
+};
+
+AttentionSpec specOf(const Case &c) {
+  AttentionSpec spec;
+  spec.cache = {2, c.kvHeads, c.headDim, c.isF16};
+  spec.queryHeads = c.kvHeads * c.shared;
+  spec.scale = 1 / std::sqrt(float(c.headDim));
+  spec.window = c.window;
+  return spec;
+}
+
+std::string nameOf(const char *stem, const Case &c) {
+  std::string name = stem;
+  for (int64_t part : {c.headDim, c.kvHeads, c.shared, c.window,
+                       int64_t(c.isF16)})
+    name += "_" + std::to_string(part);
+  return name;
+}
+
+/// What the cache keeps of x.
+float stored(const Case &c, float x) {
+  if (!c.isF16)
+    return x;
+  numerics::ScalarValues v;
+  const numerics::FloatType &half = *numerics::lookupFloatType("f16");
+  return numerics::decodeFloat(v, half, numerics::encodeFloat(v, half, x));
+}
+
+/// A sequence: queries, keys and values of `tokens` tokens.
+struct Sequence {
+  Sequence(const Case &c, int64_t tokens)
+      : c(c), tokens(tokens),
+        query(randomValues(tokens * c.kvHeads * c.shared * c.headDim, 1)),
+        key(randomValues(tokens * c.kvHeads * c.headDim, 2)),
+        value(randomValues(tokens * c.kvHeads * c.headDim, 3)) {
+    for (float &x : key)
+      x *= 4; // scores of some spread
+  }
+  int64_t queryWidth() const { return c.kvHeads * c.shared * c.headDim; }
+  int64_t keyWidth() const { return c.kvHeads * c.headDim; }
+
+  const Case &c;
+  int64_t tokens;
+  std::vector<float> query, key, value;
+};
+
+/// Rows [begin, end) of a [tokens, width] array.
+RowBuffer rowsOf(const std::vector<float> &values, int64_t width, int64_t begin,
+                 int64_t end) {
+  RowBuffer rows(floatRow(width), end - begin);
+  rows.assign({values.begin() + begin * width, values.begin() + end * width});
+  return rows;
+}
+
+/// One layer of a cache, full of NaN, between guards.
+class LayerBuffer {
+public:
+  LayerBuffer(const CacheShape &shape, int64_t capacity)
+      : size(capacity * (shape.keyBytesPerToken() + shape.valueBytesPerToken())),
+        bytes(size + 2 * kGuard, 0xff) {
+    std::fill_n(bytes.begin(), kGuard, 0x5a);
+    std::fill_n(bytes.end() - kGuard, kGuard, 0x5a);
+  }
+  uint8_t *data() { return bytes.data() + kGuard; }
+  bool operator==(const LayerBuffer &other) const {
+    return bytes == other.bytes;
+  }
+  void expectIntact() const {
+    for (int64_t i = 0; i < kGuard; ++i)
+      if (bytes[i] != 0x5a || bytes[bytes.size() - 1 - i] != 0x5a) {
+        ADD_FAILURE() << "a byte outside the cache was written";
+        return;
+      }
+  }
+
+private:
+  static constexpr int64_t kGuard = 128;
+  int64_t size;
+  std::vector<uint8_t> bytes;
+};
+
+/// Feeds `sequence` in runs of `runs[i]` tokens and returns all outputs.
+std::vector<float> attend(const KernelLibrary &library, const Sequence &s,
+                          const std::vector<int64_t> &runs, int64_t capacity,
+                          int64_t workers) {
+  AttentionSpec spec = specOf(s.c);
+  LayerBuffer layer(spec.cache, capacity);
+  std::vector<float> result;
+  int64_t position = 0;
+  for (int64_t M : runs) {
+    int64_t end = position + M;
+    RowBuffer q = rowsOf(s.query, s.queryWidth(), position, end);
+    RowBuffer k = rowsOf(s.key, s.keyWidth(), position, end);
+    RowBuffer v = rowsOf(s.value, s.keyWidth(), position, end);
+    for (int64_t w = 0; w < workers; ++w)
+      library.call(nameOf("append", s.c), k.data(), v.data(), layer.data(), M,
+                   position, capacity, w, workers);
+    RowBuffer y(floatRow(s.queryWidth()), M);
+    std::vector<float> scratch(
+        capacity * spec.scratchBytesPerToken() / 4 + 16, NAN);
+    std::fill_n(scratch.end() - 16, 16, 777.0f);
+    for (int64_t w = 0; w < workers; ++w)
+      library.call(nameOf("attention", s.c), q.data(), y.data(), layer.data(),
+                   scratch.data(), M, position, capacity, w, workers);
+    EXPECT_EQ(std::count(scratch.end() - 16, scratch.end(), 777.0f), 16);
+    y.expectIntact();
+    layer.expectIntact();
+    std::vector<float> part = y.values();
+    result.insert(result.end(), part.begin(), part.end());
+    position = end;
+  }
+  return result;
+}
+
+/// Attention of one head of one token.
+struct Exact {
+  double value = 0; ///< of one component
+  double bound = 0;
+};
+
+/// With u = 2^-24, to first order: a score is a sum of d products, scaled:
+/// (d + 2) u sum |q k|, and the largest is subtracted, one more rounding of a
+/// distance of at most `spread`. An absolute error in the exponent is a
+/// relative one of the power, whose own is 4 u. Weighted sum and sum of weights
+/// have at most n + 2 and n / 16 + 6 roundings, the division one. The error of
+/// the weights enters numerator and denominator.
+Exact exactAttention(const Sequence &s, int64_t token, int64_t head,
+                     int64_t component) {
+  const Case &c = s.c;
+  int64_t d = c.headDim, kvHead = head / c.shared;
+  double scale = specOf(c).scale, u = std::ldexp(1.0, -24);
+  int64_t first = c.window ? std::max<int64_t>(0, token + 1 - c.window) : 0;
+  const float *q = &s.query[token * s.queryWidth() + head * d];
+  std::vector<double> scores;
+  double largest = -1e300, least = 1e300, error = 0;
+  for (int64_t t = first; t <= token; ++t) {
+    double score = 0, size = 0;
+    for (int64_t i = 0; i < d; ++i) {
+      double product =
+          double(q[i]) * stored(c, s.key[t * s.keyWidth() + kvHead * d + i]);
+      score += product;
+      size += std::fabs(product);
+    }
+    scores.push_back(score * scale);
+    largest = std::max(largest, score * scale);
+    least = std::min(least, score * scale);
+    error = std::max(error, (d + 2) * u * size * scale);
+  }
+  double sum = 0, total = 0, size = 0;
+  for (int64_t t = first; t <= token; ++t) {
+    double weight = std::exp(scores[t - first] - largest);
+    double value =
+        stored(c, s.value[t * s.keyWidth() + kvHead * d + component]);
+    sum += weight;
+    total += weight * value;
+    size += weight * std::fabs(value);
+  }
+  double n = double(token - first + 1);
+  double weights = 2 * (2 * error + (largest - least) * u + 4 * u);
+  double sums = (n + 2 + n / 16 + 6 + 1) * u;
+  return {total / sum, (weights + sums) * size / sum + 1e-37};
+}
+
+void expectClose(const Sequence &s, const std::vector<float> &y) {
+  for (int64_t token = 0; token < s.tokens; ++token)
+    for (int64_t column = 0; column < s.queryWidth(); ++column) {
+      Exact exact = exactAttention(s, token, column / s.c.headDim,
+                                   column % s.c.headDim);
+      ASSERT_NEAR(y[token * s.queryWidth() + column], exact.value, exact.bound)
+          << "token " << token << " column " << column;
+    }
+}
+
+std::vector<KernelSource> allSources() {
+  std::vector<KernelSource> sources;
+  for (const Case &c : kCases) {
+    sources.push_back({nameOf("append", c), [&c](KernelBuilder &builder) {
+                         emitKvAppendKernel(builder, nameOf("append", c),
+                                            specOf(c).cache);
+                         return Status::ok();
+                       }});
+    sources.push_back({nameOf("attention", c), [&c](KernelBuilder &builder) {
+                         emitAttentionKernel(builder, nameOf("attention", c),
+                                             specOf(c));
+                         return Status::ok();
+                       }});
+  }
+  return sources;
+}
+
+/// Prompts, then token by token, of 45 tokens in all; targets with FMA agree to
+/// the bit.
+TEST(AttentionKernel, EqualsSoftmaxAttention) {
+  auto libraries = compileForAllTargets(allSources());
+  for (const Case &c : kCases) {
+    Sequence s(c, 45);
+    std::optional<std::vector<float>> fused;
+    for (auto &[target, library] : libraries) {
+      SCOPED_TRACE(target->isa + " " + nameOf("case", c));
+      std::vector<float> y =
+          attend(*library, s, {1, 2, 3, 7, 20, 9, 1, 1, 1}, 48, 1);
+      expectClose(s, y);
+      EXPECT_EQ(y, attend(*library, s, {17, 16, 12}, 64, 3))
+          << "runs, capacity or workers change the result";
+      if (!target->hasFma)
+        continue;
+      if (!fused)
+        fused = y;
+      EXPECT_EQ(*fused, y) << "instruction sets differ";
+    }
+  }
+}
+
+} // namespace

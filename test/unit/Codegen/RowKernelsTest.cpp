@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Norm, rope, add and gated activation against double precision; e^x.
+
+#include "KernelHarness.h"
+#include "LinearProblem.h"
+#include "RowBuffer.h"
+#include "quern/Codegen/CPU/Kernels.h"
+#include <cmath>
+#include <optional>
+
+using namespace quern;
+using namespace quern::codegen;
+using namespace quern::codegen::test;
+
+namespace {
+
+/// Unit roundoff of binary32.
+const double u = std::ldexp(1.0, -24);
+constexpr int64_t kRowCounts[] = {1, 2, 9};
+
+std::string numbered(const char *stem, int64_t a, int64_t b = 0) {
+  return std::string(stem) + "_" + std::to_string(a) + "_" + std::to_string(b);
+}
+
+/// A row kernel of F32 rows: its sources, and how to call it.
+using Call = std::function<void(const KernelLibrary &, RowBuffer &y, int64_t M,
+                                int64_t worker, int64_t workers)>;
+
+/// Runs a kernel on every instruction set with one to three workers: results
+/// have the same bits everywhere and padding stays. Returns [M, width].
+std::vector<float> runEverywhere(const std::vector<TargetLibrary> &libraries,
+                                 int64_t width, int64_t M, const Call &call) {
+  std::optional<RowBuffer> first;
+  for (auto &[target, library] : libraries)
+    for (int64_t workers : {1, 2, 3}) {
+      SCOPED_TRACE(target->isa + " workers " + std::to_string(workers));
+      RowBuffer y(floatRow(width), M);
+      for (int64_t w = 0; w < workers; ++w)
+        call(*library, y, M, w, workers);
+      y.expectIntact();
+      if (!first)
+        first = y;
+      EXPECT_TRUE(y == *first) << "differs from " << libraries[0].target->isa;
+    }
+  return first ? first->values() : std::vector<float>();
+}
+
+RowBuffer randomRows(int64_t width, int64_t M, unsigned seed) {
+  RowBuffer x(floatRow(width), M);
+  x.assign(randomValues(M * width, seed));
+  return x;
+}
+
+//===----------------------------------------------------------------------===//
+// RMS norm
+//===----------------------------------------------------------------------===//
+
+/// Relative error of x / sqrt(mean(x^2) + eps) * w in binary32, to first order:
+/// a sum of n squares in 16 lanes has at most 1 + n/16 + 4 roundings of terms
+/// of one sign, division and eps two more; the root halves that and adds one,
+/// the reciprocal, and two products one each.
+double normBound(int64_t n) { return ((n / 16.0 + 8) / 2 + 5) * u; }
+
+void checkNorm(const std::vector<TargetLibrary> &libraries, int64_t width,
+               int64_t group, float eps) {
+  std::vector<float> weight = randomValues(group, 5);
+  for (int64_t M : kRowCounts) {
+    RowBuffer x = randomRows(width, M, unsigned(width + M));
+    std::fill_n(x.floats(M - 1), group, 0.0f); // nothing but eps is left
+    std::vector<float> y = runEverywhere(
+        libraries, width, M,
+        [&](const KernelLibrary &library, RowBuffer &out, int64_t rows,
+            int64_t w, int64_t workers) {
+          library.call(numbered("norm", width, group), x.data(), out.data(),
+                       weight.data(), rows, w, workers);
+        });
+    for (int64_t m = 0; m < M; ++m)
+      for (int64_t k = 0; k < width; ++k) {
+        const float *run = x.floats(m) + k / group * group;
+        double sum = 0;
+        for (int64_t i = 0; i < group; ++i)
+          sum += double(run[i]) * run[i];
+        double exact =
+            run[k % group] / std::sqrt(sum / group + eps) * weight[k % group];
+        ASSERT_NEAR(y[m * width + k], exact, normBound(group) * fabs(exact))
+            << "width " << width << " m " << m << " k " << k;
+      }
+  }
+}
+
+TEST(RowKernels, RmsNorm) {
+  const std::pair<int64_t, int64_t> shapes[] = {
+      {1, 1},   {7, 7},   {16, 16}, {17, 17}, {64, 64},  {172, 172},
+      {96, 32}, {64, 8},  {192, 48}, {256, 128}};
+  const float eps = 1e-5f;
+  std::vector<KernelSource> sources;
+  for (auto [width, group] : shapes)
+    sources.push_back({numbered("norm", width, group),
+                       [=, width = width, group = group](KernelBuilder &b) {
+                         emitRmsNormKernel(b, numbered("norm", width, group),
+                                           width, group, eps);
+                         return Status::ok();
+                       }});
+  auto libraries = compileForAllTargets(sources);
+  for (auto [width, group] : shapes)
+    checkNorm(libraries, width, group, eps);
+}
+
+//===----------------------------------------------------------------------===//
+// Rotary embedding
+//===----------------------------------------------------------------------===//
+
+void checkRope(const std::vector<TargetLibrary> &libraries, int64_t width,
+               int64_t headDim, int64_t position) {
+  int64_t half = headDim / 2;
+  for (int64_t M : kRowCounts) {
+    std::vector<float> table((position + M) * headDim);
+    for (int64_t t = 0; t < position + M; ++t)
+      for (int64_t i = 0; i < half; ++i) {
+        double angle = double(t) * std::pow(1e4, -double(i) / double(half));
+        table[t * headDim + 2 * i] = float(std::cos(angle));
+        table[t * headDim + 2 * i + 1] = float(std::sin(angle));
+      }
+    RowBuffer x = randomRows(width, M, unsigned(width + M));
+    std::vector<float> y = runEverywhere(
+        libraries, width, M,
+        [&](const KernelLibrary &library, RowBuffer &out, int64_t rows,
+            int64_t w, int64_t workers) {
+          library.call(numbered("rope", width, headDim), x.data(), out.data(),
+                       table.data(), rows, position, w, workers);
+        });
+    for (int64_t m = 0; m < M; ++m)
+      for (int64_t k = 0; k < width; ++k) {
+        int64_t pair = k % headDim % half, base = k / headDim * headDim;
+        double a = x.floats(m)[base + pair], c = x.floats(m)[base + half + pair];
+        const float *turn = &table[(position + m) * headDim + 2 * pair];
+        bool isFirst = k % headDim < half;
+        double p = (isFirst ? a : c) * turn[0];
+        double q = (isFirst ? -c : a) * turn[1];
+        // Two products and a sum: two roundings on either way.
+        ASSERT_NEAR(y[m * width + k], p + q, 2.01 * u * (fabs(p) + fabs(q)))
+            << "width " << width << " head " << headDim << " k " << k;
+      }
+  }
+}
+
+TEST(RowKernels, Rope) {
+  const std::pair<int64_t, int64_t> shapes[] = {
+      {8, 8}, {64, 32}, {96, 48}, {256, 64}, {128, 128}, {20, 20}};
+  std::vector<KernelSource> sources;
+  for (auto [width, headDim] : shapes)
+    sources.push_back({numbered("rope", width, headDim),
+                       [width = width, headDim = headDim](KernelBuilder &b) {
+                         emitRopeKernel(b, numbered("rope", width, headDim),
+                                        width, headDim);
+                         return Status::ok();
+                       }});
+  auto libraries = compileForAllTargets(sources);
+  for (auto [width, headDim] : shapes)
+    for (int64_t position : {0, 5})
+      checkRope(libraries, width, headDim, position);
+}
+
+//===----------------------------------------------------------------------===//
+// Element by element
+//===----------------------------------------------------------------------===//
+
+const int64_t kWidths[] = {1, 7, 16, 17, 64, 172};
+
+std::vector<float> runBinary(const std::vector<TargetLibrary> &libraries,
+                             const char *stem, int64_t width, const RowBuffer &a,
+                             const RowBuffer &b, int64_t M) {
+  return runEverywhere(
+      libraries, width, M,
+      [&](const KernelLibrary &library, RowBuffer &y, int64_t rows, int64_t w,
+          int64_t workers) {
+        library.call(numbered(stem, width), a.rowBytes(0), b.rowBytes(0),
+                     y.data(), rows, w, workers);
+      });
+}
+
+TEST(RowKernels, AddAndGatedSilu) {
+  std::vector<KernelSource> sources;
+  for (int64_t width : kWidths) {
+    sources.push_back({numbered("add", width), [width](KernelBuilder &b) {
+                         emitAddKernel(b, numbered("add", width), width);
+                         return Status::ok();
+                       }});
+    sources.push_back({numbered("silu", width), [width](KernelBuilder &b) {
+                         emitGatedSiluKernel(b, numbered("silu", width), width);
+                         return Status::ok();
+                       }});
+  }
+  auto libraries = compileForAllTargets(sources);
+  for (int64_t width : kWidths)
+    for (int64_t M : kRowCounts) {
+      RowBuffer x = randomRows(width, M, 1), z = randomRows(width, M, 2);
+      for (int64_t m = 0; m < M; ++m) // gates up to about +-100
+        x.floats(m)[m % width] *= 60.0f;
+      std::vector<float> a = x.values(), b = z.values();
+      std::vector<float> sums = runBinary(libraries, "add", width, x, z, M);
+      std::vector<float> gated = runBinary(libraries, "silu", width, x, z, M);
+      for (size_t i = 0; i < a.size(); ++i) {
+        EXPECT_EQ(sums[i], a[i] + b[i]);
+        double exact = a[i] / (1 + std::exp(-double(a[i]))) * b[i];
+        // e^x to 4 u (see Exp below), and one rounding each of the sum, the
+        // quotient and the product. e^88.3 stands for all larger powers.
+        double bound = 7.01 * u * fabs(exact) + 1e-36 * fabs(a[i] * b[i]);
+        EXPECT_NEAR(gated[i], exact, bound) << a[i] << " " << b[i];
+      }
+    }
+}
+
+/// Emits y = e^x on rows of 16 columns. Arguments: x ptr, y ptr, rows.
+Status emitExp(KernelBuilder &b) {
+  mlir::Type p = b.ptrType();
+  auto args = b.beginFunction("exp", {p, p, b.getI64Type()}).getArguments();
+  b.loop(b.i64(0), args[2], 1, [&](mlir::Value row) {
+    mlir::Value bytes = b.mul(row, 64);
+    b.store(b.exp(b.loadVector(b.offset(args[0], bytes))),
+            b.offset(args[1], bytes), 4);
+  });
+  b.endFunction();
+  return Status::ok();
+}
+
+TEST(RowKernels, Exp) {
+  std::vector<float> x;
+  for (float size = 1e-6f; size < 88.3f; size *= 1.0001f) {
+    x.push_back(size);
+    x.push_back(-std::min(size, 87.3f));
+  }
+  x.insert(x.end(), {0.0f, -0.0f, 88.3f, -87.3f});
+  x.resize((x.size() + 15) / 16 * 16, 0.0f);
+  std::vector<float> first;
+  for (auto &[target, library] : compileForAllTargets({{"exp", emitExp}})) {
+    SCOPED_TRACE(target->isa);
+    std::vector<float> y(x.size());
+    library->call("exp", x.data(), y.data(), int64_t(x.size() / 16));
+    for (size_t i = 0; i < x.size(); ++i) {
+      double exact = std::exp(double(x[i]));
+      ASSERT_NEAR(y[i], exact, 4 * u * exact) << x[i];
+    }
+    if (first.empty())
+      first = y;
+    EXPECT_EQ(first, y);
+  }
+}
+
+TEST(RowKernels, ExpClampsOutside) {
+  std::vector<float> x(16, 1000.0f), y(16);
+  std::fill_n(x.begin(), 8, -1000.0f);
+  for (auto &[target, library] : compileForAllTargets({{"exp", emitExp}})) {
+    library->call("exp", x.data(), y.data(), int64_t(1));
+    for (int i = 0; i < 16; ++i) {
+      EXPECT_TRUE(std::isfinite(y[i])) << target->isa;
+      EXPECT_TRUE(i < 8 ? y[i] < 2e-38f : y[i] > 2e38f) << target->isa;
+    }
+  }
+}
+
+} // namespace

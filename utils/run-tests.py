@@ -50,7 +50,7 @@ def suites():
         # GoogleTest writes a file a program, with every case in it.
         "unit": (ctest, {"GTEST_OUTPUT": f"xml:{unit}/"}, unit),
         "python": (
-            [*python, "-rs", f"--junitxml={reports['python']}", "test/Python"],
+            [*python, "-v", "--durations=10", f"--junitxml={reports['python']}", "test/Python"],
             {},
             reports["python"],
         ),

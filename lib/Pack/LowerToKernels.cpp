@@ -9,6 +9,7 @@
 #include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Dialect/QK/IR/QKDialect.h"
 #include "quern/Dialect/QK/IR/QKOps.h"
+#include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Dialect/QT/IR/QTOps.h"
 #include "quern/Pack/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -47,12 +48,12 @@ static KernelSpec specOf(nn::RMSNormOp op) {
           {{"eps", op.getEpsAttr()}, {"group", op.getGroupAttr()}}};
 }
 
-static KernelSpec specOf(nn::LinearOp op) {
-  auto input = llvm::cast<mlir::RankedTensorType>(op.getInput().getType());
-  llvm::StringRef compute =
-      input.getEncoding() ? "int8" : nn::stringifyCompute(op.getCompute());
+static KernelSpec specOf(nn::LinearOp op, mlir::Value input) {
+  llvm::StringRef compute = op.getInput().getType().getEncoding()
+                                ? "int8"
+                                : nn::stringifyCompute(op.getCompute());
   return {qk::KernelKind::Linear,
-          {{"x", op.getInput()}, {"w", op.getWeight()}, {"bias", op.getBias()}},
+          {{"x", input}, {"w", op.getWeight()}, {"bias", op.getBias()}},
           {{"compute", mlir::StringAttr::get(op.getContext(), compute)}}};
 }
 
@@ -139,16 +140,41 @@ static mlir::LogicalResult lowerRope(nn::RopeOp rope,
   return mlir::success();
 }
 
+/// `x` rounded to bfloat16 by a kernel of its own, so that linears that read it
+/// share the work.
+static mlir::Value roundToBf16(nn::LinearOp linear) {
+  mlir::OpBuilder builder(linear);
+  mlir::RankedTensorType type = linear.getInput().getType();
+  const numerics::Format &bf16 =
+      *numerics::FormatRegistry::builtin().lookup("bf16");
+  auto rounded = mlir::RankedTensorType::get(
+      type.getShape(), type.getElementType(),
+      qt::FormatAttr::get(linear.getContext(), bf16));
+  auto kernel = qk::KernelOp::create(
+      builder, linear.getLoc(), rounded, qk::KernelKind::Quantize,
+      linear.getInput(), builder.getStrArrayAttr({"x"}), /*tile=*/nullptr);
+  return kernel->getResult(0);
+}
+
+static mlir::LogicalResult lowerLinear(nn::LinearOp linear) {
+  bool isBf16 = linear.getCompute() == nn::Compute::BF16 &&
+                !linear.getInput().getType().getEncoding();
+  replace(linear,
+          specOf(linear, isBf16 ? roundToBf16(linear) : linear.getInput()));
+  return mlir::success();
+}
+
 static mlir::LogicalResult lower(mlir::Operation *op,
                                  const RopeTables &tables) {
   return llvm::TypeSwitch<mlir::Operation *, mlir::LogicalResult>(op)
       .Case([&](nn::RopeOp rope) { return lowerRope(rope, tables); })
-      .Case<nn::EmbeddingOp, nn::RMSNormOp, nn::LinearOp, nn::AddOp,
-            nn::GatedActivationOp, nn::LastRowsOp, nn::KVAppendOp,
-            nn::AttentionOp, qt::QuantizeOp>([](auto lowered) {
-        replace(lowered, specOf(lowered));
-        return mlir::success();
-      })
+      .Case([](nn::LinearOp linear) { return lowerLinear(linear); })
+      .Case<nn::EmbeddingOp, nn::RMSNormOp, nn::AddOp, nn::GatedActivationOp,
+            nn::LastRowsOp, nn::KVAppendOp, nn::AttentionOp, qt::QuantizeOp>(
+          [](auto lowered) {
+            replace(lowered, specOf(lowered));
+            return mlir::success();
+          })
       .Default([](mlir::Operation *other) {
         return other->emitOpError()
                << "expects an operation that has a kernel, but got '"

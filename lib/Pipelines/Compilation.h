@@ -75,8 +75,7 @@ private:
   Status runPasses(const std::string &stage,
                    llvm::function_ref<void(mlir::OpPassManager &)> add,
                    Stage after);
-  Status generateFor(const codegen::CpuTarget &target,
-                     mlir::ModuleOp module);
+  Status generateFor(const codegen::CpuTarget &target, mlir::ModuleOp module);
   Status dumpModule(mlir::ModuleOp module, const std::string &name);
   void describeTensors();
   void progress(const std::string &stage, double fraction);

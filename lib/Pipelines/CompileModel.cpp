@@ -153,8 +153,7 @@ Status Compilation::pack() {
 Status Compilation::dumpModule(ModuleOp dumped, const std::string &name) {
   if (options.dumpPath.empty())
     return Status::ok();
-  std::error_code error =
-      llvm::sys::fs::create_directories(options.dumpPath);
+  std::error_code error = llvm::sys::fs::create_directories(options.dumpPath);
   std::string path = options.dumpPath + "/" + name;
   if (!error) {
     llvm::raw_fd_ostream stream(path, error);
@@ -176,14 +175,13 @@ std::string Compilation::report() const {
     notes.push_back(note);
   for (const codegen::CpuTarget *target : targets)
     isas.push_back(target->isa);
-  llvm::json::Object report{
-      {"output", options.outputPath},
-      {"weight_bytes", int64_t(manifest.weightBytes)},
-      {"bits_per_weight", manifest.bitsPerWeight},
-      {"peak_bytes_predicted", predictedPeak},
-      {"isas", std::move(isas)},
-      {"notes", std::move(notes)},
-      {"seconds", std::move(times)}};
+  llvm::json::Object report{{"output", options.outputPath},
+                            {"weight_bytes", int64_t(manifest.weightBytes)},
+                            {"bits_per_weight", manifest.bitsPerWeight},
+                            {"peak_bytes_predicted", predictedPeak},
+                            {"isas", std::move(isas)},
+                            {"notes", std::move(notes)},
+                            {"seconds", std::move(times)}};
   std::string text;
   llvm::raw_string_ostream(text) << llvm::json::Value(std::move(report));
   return text;
@@ -204,10 +202,10 @@ Status Compilation::runQuantize() {
 Result<std::string> Compilation::run() {
   Status status = runQuantize();
   if (status)
-    status = runSteps(
-        {&Compilation::pack, &Compilation::generateCode,
-         &Compilation::writeWeights, &Compilation::linkModel,
-         &Compilation::copyTokenizer, &Compilation::writeManifest});
+    status =
+        runSteps({&Compilation::pack, &Compilation::generateCode,
+                  &Compilation::writeWeights, &Compilation::linkModel,
+                  &Compilation::copyTokenizer, &Compilation::writeManifest});
   if (!status)
     return status;
   status = folder->commit();

@@ -2,8 +2,8 @@
 //
 // \file The quantized module of a compilation, interpreted.
 
-#include "quern/Pipelines/Reference.h"
 #include "Compilation.h"
+#include "quern/Pipelines/Reference.h"
 
 #include "quern/Reference/ReferenceModel.h"
 

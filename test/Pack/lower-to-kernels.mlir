@@ -41,7 +41,8 @@ func.func @linear(%x: tensor<?x64xf32>, %w: tensor<48x64xf32, #qt.format<q4_0>>,
     -> (tensor<?x48xf32>, tensor<?x48xf32>, tensor<?x48xf32>) {
   // CHECK: qk.kernel linear(%arg0, %arg1) {compute = "f32", operand_roles = ["x", "w"]}
   %y = nn.linear %x, %w : (tensor<?x64xf32>, tensor<48x64xf32, #qt.format<q4_0>>) -> tensor<?x48xf32>
-  // CHECK: qk.kernel linear(%arg0, %arg1, %arg2) {compute = "bf16", operand_roles = ["x", "w", "bias"]}
+  // CHECK: %[[XB:.*]] = qk.kernel quantize(%arg0) {operand_roles = ["x"]} : (tensor<?x64xf32>) -> tensor<?x64xf32, #{{.*}}bf16{{.*}}>
+  // CHECK: qk.kernel linear(%[[XB]], %arg1, %arg2) {compute = "bf16", operand_roles = ["x", "w", "bias"]}
   %z = nn.linear %x, %w bias %b compute bf16 : (tensor<?x64xf32>, tensor<48x64xf32, #qt.format<q4_0>>, tensor<48xf32>) -> tensor<?x48xf32>
   // CHECK: %[[XQ:.*]] = qk.kernel quantize(%arg0) {operand_roles = ["x"]} : (tensor<?x64xf32>) -> tensor<?x64xf32, #{{.*}}>
   %xq = qt.quantize %x : tensor<?x64xf32> to tensor<?x64xf32, #qt.format<i8 [1, 32], scale f32>>

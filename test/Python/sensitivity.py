@@ -26,8 +26,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy_llama import Array, NumpyLlama, rotate
 from numpy.typing import NDArray
+from numpy_llama import Array, NumpyLlama, rotate
 
 # Of a test that fails although everything is right.
 _PROBABILITY = 1e-9

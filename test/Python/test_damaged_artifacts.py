@@ -123,7 +123,7 @@ def test_damaged_weights_are_found_on_request(artifact):
     tensors = {tensor.name: tensor for tensor in quern.inspect(artifact).tensors}
     assert "model.norm.weight" in tensors
     change(artifact / "weights.safetensors", flip(-1))
-    with pytest.raises(quern.QuernError, match="tensor '.*': its bytes are damaged"):
+    with pytest.raises(quern.QuernError, match=r"tensor '.*': its bytes are damaged"):
         quern.Model(artifact, verify=True)
     with quern.Model(artifact) as model, pytest.raises(quern.QuernError, match="are damaged"):
         model.verify()

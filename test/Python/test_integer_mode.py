@@ -14,7 +14,7 @@ from sensitivity import Tape, bound_of_coded_activations
 from support import ROOT, all_logits, log_softmax, needs_compiler, open_variants
 
 QUERN_6M = ROOT / "examples" / "quern-6m"
-FORMATS = ["int8_channel", "int4_g32", "int4_g32_asym", "q4_0", "q8_0", "q4_k", "q6_k"]
+FORMATS = ["int8_channel", "int4_g32", "int4_g32_asym", "q4_0", "q8_0", "q4_k", "q6_k", "mxfp4"]
 
 
 @pytest.fixture(scope="module")
@@ -87,35 +87,41 @@ def test_distance_from_exact_mode(case, window, capfd):
         assert near <= 2 * bound.divergence
 
 
-# Rounding moves few codes: about one in 10^4, those within 10^-7 of the largest of
-# their group from a tie, each of which changes a result by about 10^-3. In a
-# network of many layers they spread to everything. In one layer, which has 1,500
-# codes a token, most tokens have the very codes of the interpreter, and what is
-# left is the rounding of exact mode.
+# Rounding moves few codes: those within 10^-7 of their group's largest from a tie,
+# about one in 10^4. Each changes a result by 10^-4 to 10^-3, and in a network of
+# many layers that spreads to everything. In one layer, which has 1,536 codes a
+# token, most tokens have the very codes of the interpreter, and what is left is
+# the rounding of exact mode. The same holds of inputs rounded to bfloat16.
 @needs_compiler
-@pytest.mark.parametrize("format", FORMATS)
-def test_codes_of_one_layer(tmp_path, monkeypatch, format):
+@pytest.mark.parametrize(
+    ("format", "compute"),
+    [*((format, "int8") for format in FORMATS), ("q4_k", "bf16"), ("mxfp4", "bf16")],
+)
+def test_codes_of_one_layer(tmp_path, monkeypatch, format, compute):
     one_layer = synth.Shape(256, 512, 1, heads=4, kv_heads=2, head_dim=64, vocabulary=320,
                             context=8)  # fmt: skip
     monkeypatch.setitem(synth.SHAPES, "one-layer", one_layer)
     model, out = tmp_path / "model", tmp_path / "out"
     quern.synthesize("one-layer", model)
-    quern.compile_model(model, out, format, compute="int8", target="host")
-    tokens = np.arange(0, 320, 5)
+    quern.compile_model(model, out, format, compute=compute, target="host")
+
+    def single_tokens(model):
+        return np.array([all_logits(model, np.array([token]))[0] for token in range(0, 320, 5)])
+
+    expected = single_tokens(quern.ReferenceModel(model, format, compute=compute))
+    exact = single_tokens(quern.ReferenceModel(model, format))
     with quern.Model(out) as compiled:
-        found = np.array([all_logits(compiled, tokens[i : i + 1]) for i in range(len(tokens))])
-    reference = quern.ReferenceModel(model, format, compute="int8")
-    expected = np.array([reference.logits(tokens[i : i + 1]) for i in range(len(tokens))])
-    exact = quern.ReferenceModel(model, format)
-    coded = np.array([exact.logits(tokens[i : i + 1]) for i in range(len(tokens))])
-    largest = np.abs(expected).max(axis=(1, 2))
-    errors = np.abs(found - expected).max(axis=(1, 2)) / largest
-    distances = np.abs(coded - expected).max(axis=(1, 2)) / largest
-    same = errors < 1e-4
-    print(f"{format}: {same.sum()} of {len(tokens)} tokens have the same codes, "
-          f"to {errors[same].max():.2g}; exact mode is {distances.min():.2g} away")
-    assert 2 * same.sum() > len(tokens)
-    # The tolerance tells integer mode from exact mode.
+        found = single_tokens(compiled)
+    largest = np.abs(expected).max(axis=1)
+    errors = np.abs(found - expected).max(axis=1) / largest
+    distances = np.abs(exact - expected).max(axis=1) / largest
+    same = errors < 1e-5
+    print(
+        f"{format} in {compute}: {same.sum()} of {len(same)} tokens have the same codes, to "
+        f"{errors[same].max(initial=0):.2g}; exact mode is {distances.min():.2g} away"
+    )
+    assert 2 * same.sum() > len(same)
+    # The tolerance can tell one mode from the other.
     assert distances.min() > 1e-4
 
 

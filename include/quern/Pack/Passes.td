@@ -82,7 +82,8 @@ def LowerToKernelsPass : Pass<"pack-lower-to-kernels", "::mlir::ModuleOp"> {
   let description = [{
     Turns every `nn` operation and every `qt.quantize` into a `qk.kernel` of the
     same name and with the same attributes. A linear whose input is quantized
-    computes in `int8`, else in what its `compute` says. A rope reads the table
+    computes in `int8`, else in what its `compute` says; for `bf16` a `quantize`
+    kernel rounds its input. A rope reads the table
     that `pack-materialize-rope` made for its frequencies; that there is none is
     an error.
 

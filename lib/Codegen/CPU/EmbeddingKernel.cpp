@@ -89,9 +89,15 @@ void RowDecoder::emit(const PanelPointers &at, Value lane, Value tile,
         offset = decodePlane(at, tile, address, kInTile, *format.offset,
                              offsetKeyword(format.offsetKind));
       Value k = b.add(b.mul(tile, shape.tileDepth), kInTile);
-      for (int64_t step = 0; step < steps; ++step)
-        emitStep(address, group, block * steps + step, scale, offset, lane,
-                 b.add(k, 4 * step), y);
+      // Blocks of whole lanes loop over them.
+      int64_t run = together == 1 && steps % period == 0 ? period : steps;
+      b.loop(b.i64(0), b.i64(steps / run), 1, [&](Value index) {
+        Value first = b.add(group, b.mul(index, run / period));
+        Value firstK = b.add(k, b.mul(index, 4 * run));
+        for (int64_t step = 0; step < run; ++step)
+          emitStep(address, first, block * steps + step, scale, offset, lane,
+                   b.add(firstK, 4 * step), y);
+      });
     }
   });
 }

@@ -7,6 +7,7 @@
 #include "MicroKernel.h"
 #include "quern/Numerics/Decode.h"
 #include <algorithm>
+#include <set>
 
 using namespace mlir;
 using namespace quern;
@@ -48,7 +49,7 @@ public:
   void emit();
 
 private:
-  void emitPanels(Value begin, Value end, int64_t panels, int64_t onlyRows);
+  void emitPanels(Value begin, Value end, int64_t panels, bool isSingleRow);
   void emitRows(Value panel, int64_t panels);
   void callTile(Value row, Value panel, int64_t rows, int64_t panels);
   std::string tileName(int64_t rows, int64_t panels) const {
@@ -96,28 +97,20 @@ void LinearLoops::emitRows(Value panel, int64_t panels) {
 }
 
 void LinearLoops::emitPanels(Value begin, Value end, int64_t panels,
-                             int64_t onlyRows) {
-  auto run = [&](Value panel, int64_t count) {
-    if (onlyRows == 1)
-      callTile(b.i64(0), panel, 1, count);
+                             bool isSingleRow) {
+  // A last tile may lack panels: it does the last one's work again.
+  b.loop(begin, end, panels, [&](Value panel) {
+    if (isSingleRow)
+      callTile(b.i64(0), panel, 1, panels);
     else
-      emitRows(panel, count);
-  };
-  Value whole = b.mul(b.div(b.sub(end, begin), panels), panels);
-  Value middle = b.add(begin, whole);
-  b.loop(begin, middle, panels, [&](Value p) { run(p, panels); });
-  if (panels > 1)
-    b.loop(middle, end, 1, [&](Value p) { run(p, 1); });
+      emitRows(panel, panels);
+  });
 }
 
 void LinearLoops::emit() {
-  std::vector<std::pair<int64_t, int64_t>> tiles;
+  std::set<std::pair<int64_t, int64_t>> tiles = {{1, singleRowPanels()}};
   for (int64_t rows = spec.tileRows; rows >= 1; rows /= 2)
-    for (int64_t panels : {spec.tilePanels, int64_t(1)})
-      tiles.push_back({rows, panels});
-  tiles.push_back({1, singleRowPanels()});
-  std::sort(tiles.begin(), tiles.end());
-  tiles.erase(std::unique(tiles.begin(), tiles.end()), tiles.end());
+    tiles.insert({rows, spec.tilePanels});
   for (auto [rows, panels] : tiles)
     MicroKernel(b, spec, shape, rows, panels).emit(tileName(rows, panels));
 
@@ -135,8 +128,8 @@ void LinearLoops::emit() {
   Value first = begin, last = end;
   b.ifThenElse(
       b.equal(M, b.i64(1)),
-      [&] { emitPanels(first, last, singleRowPanels(), 1); },
-      [&] { emitPanels(first, last, spec.tilePanels, 0); });
+      [&] { emitPanels(first, last, singleRowPanels(), true); },
+      [&] { emitPanels(first, last, spec.tilePanels, false); });
   b.endFunction();
 }
 

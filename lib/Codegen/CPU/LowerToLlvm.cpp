@@ -10,8 +10,8 @@
 using namespace mlir;
 
 void quern::codegen::buildLowerToLlvmPipeline(OpPassManager &passes) {
-  // Scale decoding is emitted once a use: merge before lowering.
-  passes.addPass(createCanonicalizerPass());
+  // Scale decoding is emitted once a use: merge before lowering. Folding is
+  // left to LLVM, which does it faster.
   passes.addPass(createCSEPass());
   passes.addPass(createSCFToControlFlowPass());
   passes.addPass(createConvertVectorToLLVMPass());

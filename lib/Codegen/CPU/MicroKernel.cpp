@@ -12,8 +12,10 @@ using namespace quern;
 using namespace quern::codegen;
 using namespace quern::numerics;
 
-/// Chunks in a straight line of code before a loop takes over.
+/// Steps of 4 K in a straight line of code before a loop takes over: enough to
+/// hide the loop, few enough to compile fast.
 static constexpr int64_t kUnrolledSteps = 16;
+static constexpr int64_t kUnrolledExactSteps = 4;
 
 int64_t MicroKernel::chunkDepth() const {
   if (spec.input.kind != ActivationRow::Kind::Int8)
@@ -32,21 +34,32 @@ void MicroKernel::emit(StringRef name) {
   auto args = function.getArguments();
   x = args[0], y = args[1], yStride = args[2], bias = args[3];
   residual = args[4], columns = args[5];
+  Value lastPanel =
+      b.add(args[6], b.div(b.sub(columns, b.i64(1)), kPanelRows));
   for (int64_t n = 0; n < panels; ++n)
     at.push_back({SmallVector<Value>(args.begin() + 7, args.end()),
-                  b.add(args[6], n)});
+                  n == 0 ? args[6] : b.min(b.add(args[6], n), lastPanel)});
+  // A last tile that reaches past the padding of x is cut to what exists.
+  int64_t chunks = shape.tileDepth / chunkDepth(), tiles = shape.tiles;
+  bool isCut = tiles * shape.tileDepth > spec.input.padded();
+  int64_t whole = isCut ? tiles - 1 : tiles;
   Values sums(rows * panels, b.splat(0));
-  sums = b.loop(b.i64(0), b.i64(shape.tiles), 1, sums,
+  sums = b.loop(b.i64(0), b.i64(whole), 1, sums,
                 [&](Value tile, ValueRange carried) {
-                  return accumulateTile(tile, Values(carried));
+                  return accumulateTile(tile, chunks, Values(carried));
                 });
+  if (isCut) {
+    int64_t left = shape.depth - whole * shape.tileDepth;
+    int64_t leftChunks = (left + chunkDepth() - 1) / chunkDepth();
+    sums = accumulateTile(b.i64(whole), leftChunks, sums);
+  }
   storeResults(sums);
   b.endFunction();
 }
 
-MicroKernel::Values MicroKernel::accumulateTile(Value tile, Values sums) {
-  int64_t depth = chunkDepth(), chunks = shape.tileDepth / depth;
-  int64_t steps = depth / 4;
+MicroKernel::Values MicroKernel::accumulateTile(Value tile, int64_t chunks,
+                                                Values sums) {
+  int64_t depth = chunkDepth(), steps = depth / 4;
   Values addresses;
   for (const PanelPointers &panel : at)
     addresses.push_back(reader.tileAddress(panel, tile));
@@ -73,6 +86,26 @@ MicroKernel::Values MicroKernel::accumulateTile(Value tile, Values sums) {
   return b.loop(b.i64(0), b.i64(chunks / together), 1, sums,
                 [&](Value group, ValueRange carried) {
                   return run(group, Values(carried));
+                });
+}
+
+MicroKernel::Values MicroKernel::forSteps(const Chunk &chunk, int64_t most,
+                                          Values carried, StepsBody body) {
+  int64_t steps = chunkDepth() / 4, period = shape.stepPeriod, run = 0;
+  for (int64_t size = period; size <= std::max(most, period); size += period)
+    if (steps % size == 0)
+      run = size;
+  if (run == 0 || run == steps || chunk.first % period != 0)
+    return body(chunk, steps, carried);
+  return b.loop(b.i64(0), b.i64(steps / run), 1, carried,
+                [&](Value index, ValueRange values) {
+                  Chunk part = chunk;
+                  part.base = b.add(b.add(chunk.base, chunk.first / period),
+                                    b.mul(index, run / period));
+                  part.first = 0;
+                  part.kInTile =
+                      b.add(chunk.kInTile, b.mul(index, 4 * run));
+                  return body(part, run, Values(values));
                 });
 }
 
@@ -145,33 +178,40 @@ static Value roundToBf16(VectorValues &v, Value w) {
 MicroKernel::Values MicroKernel::accumulateExact(const Chunk &chunk,
                                                  const Scales &scales,
                                                  Values sums) {
+  return forSteps(chunk, kUnrolledExactSteps, sums,
+                  [&](const Chunk &part, int64_t steps, Values partSums) {
+                    for (int64_t step = 0; step < steps; ++step)
+                      exactStep(part, step, scales, partSums);
+                    return partSums;
+                  });
+}
+
+void MicroKernel::exactStep(const Chunk &chunk, int64_t step,
+                            const Scales &scales, Values &sums) {
   VectorValues v(b);
   const Format &format = spec.weight;
   Value k = kOf(chunk);
-  for (int64_t step = 0; step < chunkDepth() / 4; ++step) {
-    int64_t position = chunk.first + step;
-    Value lane = b.add(chunk.base, position / shape.stepPeriod);
-    SmallVector<SmallVector<Value, 4>> codes;
-    for (int64_t n = 0; n < panels; ++n)
-      codes.push_back(reader.codeLanes(chunk.tileAddresses[n], lane,
-                                       position % shape.stepPeriod));
-    for (int64_t kk = 0; kk < 4; ++kk) {
-      Values weights;
+  int64_t position = chunk.first + step;
+  Value lane = b.add(chunk.base, position / shape.stepPeriod);
+  SmallVector<SmallVector<Value, 4>> codes;
+  for (int64_t n = 0; n < panels; ++n)
+    codes.push_back(reader.codeLanes(chunk.tileAddresses[n], lane,
+                                     position % shape.stepPeriod));
+  for (int64_t kk = 0; kk < 4; ++kk) {
+    Values weights;
+    for (int64_t n = 0; n < panels; ++n) {
+      Value w = decodeElement(v, format.element, codes[n][kk]);
+      w = applyScale(v, format, w, scales.scale[n], scales.offset[n]);
+      weights.push_back(spec.roundToBf16 ? roundToBf16(v, w) : w);
+    }
+    for (int64_t m = 0; m < rows; ++m) {
+      Value input = inputLanes(m, k, 4 * step + kk);
       for (int64_t n = 0; n < panels; ++n) {
-        Value w = decodeElement(v, format.element, codes[n][kk]);
-        w = applyScale(v, format, w, scales.scale[n], scales.offset[n]);
-        weights.push_back(spec.roundToBf16 ? roundToBf16(v, w) : w);
-      }
-      for (int64_t m = 0; m < rows; ++m) {
-        Value input = inputLanes(m, k, 4 * step + kk);
-        for (int64_t n = 0; n < panels; ++n) {
-          Value &sum = sums[m * panels + n];
-          sum = b.multiplyAdd(input, weights[n], sum);
-        }
+        Value &sum = sums[m * panels + n];
+        sum = b.multiplyAdd(input, weights[n], sum);
       }
     }
   }
-  return sums;
 }
 
 //===----------------------------------------------------------------------===//

@@ -12,7 +12,8 @@ namespace quern::codegen {
 /// Emits a function that computes `rows` rows by `panels` panels of the result,
 /// over all of K. Arguments: x ptr (first row), y ptr (first row, first
 /// column), bytes between rows of y i64, bias ptr (first column), residual ptr
-/// (as y), columns that exist i64, first panel i64, one ptr a segment.
+/// (as y), columns that exist i64 (at least 1), first panel i64, one ptr a
+/// segment. Panels that do not exist are neither read nor written.
 class MicroKernel {
 public:
   MicroKernel(KernelBuilder &builder, const LinearSpec &spec,
@@ -39,13 +40,23 @@ private:
   };
 
   int64_t chunkDepth() const;
-  Values accumulateTile(mlir::Value tile, Values sums);
+  /// Adds the first `chunks` chunks of a tile.
+  Values accumulateTile(mlir::Value tile, int64_t chunks, Values sums);
   Values accumulateChunk(const Chunk &chunk, Values sums);
+  /// Calls `body` on the steps of a chunk: in a loop over parts of at most
+  /// `most` steps, or the least number that pieces allow.
+  using StepsBody = llvm::function_ref<Values(const Chunk &part, int64_t steps,
+                                              Values carried)>;
+  Values forSteps(const Chunk &chunk, int64_t most, Values carried,
+                  StepsBody body);
   Values accumulateExact(const Chunk &chunk, const Scales &scales, Values sums);
+  void exactStep(const Chunk &chunk, int64_t step, const Scales &scales,
+                 Values &sums);
   Values accumulateInteger(const Chunk &chunk, const Scales &scales,
                            Values sums);
   /// Dot products of codes and activations over a chunk, bias taken off.
   Values integerDots(const Chunk &chunk, const Values &inputSums);
+  void dotStep(const Chunk &chunk, int64_t step, Values &dots);
   /// A row's sum of activations over a chunk: scalar or 16 equal lanes.
   Values groupSums(const Chunk &chunk);
   mlir::Value dotStart(mlir::Value inputSum);

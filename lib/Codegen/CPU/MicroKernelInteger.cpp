@@ -23,6 +23,10 @@ using namespace quern;
 using namespace quern::codegen;
 using namespace quern::numerics;
 
+/// Steps of 4 K in a straight line of code before a loop takes over: enough to
+/// hide the loop, few enough to compile fast.
+static constexpr int64_t kUnrolledDotSteps = 8;
+
 Value MicroKernel::inputGroup(const Chunk &chunk) {
   return b.div(kOf(chunk), spec.input.group);
 }
@@ -199,21 +203,27 @@ MicroKernel::Values MicroKernel::integerDots(const Chunk &chunk,
   Values dots;
   for (Value sum : inputSums)
     dots.append(panels, dotStart(sum));
+  return forSteps(chunk, kUnrolledDotSteps, dots,
+                  [&](const Chunk &part, int64_t steps, Values partDots) {
+                    for (int64_t step = 0; step < steps; ++step)
+                      dotStep(part, step, partDots);
+                    return partDots;
+                  });
+}
+
+void MicroKernel::dotStep(const Chunk &chunk, int64_t step, Values &dots) {
   Value k = kOf(chunk);
-  for (int64_t step = 0; step < chunkDepth() / 4; ++step) {
-    Values weights;
-    for (int64_t n = 0; n < panels; ++n)
-      weights.push_back(weightBytes(chunk, n, step));
-    for (int64_t m = 0; m < rows; ++m) {
-      Value word =
-          b.load(b.getI32Type(), b.offset(inputAddress(m, k), 4 * step), 4);
-      for (int64_t n = 0; n < panels; ++n) {
-        Value &dot = dots[m * panels + n];
-        dot = byteDot(dot, weights[n], word);
-      }
+  Values weights;
+  for (int64_t n = 0; n < panels; ++n)
+    weights.push_back(weightBytes(chunk, n, step));
+  for (int64_t m = 0; m < rows; ++m) {
+    Value word =
+        b.load(b.getI32Type(), b.offset(inputAddress(m, k), 4 * step), 4);
+    for (int64_t n = 0; n < panels; ++n) {
+      Value &dot = dots[m * panels + n];
+      dot = byteDot(dot, weights[n], word);
     }
   }
-  return dots;
 }
 
 Value MicroKernel::scaledSum(Value sum, Value dot, Value scale, Value offset,

@@ -61,8 +61,12 @@ struct Sequence {
         query(randomValues(tokens * c.kvHeads * c.shared * c.headDim, 1)),
         key(randomValues(tokens * c.kvHeads * c.headDim, 2)),
         value(randomValues(tokens * c.kvHeads * c.headDim, 3)) {
-    for (float &x : key)
+    for (float &x : key) {
       x *= 4; // scores of some spread
+      cachedKey.push_back(stored(c, x));
+    }
+    for (float x : value)
+      cachedValue.push_back(stored(c, x));
   }
   int64_t queryWidth() const { return c.kvHeads * c.shared * c.headDim; }
   int64_t keyWidth() const { return c.kvHeads * c.headDim; }
@@ -70,6 +74,7 @@ struct Sequence {
   const Case &c;
   int64_t tokens;
   std::vector<float> query, key, value;
+  std::vector<float> cachedKey, cachedValue; ///< as the cache keeps them
 };
 
 /// Rows [begin, end) of a [tokens, width] array.
@@ -140,10 +145,9 @@ std::vector<float> attend(const KernelLibrary &library, const Sequence &s,
   return result;
 }
 
-/// Attention of one head of one token.
+/// Attention of one token in one head.
 struct Exact {
-  double value = 0; ///< of one component
-  double bound = 0;
+  std::vector<double> value, bound; ///< [headDim]
 };
 
 /// With u = 2^-24, to first order: a score is a sum of d products, scaled:
@@ -152,50 +156,54 @@ struct Exact {
 /// relative one of the power, whose own is 4 u. Weighted sum and sum of weights
 /// have at most n + 2 and n / 16 + 6 roundings, the division one. The error of
 /// the weights enters numerator and denominator.
-Exact exactAttention(const Sequence &s, int64_t token, int64_t head,
-                     int64_t component) {
+Exact exactAttention(const Sequence &s, int64_t token, int64_t head) {
   const Case &c = s.c;
   int64_t d = c.headDim, kvHead = head / c.shared;
   double scale = specOf(c).scale, u = std::ldexp(1.0, -24);
   int64_t first = c.window ? std::max<int64_t>(0, token + 1 - c.window) : 0;
   const float *q = &s.query[token * s.queryWidth() + head * d];
   std::vector<double> scores;
-  double largest = -1e300, least = 1e300, error = 0;
+  double error = 0;
   for (int64_t t = first; t <= token; ++t) {
     double score = 0, size = 0;
     for (int64_t i = 0; i < d; ++i) {
       double product =
-          double(q[i]) * stored(c, s.key[t * s.keyWidth() + kvHead * d + i]);
+          double(q[i]) * s.cachedKey[t * s.keyWidth() + kvHead * d + i];
       score += product;
       size += std::fabs(product);
     }
     scores.push_back(score * scale);
-    largest = std::max(largest, score * scale);
-    least = std::min(least, score * scale);
     error = std::max(error, (d + 2) * u * size * scale);
   }
-  double sum = 0, total = 0, size = 0;
-  for (int64_t t = first; t <= token; ++t) {
-    double weight = std::exp(scores[t - first] - largest);
-    double value =
-        stored(c, s.value[t * s.keyWidth() + kvHead * d + component]);
-    sum += weight;
-    total += weight * value;
-    size += weight * std::fabs(value);
+  auto [least, largest] = std::minmax_element(scores.begin(), scores.end());
+  double spread = *largest - *least, n = double(scores.size());
+  double relative = 2 * (2 * error + spread * u + 4 * u) +
+                    (n + 2 + n / 16 + 6 + 1) * u;
+  Exact exact;
+  for (int64_t i = 0; i < d; ++i) {
+    double sum = 0, total = 0, size = 0;
+    for (int64_t t = first; t <= token; ++t) {
+      double weight = std::exp(scores[t - first] - *largest);
+      double value = s.cachedValue[t * s.keyWidth() + kvHead * d + i];
+      sum += weight;
+      total += weight * value;
+      size += weight * std::fabs(value);
+    }
+    exact.value.push_back(total / sum);
+    exact.bound.push_back(relative * size / sum + 1e-37);
   }
-  double n = double(token - first + 1);
-  double weights = 2 * (2 * error + (largest - least) * u + 4 * u);
-  double sums = (n + 2 + n / 16 + 6 + 1) * u;
-  return {total / sum, (weights + sums) * size / sum + 1e-37};
+  return exact;
 }
 
 void expectClose(const Sequence &s, const std::vector<float> &y) {
+  int64_t d = s.c.headDim;
   for (int64_t token = 0; token < s.tokens; ++token)
-    for (int64_t column = 0; column < s.queryWidth(); ++column) {
-      Exact exact = exactAttention(s, token, column / s.c.headDim,
-                                   column % s.c.headDim);
-      ASSERT_NEAR(y[token * s.queryWidth() + column], exact.value, exact.bound)
-          << "token " << token << " column " << column;
+    for (int64_t head = 0; head < s.c.kvHeads * s.c.shared; ++head) {
+      Exact exact = exactAttention(s, token, head);
+      for (int64_t i = 0; i < d; ++i)
+        ASSERT_NEAR(y[token * s.queryWidth() + head * d + i], exact.value[i],
+                    exact.bound[i])
+            << "token " << token << " head " << head << " component " << i;
     }
 }
 

@@ -119,8 +119,8 @@ void checkRope(const std::vector<TargetLibrary> &libraries, int64_t width,
     for (int64_t t = 0; t < position + M; ++t)
       for (int64_t i = 0; i < half; ++i) {
         double angle = double(t) * std::pow(1e4, -double(i) / double(half));
-        table[t * headDim + 2 * i] = float(std::cos(angle));
-        table[t * headDim + 2 * i + 1] = float(std::sin(angle));
+        table[t * headDim + i] = float(std::cos(angle));
+        table[t * headDim + half + i] = float(std::sin(angle));
       }
     RowBuffer x = randomRows(width, M, unsigned(width + M));
     std::vector<float> y = runEverywhere(
@@ -134,10 +134,10 @@ void checkRope(const std::vector<TargetLibrary> &libraries, int64_t width,
       for (int64_t k = 0; k < width; ++k) {
         int64_t pair = k % headDim % half, base = k / headDim * headDim;
         double a = x.floats(m)[base + pair], c = x.floats(m)[base + half + pair];
-        const float *turn = &table[(position + m) * headDim + 2 * pair];
+        const float *turn = &table[(position + m) * headDim + pair];
         bool isFirst = k % headDim < half;
-        double p = (isFirst ? a : c) * turn[0];
-        double q = (isFirst ? -c : a) * turn[1];
+        double p = (isFirst ? a : c) * turn[0]; // cosine
+        double q = (isFirst ? -c : a) * turn[half];
         // Two products and a sum: two roundings on either way.
         ASSERT_NEAR(y[m * width + k], p + q, 2.01 * u * (fabs(p) + fabs(q)))
             << "width " << width << " head " << headDim << " k " << k;

@@ -81,8 +81,8 @@ Status exporter::emitObject(ModuleOp module, const ObjectTarget &target,
   optimise(*code, *machine);
   if (!assembly.empty()) {
     std::unique_ptr<llvm::Module> copy = llvm::CloneModule(*code);
-    if (Status status = writeMachineCode(
-            *copy, *machine, assembly, llvm::CodeGenFileType::AssemblyFile);
+    if (Status status = writeMachineCode(*copy, *machine, assembly,
+                                         llvm::CodeGenFileType::AssemblyFile);
         !status)
       return status;
   }

@@ -24,8 +24,8 @@ public:
   llvm::Constant *number(uint64_t x) { return llvm::ConstantInt::get(i64, x); }
 
   llvm::Constant *text(llvm::StringRef value) {
-    return define("", llvm::ConstantDataArray::getString(module.getContext(),
-                                                         value));
+    return define(
+        "", llvm::ConstantDataArray::getString(module.getContext(), value));
   }
 
   /// Address of `void name(ptr, i64)`, which another object defines.
@@ -49,8 +49,7 @@ public:
   }
 
   /// A constant global: private without a name, else visible to the linker.
-  llvm::GlobalVariable *define(const std::string &name,
-                               llvm::Constant *value) {
+  llvm::GlobalVariable *define(const std::string &name, llvm::Constant *value) {
     auto *global = new llvm::GlobalVariable(
         module, value->getType(), /*isConstant=*/true,
         name.empty() ? llvm::GlobalValue::PrivateLinkage
@@ -75,26 +74,25 @@ static void defineTable(llvm::Module &module, const ModelTable &table) {
         t.record({t.text(variant.isa), t.number(variant.requiredFeatures),
                   t.function("quern_forward_" + variant.isa)}));
   for (const artifact::TensorRecord &tensor : table.weights.tensors) {
-    tensors.push_back(t.record({t.text(tensor.name), t.number(tensor.offset),
-                                t.number(tensor.bytes),
-                                t.number(tensor.hash)}));
+    tensors.push_back(
+        t.record({t.text(tensor.name), t.number(tensor.offset),
+                  t.number(tensor.bytes), t.number(tensor.hash)}));
     offsets.push_back(t.number(tensor.offset));
   }
   // Field order of quern_model_table.
-  t.define("quern_generated_model",
-           t.record({t.number(1), t.text(table.description), t.array(variants),
-                     t.number(variants.size()), t.array(tensors),
-                     t.number(tensors.size()),
-                     t.number(table.weights.fileBytes),
-                     t.number(table.weights.headerHash),
-                     t.number(table.weights.dataOffset),
-                     t.number(table.arenaBytes), t.number(table.scratchBytes),
-                     t.number(table.scratchBytesPerToken),
-                     t.number(table.cacheBytesPerToken),
-                     t.number(table.maxChunk), t.number(table.maxContext),
-                     t.number(table.vocabulary)}));
-  auto *type = llvm::ArrayType::get(
-      llvm::Type::getInt64Ty(module.getContext()), offsets.size());
+  t.define(
+      "quern_generated_model",
+      t.record({t.number(1), t.text(table.description), t.array(variants),
+                t.number(variants.size()), t.array(tensors),
+                t.number(tensors.size()), t.number(table.weights.fileBytes),
+                t.number(table.weights.headerHash),
+                t.number(table.weights.dataOffset), t.number(table.arenaBytes),
+                t.number(table.scratchBytes),
+                t.number(table.scratchBytesPerToken),
+                t.number(table.cacheBytesPerToken), t.number(table.maxChunk),
+                t.number(table.maxContext), t.number(table.vocabulary)}));
+  auto *type = llvm::ArrayType::get(llvm::Type::getInt64Ty(module.getContext()),
+                                    offsets.size());
   t.define("quern_tensor_offsets", llvm::ConstantArray::get(type, offsets));
 }
 

@@ -35,10 +35,19 @@ Status exporter::linkSharedObject(const std::vector<std::string> &inputs,
   if (Status status = writeExports(exports, script); !status)
     return status;
   std::string versions = "--version-script=" + script;
-  std::vector<const char *> arguments = {
-      "ld.lld", "-shared", "-o", path.c_str(), versions.c_str(),
-      "--gc-sections", "-z", "now", "-z", "noexecstack", "--build-id=none",
-      "--hash-style=gnu", "--strip-debug"};
+  std::vector<const char *> arguments = {"ld.lld",
+                                         "-shared",
+                                         "-o",
+                                         path.c_str(),
+                                         versions.c_str(),
+                                         "--gc-sections",
+                                         "-z",
+                                         "now",
+                                         "-z",
+                                         "noexecstack",
+                                         "--build-id=none",
+                                         "--hash-style=gnu",
+                                         "--strip-debug"};
   for (const std::string &name : exports) {
     arguments.push_back("-u"); // takes its definition out of an archive
     arguments.push_back(name.c_str());

@@ -52,8 +52,8 @@ Status exporter::writeMachineCode(llvm::Module &module,
   std::error_code error;
   llvm::raw_fd_ostream stream(path, error);
   if (error)
-    return failure(StatusCode::Io, path + ": cannot be written: " +
-                                       error.message());
+    return failure(StatusCode::Io,
+                   path + ": cannot be written: " + error.message());
   llvm::legacy::PassManager passes;
   if (machine.addPassesToEmitFile(passes, stream, nullptr, type))
     return failure(StatusCode::Unsupported,
@@ -61,8 +61,9 @@ Status exporter::writeMachineCode(llvm::Module &module,
   passes.run(module);
   stream.flush();
   if (stream.has_error()) {
-    Status status = failure(StatusCode::Io, path + ": cannot be written: " +
-                                                stream.error().message());
+    Status status =
+        failure(StatusCode::Io,
+                path + ": cannot be written: " + stream.error().message());
     stream.clear_error();
     return status;
   }

@@ -30,8 +30,7 @@ Status Compilation::generateFor(const codegen::CpuTarget &target,
   codegen::SelectKernelPassOptions selectOptions;
   selectOptions.isa = target.isa;
   select.addPass(codegen::createSelectKernelPass(selectOptions));
-  if (failed(select.run(copy)) ||
-      failed(verifyContract(copy, Stage::Kernels)))
+  if (failed(select.run(copy)) || failed(verifyContract(copy, Stage::Kernels)))
     return diagnostics->error("kernel selection failed");
   if (Status status = dumpModule(copy, "4-kernels-" + target.isa + ".mlir");
       !status)
@@ -69,8 +68,7 @@ Status Compilation::generateCode() {
     if (!results[i])
       return results[i];
     objects.push_back(folder->path(targets[i]->isa + ".o"));
-    table.variants.push_back(
-        {targets[i]->isa, targets[i]->requiredFeatures});
+    table.variants.push_back({targets[i]->isa, targets[i]->requiredFeatures});
   }
   // Sizes follow from shapes alone: every instruction set has the same.
   auto plan = (*copies.front())->getAttrOfType<DictionaryAttr>("qk.plan");

@@ -69,8 +69,8 @@ void Compilation::describeTensors() {
     manifest.weightBytes += tensor.bytes;
     manifest.tensors.push_back(entry);
   }
-  manifest.bitsPerWeight =
-      8.0 * double(manifest.weightBytes) / double(std::max<uint64_t>(elements, 1));
+  manifest.bitsPerWeight = 8.0 * double(manifest.weightBytes) /
+                           double(std::max<uint64_t>(elements, 1));
 }
 
 Status Compilation::writeWeights() {
@@ -90,8 +90,8 @@ Status Compilation::writeWeights() {
     specs.push_back(
         {tensor.name, uint64_t(tensor.bytes), toText(descriptorOf(tensor))});
   Result<artifact::WeightsFileWriter> writer =
-      artifact::WeightsFileWriter::create(
-          folder->path(artifact::kWeightsFile), specs);
+      artifact::WeightsFileWriter::create(folder->path(artifact::kWeightsFile),
+                                          specs);
   if (!writer)
     return writer.status();
   size_t next = 0;
@@ -116,8 +116,7 @@ std::string Compilation::describeModel() const {
   for (const codegen::CpuTarget *target : targets)
     isas.push_back(target->isa);
   llvm::json::Object facts = modelFacts(*module);
-  std::string architecture =
-      facts.getString("architecture").value_or("").str();
+  std::string architecture = facts.getString("architecture").value_or("").str();
   llvm::json::Object vocabularyRow{{"name", "logits"}, {"dtype", "f32"}};
   llvm::json::Object tokenRow{{"name", "tokens"}, {"dtype", "i32"}};
   return toText(llvm::json::Object{
@@ -141,8 +140,8 @@ Status Compilation::copyTokenizer() {
     Result<MappedFile> file = MappedFile::open(from);
     if (!file)
       return file.status();
-    if (Status status = artifact::writeFileAtomically(folder->path(name),
-                                                      file->bytes());
+    if (Status status =
+            artifact::writeFileAtomically(folder->path(name), file->bytes());
         !status)
       return status;
   }
@@ -179,8 +178,8 @@ artifact::TokenizerFacts Compilation::tokenizerFacts() const {
   const JsonValue *adds = tokenizer.find("add_bos_token");
   const JsonValue *bos = tokenizer.find("bos_token");
   bool hasBos = bos && bos->kind != JsonKind::Null;
-  facts.addBos = adds && adds->kind == JsonKind::Boolean ? adds->boolean
-                                                         : hasBos;
+  facts.addBos =
+      adds && adds->kind == JsonKind::Boolean ? adds->boolean : hasBos;
   return facts;
 }
 
@@ -212,6 +211,6 @@ Status Compilation::writeManifest() {
   Result<std::string> text = artifact::formatManifest(manifest);
   if (!text)
     return text.status();
-  return artifact::writeFileAtomically(
-      folder->path(artifact::kManifestFile), *text);
+  return artifact::writeFileAtomically(folder->path(artifact::kManifestFile),
+                                       *text);
 }

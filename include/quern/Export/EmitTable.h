@@ -20,7 +20,7 @@ struct VariantRecord {
 
 /// The content of quern_model_table (Runtime/StepABI.h).
 struct ModelTable {
-  std::string description; ///< JSON object
+  std::string description;             ///< JSON object
   std::vector<VariantRecord> variants; ///< best first
   artifact::WeightsFileRecord weights;
   uint64_t arenaBytes = 0;

@@ -74,8 +74,8 @@ void AttentionItem::locateRows(Value head, Value firstToken) {
     // Past the last token its rows are computed again, to the same result.
     token = b.min(b.add(firstToken, t), lastToken);
     for (int64_t h = 0; h < shared; ++h) {
-      Value column = b.mul(b.add(b.mul(head, shared), h),
-                           4 * spec.cache.headDim);
+      Value column =
+          b.mul(b.add(b.mul(head, shared), h), 4 * spec.cache.headDim);
       Value at = b.add(b.mul(token, stride), column);
       queryRows.push_back(b.offset(query, at));
       outputRows.push_back(b.offset(output, at));
@@ -85,8 +85,8 @@ void AttentionItem::locateRows(Value head, Value firstToken) {
   endKey = b.add(rowPositions.back(), 1);
   firstKey = b.i64(0);
   if (spec.window > 0)
-    firstKey = b.max(firstKey, b.sub(b.add(rowPositions.front(), 1),
-                                     b.i64(spec.window)));
+    firstKey = b.max(firstKey,
+                     b.sub(b.add(rowPositions.front(), 1), b.i64(spec.window)));
   firstBlock = b.div(firstKey, kLanes);
   endBlock = b.divCeil(endKey, kLanes);
 }
@@ -96,18 +96,17 @@ SmallVector<Value> AttentionItem::scoreBlock(Value head, Value block) {
   int64_t rows = queryRows.size(), bytes = spec.cache.elementBytes();
   Value keys = cache.keyBlock(head, block);
   Values sums(rows, b.splat(0));
-  sums = b.loop(b.i64(0), b.i64(spec.cache.headDim), 1, sums,
-                [&](Value d, ValueRange carried) {
-                  Value key =
-                      cache.load(b.offset(keys, b.mul(d, kLanes * bytes)));
-                  Values next;
-                  for (int64_t r = 0; r < rows; ++r) {
-                    Value q = b.broadcast(
-                        b.loadF32(b.offset(queryRows[r], b.mul(d, 4))));
-                    next.push_back(b.multiplyAdd(q, key, carried[r]));
-                  }
-                  return next;
-                });
+  sums = b.loop(
+      b.i64(0), b.i64(spec.cache.headDim), 1, sums,
+      [&](Value d, ValueRange carried) {
+        Value key = cache.load(b.offset(keys, b.mul(d, kLanes * bytes)));
+        Values next;
+        for (int64_t r = 0; r < rows; ++r) {
+          Value q = b.broadcast(b.loadF32(b.offset(queryRows[r], b.mul(d, 4))));
+          next.push_back(b.multiplyAdd(q, key, carried[r]));
+        }
+        return next;
+      });
   Value first = b.mul(block, kLanes);
   for (int64_t r = 0; r < rows; ++r) {
     Value score = b.mulF(sums[r], b.splat(spec.scale));
@@ -142,17 +141,16 @@ SmallVector<Value> AttentionItem::scorePass(Value head) {
 SmallVector<Value> AttentionItem::exponentialPass(const Values &maxima) {
   Values sums;
   for (int64_t r = 0; r < int64_t(queryRows.size()); ++r) {
-    Value sum = b.loop(
-        firstBlock, endBlock, 1, ValueRange{b.splat(0)},
-        [&](Value block, ValueRange carried) -> Values {
-          Value address = scoreAddress(r, block);
-          Value score = b.loadVector(address);
-          Value power = b.exp(b.subF(score, maxima[r]));
-          Value isSeen = v.lessF(b.splat(kMasked), score);
-          power = v.selectF(isSeen, power, b.splat(0));
-          b.store(power, address, 4);
-          return {b.addF(carried[0], power)};
-        })[0];
+    Value sum = b.loop(firstBlock, endBlock, 1, ValueRange{b.splat(0)},
+                       [&](Value block, ValueRange carried) -> Values {
+                         Value address = scoreAddress(r, block);
+                         Value score = b.loadVector(address);
+                         Value power = b.exp(b.subF(score, maxima[r]));
+                         Value isSeen = v.lessF(b.splat(kMasked), score);
+                         power = v.selectF(isSeen, power, b.splat(0));
+                         b.store(power, address, 4);
+                         return {b.addF(carried[0], power)};
+                       })[0];
     sums.push_back(b.sumLanes(sum));
   }
   return sums;
@@ -171,8 +169,8 @@ void AttentionItem::valuePass(Value head, const Values &sums) {
   int64_t rows = queryRows.size(), bytes = spec.cache.elementBytes();
   for (int64_t column = 0; column < spec.cache.headDim; column += kLanes) {
     Values totals(rows, b.splat(0));
-    totals = b.loop(
-        firstKey, endKey, 1, totals, [&](Value key, ValueRange carried) {
+    totals =
+        b.loop(firstKey, endKey, 1, totals, [&](Value key, ValueRange carried) {
           Value value =
               cache.load(b.offset(cache.valueRow(head, key), column * bytes));
           Values next;
@@ -201,8 +199,7 @@ void AttentionItem::emit(Value head, Value firstToken) {
 void codegen::emitAttentionKernel(KernelBuilder &b, StringRef name,
                                   const AttentionSpec &spec) {
   Type p = b.ptrType(), i = b.getI64Type();
-  auto args =
-      b.beginFunction(name, {p, p, p, p, i, i, i, i, i}).getArguments();
+  auto args = b.beginFunction(name, {p, p, p, p, i, i, i, i, i}).getArguments();
   AttentionItem item(b, spec, args);
   int64_t together = spec.rowsTogether() / spec.headsTogether();
   Value blocks = b.divCeil(args[4], together);

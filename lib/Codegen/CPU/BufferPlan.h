@@ -6,8 +6,8 @@
 #define QUERN_LIB_CODEGEN_CPU_BUFFERPLAN_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "quern/Codegen/CPU/ActivationRow.h"
 #include "quern/Base/Status.h"
+#include "quern/Codegen/CPU/ActivationRow.h"
 #include "llvm/ADT/DenseMap.h"
 #include <vector>
 

@@ -13,8 +13,8 @@ using namespace quern::codegen;
 using namespace quern::numerics;
 
 Value CacheAccess::keyBlock(Value head, Value block) {
-  Value ofHead = b.mul(b.mul(head, capacity),
-                       shape.headDim * shape.elementBytes());
+  Value ofHead =
+      b.mul(b.mul(head, capacity), shape.headDim * shape.elementBytes());
   Value ofBlock = b.mul(block, kLanes * shape.headDim * shape.elementBytes());
   return b.offset(layer, b.add(ofHead, ofBlock));
 }
@@ -33,8 +33,7 @@ Value CacheAccess::load(Value address) {
     return b.loadVector(address);
   VectorValues v(b);
   Value narrow = b.load(b.vectorOf(b.getI16Type()), address, 2);
-  Value code =
-      arith::ExtUIOp::create(b, b.vectorOf(b.getI32Type()), narrow);
+  Value code = arith::ExtUIOp::create(b, b.vectorOf(b.getI32Type()), narrow);
   return decodeFloat(v, f16(), code);
 }
 
@@ -87,8 +86,7 @@ void codegen::emitKvAppendKernel(KernelBuilder &b, StringRef name,
   CacheAccess cache(b, shape, args[2], args[5]);
   // Heads vary slowest, so that no two workers write into one block of keys.
   Value tokens = args[3];
-  auto [begin, end] =
-      b.share(b.i64(shape.heads), args[6], args[7]);
+  auto [begin, end] = b.share(b.i64(shape.heads), args[6], args[7]);
   b.loop(begin, end, 1, [&](Value head) {
     b.loop(b.i64(0), tokens, 1, [&](Value token) {
       Value at = b.add(b.mul(token, stride), b.mul(head, 4 * shape.headDim));

@@ -58,7 +58,8 @@ void RowDecoder::emitStep(Value address, Value group, int64_t position,
     Value element = decodeElement(v, shape.format->element, codes[i]);
     Value row = applyScale(v, *shape.format, element, scale, offset);
     Value index = arith::IndexCastOp::create(b, b.getIndexType(), lane);
-    Value one = vector::ExtractOp::create(b, row, ArrayRef<OpFoldResult>{index});
+    Value one =
+        vector::ExtractOp::create(b, row, ArrayRef<OpFoldResult>{index});
     Value column = b.add(k, i);
     // A tile may overhang the row; the row's padding stays zero.
     b.ifThen(b.less(column, b.i64(shape.depth)),
@@ -80,8 +81,8 @@ void RowDecoder::emit(const PanelPointers &at, Value lane, Value tile,
   b.loop(b.i64(0), b.i64(blocks / together), 1, [&](Value outer) {
     Value group = b.mul(outer, together * steps / period);
     for (int64_t block = 0; block < together; ++block) {
-      Value kInTile = b.mul(b.add(b.mul(outer, together), block),
-                            shape.scaleDepth);
+      Value kInTile =
+          b.mul(b.add(b.mul(outer, together), block), shape.scaleDepth);
       Value scale, offset;
       if (format.isScaled())
         scale = decodePlane(at, tile, address, kInTile, *format.scale, "scale");
@@ -117,8 +118,7 @@ Status codegen::emitEmbeddingKernel(KernelBuilder &b, StringRef name,
   Value items = b.mul(args[2], shape->tiles);
   b.forShare(items, args[3], args[4], [&](Value item) {
     Value row = b.div(item, shape->tiles), tile = b.rem(item, shape->tiles);
-    Value token =
-        b.load(b.getI32Type(), b.offset(args[0], b.mul(row, 4)), 4);
+    Value token = b.load(b.getI32Type(), b.offset(args[0], b.mul(row, 4)), 4);
     Value wide = arith::ExtUIOp::create(b, b.getI64Type(), token);
     PanelPointers at{SmallVector<Value>(args.begin() + 5, args.end()),
                      b.div(wide, kPanelRows)};

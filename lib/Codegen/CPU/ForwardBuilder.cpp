@@ -45,8 +45,7 @@ void ForwardBuilder::begin() {
   auto table = LLVM::GlobalOp::create(
       b, LLVM::LLVMArrayType::get(i, globals), /*isConstant=*/true,
       LLVM::Linkage::External, "quern_tensor_offsets", Attribute());
-  func::FuncOp forward =
-      b.beginFunction("quern_forward_" + target.isa, {p, i});
+  func::FuncOp forward = b.beginFunction("quern_forward_" + target.isa, {p, i});
   forward.setPublic();
   forward->removeAttr("llvm.linkage");
   step = forward.getArgument(0);
@@ -87,8 +86,9 @@ LogicalResult ForwardBuilder::build() {
 //===----------------------------------------------------------------------===//
 
 bool ForwardBuilder::isReturned(Value value) {
-  return llvm::any_of(value.getUsers(),
-                      [](Operation *user) { return isa<func::ReturnOp>(user); });
+  return llvm::any_of(value.getUsers(), [](Operation *user) {
+    return isa<func::ReturnOp>(user);
+  });
 }
 
 Value ForwardBuilder::address(Value activation) {
@@ -146,11 +146,11 @@ Value ForwardBuilder::layerAddress(qk::KernelOp kernel,
 //===----------------------------------------------------------------------===//
 
 void ForwardBuilder::meetWorkers() {
-  auto call = LLVM::CallOp::create(
-      b,
-      LLVM::LLVMFunctionType::get(b.getI64Type(),
-                                  {b.ptrType(), b.getI64Type()}),
-      ValueRange{barrier, pool, worker});
+  auto call =
+      LLVM::CallOp::create(b,
+                           LLVM::LLVMFunctionType::get(
+                               b.getI64Type(), {b.ptrType(), b.getI64Type()}),
+                           ValueRange{barrier, pool, worker});
   // All workers get the same answer: either all leave or none does.
   Value isCancelled = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
                                             call.getResult(), b.i64(0));
@@ -186,10 +186,9 @@ void ForwardBuilder::synchronize(qk::KernelOp kernel) {
   read.insert(reads.begin(), reads.end());
 }
 
-LogicalResult
-ForwardBuilder::call(qk::KernelOp kernel, const std::string &key,
-                     function_ref<Status(StringRef name)> emit,
-                     Values operands) {
+LogicalResult ForwardBuilder::call(qk::KernelOp kernel, const std::string &key,
+                                   function_ref<Status(StringRef name)> emit,
+                                   Values operands) {
   std::string &name = kernelNames[key];
   if (name.empty()) {
     name = (qk::stringifyKernelKind(kernel.getKind()) + "_" +

@@ -83,15 +83,14 @@ LogicalResult ForwardBuilder::lowerNorm(qk::KernelOp kernel) {
   int64_t width = widthOf(x), group = integerOr(kernel, "group", width);
   float eps = floatOf(kernel, "eps");
   viewRows[y] = rowsOf(x);
-  return call(
-      kernel, keyOf("rms_norm", width, group, eps),
-      [&](StringRef name) {
-        emitRmsNormKernel(kernels, name, width, group, eps);
-        return Status::ok();
-      },
-      {address(x), address(y),
-       weightAddress(weightOf(kernel.getInput("weight"))), rowsOf(x), worker,
-       workers});
+  return call(kernel, keyOf("rms_norm", width, group, eps),
+              [&](StringRef name) {
+                emitRmsNormKernel(kernels, name, width, group, eps);
+                return Status::ok();
+              },
+              {address(x), address(y),
+               weightAddress(weightOf(kernel.getInput("weight"))), rowsOf(x),
+               worker, workers});
 }
 
 LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
@@ -99,17 +98,16 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
   if (!spec)
     return kernel.emitOpError() << spec.status().message();
   if (!kernel.getTileAttr())
-    return kernel.emitOpError()
-           << "expects a tile; run codegen-select-kernel";
+    return kernel.emitOpError() << "expects a tile; run codegen-select-kernel";
   spec->tileRows = kernel.getTileAttr().getRows();
   spec->tilePanels = kernel.getTileAttr().getColumns() / kPanelRows;
   Value x = kernel.getInput("x"), y = kernel->getResult(0);
   int64_t columns = widthOf(y);
   // Logits lie densely, all other rows as ActivationRow says.
   int64_t stride =
-      isReturned(y) ? 4 * columns
-                    : ActivationRow{ActivationRow::Kind::F32, columns, 0}
-                          .stride();
+      isReturned(y)
+          ? 4 * columns
+          : ActivationRow{ActivationRow::Kind::F32, columns, 0}.stride();
   Value none = arena; // of an operand that the kernel does not read
   Value bias = none, residual = none;
   if (spec->hasBias)
@@ -117,8 +115,9 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
   if (spec->hasResidual)
     residual = address(kernel.getInput("residual"));
   viewRows[y] = rowsOf(x);
-  Values operands = {address(x), address(y), b.i64(stride), bias, residual,
-                     rowsOf(x),  b.i64(columns), worker, workers};
+  Values operands = {address(x),     address(y), b.i64(stride),
+                     bias,           residual,   rowsOf(x),
+                     b.i64(columns), worker,     workers};
   appendSegments(weightOf(kernel.getInput("w")), operands);
   return call(
       kernel,
@@ -132,28 +131,26 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
 LogicalResult ForwardBuilder::lowerRope(qk::KernelOp kernel) {
   Value x = kernel.getInput("x"), y = kernel->getResult(0);
   int64_t width = widthOf(x), headDim = integerOr(kernel, "head_dim", width);
-  return call(
-      kernel, keyOf("rope", width, headDim),
-      [&](StringRef name) {
-        emitRopeKernel(kernels, name, width, headDim);
-        return Status::ok();
-      },
-      {address(x), address(y),
-       weightAddress(weightOf(kernel.getInput("table"))), count, position,
-       worker, workers});
+  return call(kernel, keyOf("rope", width, headDim),
+              [&](StringRef name) {
+                emitRopeKernel(kernels, name, width, headDim);
+                return Status::ok();
+              },
+              {address(x), address(y),
+               weightAddress(weightOf(kernel.getInput("table"))), count,
+               position, worker, workers});
 }
 
 LogicalResult ForwardBuilder::lowerAppend(qk::KernelOp kernel) {
   CacheShape shape = cacheShape(kernel);
-  return call(
-      kernel, "kv_append",
-      [&](StringRef name) {
-        emitKvAppendKernel(kernels, name, shape);
-        return Status::ok();
-      },
-      {address(kernel.getInput("key")), address(kernel.getInput("value")),
-       layerAddress(kernel, shape), count, position, capacity, worker,
-       workers});
+  return call(kernel, "kv_append",
+              [&](StringRef name) {
+                emitKvAppendKernel(kernels, name, shape);
+                return Status::ok();
+              },
+              {address(kernel.getInput("key")),
+               address(kernel.getInput("value")), layerAddress(kernel, shape),
+               count, position, capacity, worker, workers});
 }
 
 LogicalResult ForwardBuilder::lowerAttention(qk::KernelOp kernel) {
@@ -165,15 +162,15 @@ LogicalResult ForwardBuilder::lowerAttention(qk::KernelOp kernel) {
   spec.window = integerOr(kernel, "window", 0);
   scratchBytesPerToken =
       std::max(scratchBytesPerToken, spec.scratchBytesPerToken());
-  return call(
-      kernel, keyOf("attention", spec.queryHeads, spec.scale, spec.window),
-      [&](StringRef name) {
-        emitAttentionKernel(kernels, name, spec);
-        return Status::ok();
-      },
-      {address(query), address(kernel->getResult(0)),
-       layerAddress(kernel, spec.cache), scratch, count, position, capacity,
-       worker, workers});
+  return call(kernel,
+              keyOf("attention", spec.queryHeads, spec.scale, spec.window),
+              [&](StringRef name) {
+                emitAttentionKernel(kernels, name, spec);
+                return Status::ok();
+              },
+              {address(query), address(kernel->getResult(0)),
+               layerAddress(kernel, spec.cache), scratch, count, position,
+               capacity, worker, workers});
 }
 
 LogicalResult ForwardBuilder::lowerBinary(qk::KernelOp kernel) {
@@ -181,15 +178,14 @@ LogicalResult ForwardBuilder::lowerBinary(qk::KernelOp kernel) {
   Value x = kernel.getInputs()[0], y = kernel.getInputs()[1];
   int64_t width = widthOf(x);
   viewRows[kernel->getResult(0)] = rowsOf(x);
-  return call(
-      kernel, keyOf(isAdd ? "add" : "gated", width),
-      [&](StringRef name) {
-        isAdd ? emitAddKernel(kernels, name, width)
-              : emitGatedSiluKernel(kernels, name, width);
-        return Status::ok();
-      },
-      {address(x), address(y), address(kernel->getResult(0)), rowsOf(x),
-       worker, workers});
+  return call(kernel, keyOf(isAdd ? "add" : "gated", width),
+              [&](StringRef name) {
+                isAdd ? emitAddKernel(kernels, name, width)
+                      : emitGatedSiluKernel(kernels, name, width);
+                return Status::ok();
+              },
+              {address(x), address(y), address(kernel->getResult(0)), rowsOf(x),
+               worker, workers});
 }
 
 LogicalResult ForwardBuilder::lowerQuantize(qk::KernelOp kernel) {
@@ -199,12 +195,12 @@ LogicalResult ForwardBuilder::lowerQuantize(qk::KernelOp kernel) {
     return kernel.emitOpError() << row.status().message();
   const numerics::Format &format = qt::getFormatAttr(y.getType()).getFormat();
   viewRows[y] = rowsOf(x);
-  return call(
-      kernel, keyOf("quantize", numerics::printFormat(format), row->key()),
-      [&](StringRef name) {
-        return emitQuantizeKernel(kernels, name, format, *row);
-      },
-      {address(x), address(y), rowsOf(x), worker, workers});
+  return call(kernel,
+              keyOf("quantize", numerics::printFormat(format), row->key()),
+              [&](StringRef name) {
+                return emitQuantizeKernel(kernels, name, format, *row);
+              },
+              {address(x), address(y), rowsOf(x), worker, workers});
 }
 
 void ForwardBuilder::lowerLastRows(qk::KernelOp kernel) {

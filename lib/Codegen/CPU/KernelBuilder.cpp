@@ -12,7 +12,9 @@
 using namespace mlir;
 using namespace quern::codegen;
 
-Type KernelBuilder::ptrType() { return LLVM::LLVMPointerType::get(getContext()); }
+Type KernelBuilder::ptrType() {
+  return LLVM::LLVMPointerType::get(getContext());
+}
 
 VectorType KernelBuilder::vectorOf(Type element, int64_t lanes) {
   return VectorType::get({lanes}, element);
@@ -25,13 +27,12 @@ VectorType KernelBuilder::vectorOf(Type element, int64_t lanes) {
 func::FuncOp KernelBuilder::beginFunction(StringRef name,
                                           ArrayRef<Type> arguments) {
   setInsertionPointToEnd(module.getBody());
-  auto function = func::FuncOp::create(*this, name,
-                                       getFunctionType(arguments, {}));
+  auto function =
+      func::FuncOp::create(*this, name, getFunctionType(arguments, {}));
   function.setPrivate();
   // Objects of several instruction sets are linked into one.
-  function->setAttr("llvm.linkage",
-                    LLVM::LinkageAttr::get(getContext(),
-                                           LLVM::Linkage::Internal));
+  function->setAttr("llvm.linkage", LLVM::LinkageAttr::get(
+                                        getContext(), LLVM::Linkage::Internal));
   setInsertionPointToStart(function.addEntryBlock());
   return function;
 }
@@ -255,8 +256,7 @@ Value KernelBuilder::divF(Value a, Value b) {
 }
 
 Value KernelBuilder::maxF(Value a, Value b) {
-  Value greater =
-      arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b);
+  Value greater = arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b);
   return arith::SelectOp::create(*this, greater, a, b);
 }
 
@@ -301,13 +301,11 @@ static Value foldLanes(KernelBuilder &b, Value vector,
 }
 
 Value KernelBuilder::sumLanes(Value vector) {
-  return foldLanes(*this, vector,
-                   [&](Value a, Value b) { return addF(a, b); });
+  return foldLanes(*this, vector, [&](Value a, Value b) { return addF(a, b); });
 }
 
 Value KernelBuilder::maxLanes(Value vector) {
-  return foldLanes(*this, vector,
-                   [&](Value a, Value b) { return maxF(a, b); });
+  return foldLanes(*this, vector, [&](Value a, Value b) { return maxF(a, b); });
 }
 
 Value KernelBuilder::intrinsic(StringRef name, Type result,
@@ -318,9 +316,9 @@ Value KernelBuilder::intrinsic(StringRef name, Type result,
 }
 
 Value KernelBuilder::constantTable(ArrayRef<float> values) {
-  size_t hash = llvm::hash_combine_range(
-      reinterpret_cast<const char *>(values.begin()),
-      reinterpret_cast<const char *>(values.end()));
+  size_t hash =
+      llvm::hash_combine_range(reinterpret_cast<const char *>(values.begin()),
+                               reinterpret_cast<const char *>(values.end()));
   auto type = RankedTensorType::get({int64_t(values.size())}, getF32Type());
   auto data = DenseElementsAttr::get(type, values);
   std::string name = "table_" + llvm::utohexstr(hash);

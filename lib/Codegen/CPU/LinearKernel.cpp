@@ -14,8 +14,7 @@ using namespace quern;
 using namespace quern::codegen;
 using namespace quern::numerics;
 
-std::optional<IntegerElement>
-codegen::integerElement(const Element &element) {
+std::optional<IntegerElement> codegen::integerElement(const Element &element) {
   std::optional<int> shift = integerShift(element);
   if (!shift)
     return std::nullopt;
@@ -90,8 +89,7 @@ void LinearLoops::emitRows(Value panel, int64_t panels) {
   for (int64_t rows = spec.tileRows; rows >= 1; rows /= 2) {
     Value whole = b.mul(b.div(b.sub(M, row), rows), rows);
     Value end = b.add(row, whole);
-    b.loop(row, end, rows,
-           [&](Value r) { callTile(r, panel, rows, panels); });
+    b.loop(row, end, rows, [&](Value r) { callTile(r, panel, rows, panels); });
     row = end;
   }
 }
@@ -123,8 +121,8 @@ void LinearLoops::emit() {
   residual = args[4], M = args[5], N = args[6];
   worker = args[7], workers = args[8];
   segments.assign(args.begin() + 9, args.end());
-  auto [begin, end] = b.share(b.divCeil(N, kPanelRows), worker, workers,
-                              singleRowPanels());
+  auto [begin, end] =
+      b.share(b.divCeil(N, kPanelRows), worker, workers, singleRowPanels());
   Value first = begin, last = end;
   b.ifThenElse(
       b.equal(M, b.i64(1)),
@@ -148,7 +146,8 @@ Status codegen::checkLinearKernel(const LinearSpec &spec) {
                        printFormat(spec.weight));
   if (spec.input.group % 4 != 0)
     return unsupported("expects groups of activations of a multiple of 4, but "
-                       "got " + std::to_string(spec.input.group));
+                       "got " +
+                       std::to_string(spec.input.group));
   return Status::ok();
 }
 
@@ -156,8 +155,7 @@ Status codegen::emitLinearKernel(KernelBuilder &builder, StringRef name,
                                  const LinearSpec &spec) {
   if (Status status = checkLinearKernel(spec); !status)
     return status;
-  auto shape =
-      PanelShape::create(spec.weight, spec.layout, spec.input.width);
+  auto shape = PanelShape::create(spec.weight, spec.layout, spec.input.width);
   LinearLoops(builder, name, spec, *shape).emit();
   return Status::ok();
 }

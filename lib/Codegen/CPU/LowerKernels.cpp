@@ -19,8 +19,7 @@ static func::FuncOp findModelFunction(ModuleOp module) {
   func::FuncOp found;
   for (auto function : module.getOps<func::FuncOp>()) {
     bool hasKernels =
-        function
-            .walk([](qk::KernelOp) { return WalkResult::interrupt(); })
+        function.walk([](qk::KernelOp) { return WalkResult::interrupt(); })
             .wasInterrupted();
     if (hasKernels && found)
       return nullptr;

@@ -34,8 +34,7 @@ void MicroKernel::emit(StringRef name) {
   auto args = function.getArguments();
   x = args[0], y = args[1], yStride = args[2], bias = args[3];
   residual = args[4], columns = args[5];
-  Value lastPanel =
-      b.add(args[6], b.div(b.sub(columns, b.i64(1)), kPanelRows));
+  Value lastPanel = b.add(args[6], b.div(b.sub(columns, b.i64(1)), kPanelRows));
   for (int64_t n = 0; n < panels; ++n)
     at.push_back({SmallVector<Value>(args.begin() + 7, args.end()),
                   n == 0 ? args[6] : b.min(b.add(args[6], n), lastPanel)});
@@ -103,8 +102,7 @@ MicroKernel::Values MicroKernel::forSteps(const Chunk &chunk, int64_t most,
                   part.base = b.add(b.add(chunk.base, chunk.first / period),
                                     b.mul(index, run / period));
                   part.first = 0;
-                  part.kInTile =
-                      b.add(chunk.kInTile, b.mul(index, 4 * run));
+                  part.kInTile = b.add(chunk.kInTile, b.mul(index, 4 * run));
                   return body(part, run, Values(values));
                 });
 }
@@ -126,8 +124,8 @@ MicroKernel::Scales MicroKernel::decodeScales(const Chunk &chunk) {
   VectorValues v(b);
   for (int64_t n = 0; n < panels; ++n) {
     auto codeOf = [&](const std::string &path) {
-      auto plane = llvm::find_if(
-          planes, [&](const Plane &p) { return p.path == path; });
+      auto plane =
+          llvm::find_if(planes, [&](const Plane &p) { return p.path == path; });
       return reader.planeLanes(at[n], *plane, chunk.tile,
                                chunk.tileAddresses[n], chunk.kInTile);
     };
@@ -155,9 +153,8 @@ Value MicroKernel::inputLanes(int64_t row, Value k, int64_t delta) {
   if (spec.input.kind == ActivationRow::Kind::F32)
     return b.broadcast(
         b.loadF32(b.offset(inputAddress(row, b.mul(k, 4)), 4 * delta)));
-  Value half =
-      b.load(b.getI16Type(),
-             b.offset(inputAddress(row, b.mul(k, 2)), 2 * delta), 2);
+  Value half = b.load(b.getI16Type(),
+                      b.offset(inputAddress(row, b.mul(k, 2)), 2 * delta), 2);
   VectorValues v(b, /*scalar=*/true);
   Value code = arith::ExtUIOp::create(b, b.getI32Type(), half);
   return b.broadcast(v.bitcastF(v.shiftLeft(code, 16)));

@@ -28,10 +28,10 @@ private:
 
   /// A run of K within a tile over which every scale is constant.
   struct Chunk {
-    mlir::Value tile;      ///< index of the tile
-    Values tileAddresses;  ///< a panel's
-    mlir::Value base;      ///< period-aligned part of the position: K / period
-    int64_t first = 0;     ///< steps of 4 K behind it
+    mlir::Value tile;     ///< index of the tile
+    Values tileAddresses; ///< a panel's
+    mlir::Value base;     ///< period-aligned part of the position: K / period
+    int64_t first = 0;    ///< steps of 4 K behind it
     mlir::Value kInTile;
   };
   struct Scales {

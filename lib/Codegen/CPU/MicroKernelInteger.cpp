@@ -111,11 +111,11 @@ Value MicroKernel::byteDotAvx2(Value sum, Value unsignedBytes,
   auto words = b.vectorOf(b.getI32Type(), 8);
   Value input = vector::BitCastOp::create(
       b, bytes, vector::BroadcastOp::create(b, words, signedWord));
-  Value ones = arith::ConstantOp::create(
-      b, DenseElementsAttr::get(shorts, int16_t(1)));
+  Value ones =
+      arith::ConstantOp::create(b, DenseElementsAttr::get(shorts, int16_t(1)));
   auto dot = [&](Value weights) {
-    Value wide = vector::BitCastOp::create(
-        b, b.vectorOf(b.getI8Type(), 64), weights);
+    Value wide =
+        vector::BitCastOp::create(b, b.vectorOf(b.getI8Type(), 64), weights);
     SmallVector<Value> parts;
     for (int64_t begin : {0, 32}) {
       Value pairs = b.intrinsic("llvm.x86.avx2.pmadd.ub.sw", shorts,
@@ -143,8 +143,8 @@ Value MicroKernel::byteDotWiden(Value sum, Value unsignedBytes,
   VectorValues v(b);
   Value input = b.broadcast(signedWord);
   for (unsigned k = 0; k < 4; ++k) {
-    Value w = v.andI(v.shiftRightLogical(unsignedBytes, 8 * k),
-                     v.constI32(0xff));
+    Value w =
+        v.andI(v.shiftRightLogical(unsignedBytes, 8 * k), v.constI32(0xff));
     Value a = v.shiftRightArithmetic(v.shiftLeft(input, 24 - 8 * k), 24);
     sum = v.addI(sum, v.mulI(w, a));
   }
@@ -242,12 +242,10 @@ Value MicroKernel::scaledSum(Value sum, Value dot, Value scale, Value offset,
   case OffsetKind::None:
     break;
   case OffsetKind::Min:
-    product =
-        v.subF(product, v.mulF(offset, v.mulF(inputScale, inputTotal())));
+    product = v.subF(product, v.mulF(offset, v.mulF(inputScale, inputTotal())));
     break;
   case OffsetKind::Add:
-    product =
-        v.addF(product, v.mulF(offset, v.mulF(inputScale, inputTotal())));
+    product = v.addF(product, v.mulF(offset, v.mulF(inputScale, inputTotal())));
     break;
   case OffsetKind::Zero:
     product = v.subF(product, v.mulF(both, v.mulF(offset, inputTotal())));
@@ -263,8 +261,8 @@ MicroKernel::Values MicroKernel::accumulateInteger(const Chunk &chunk,
   Values dots = integerDots(chunk, inputSums);
   Value group = b.mul(inputGroup(chunk), 4);
   for (int64_t m = 0; m < rows; ++m) {
-    Value inputScale = b.broadcast(b.loadF32(b.offset(
-        inputAddress(m, group), spec.input.scalesOffset())));
+    Value inputScale = b.broadcast(
+        b.loadF32(b.offset(inputAddress(m, group), spec.input.scalesOffset())));
     for (int64_t n = 0; n < panels; ++n) {
       Value &sum = sums[m * panels + n];
       sum = scaledSum(sum, dots[m * panels + n], scales.scale[n],

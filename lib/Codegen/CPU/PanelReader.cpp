@@ -13,9 +13,9 @@ using namespace quern::codegen;
 using namespace quern::numerics;
 
 static Status unreadable(const std::string &why) {
-  return Status::error(StatusCode::Unsupported,
-                       "expects a panel layout that the CPU kernels read, but " +
-                           why);
+  return Status::error(
+      StatusCode::Unsupported,
+      "expects a panel layout that the CPU kernels read, but " + why);
 }
 
 /// Codes of one piece in a 32-bit lane.
@@ -126,8 +126,8 @@ Result<PanelShape> PanelShape::create(const Format &format,
 }
 
 Value PanelReader::tileAddress(const PanelPointers &at, Value tile) {
-  Value bytes = b.add(b.mul(at.panel, shape.panelBytes),
-                      b.mul(tile, shape.tileBytes));
+  Value bytes =
+      b.add(b.mul(at.panel, shape.panelBytes), b.mul(tile, shape.tileBytes));
   return b.offset(at.segments[shape.codeSegment], bytes);
 }
 
@@ -218,10 +218,11 @@ Value PanelReader::planeLanes(const PanelPointers &at, const Plane &plane,
   bool shared = plane.granule.rows != 1;
   Value address = tileAddress;
   if (!inTile) {
-    Value row = shared ? (plane.granule.rows == 0
-                              ? b.i64(0)
-                              : b.div(at.panel, plane.granule.rows / kPanelRows))
-                       : at.panel;
+    Value row = shared
+                    ? (plane.granule.rows == 0
+                           ? b.i64(0)
+                           : b.div(at.panel, plane.granule.rows / kPanelRows))
+                    : at.panel;
     address = b.offset(at.segments[s], b.mul(row, segment.tileBytes));
   }
   address = b.offset(address, piece->base / 8);

@@ -85,13 +85,13 @@ void GroupQuantizer::emit(Value x, Value y, Value row, Value group) {
 
 /// Kernels write scales in binary32 that follow from the largest magnitude.
 static Status checkInt8(const Format &format, const ActivationRow &output) {
-  bool isSupported =
-      format.element.kind == ElementKind::Int && format.element.bits == 8 &&
-      format.element.isSigned && format.isScaled() &&
-      !format.scale->isScaled() && format.offsetKind == OffsetKind::None &&
-      format.scale->element.kind == ElementKind::Float &&
-      format.scale->element.floatType->name == "f32" &&
-      format.scaleRule.statistic == ScaleStatistic::AbsMax;
+  bool isSupported = format.element.kind == ElementKind::Int &&
+                     format.element.bits == 8 && format.element.isSigned &&
+                     format.isScaled() && !format.scale->isScaled() &&
+                     format.offsetKind == OffsetKind::None &&
+                     format.scale->element.kind == ElementKind::Float &&
+                     format.scale->element.floatType->name == "f32" &&
+                     format.scaleRule.statistic == ScaleStatistic::AbsMax;
   if (isSupported && output.group > 0 && output.width % output.group == 0)
     return Status::ok();
   return Status::error(StatusCode::Unsupported,
@@ -111,8 +111,8 @@ static void emitBf16Columns(KernelBuilder &b, const Format &format, Value x,
   Value to = b.offset(b.offset(y, b.mul(row, output.stride())), b.mul(k, 2));
   VectorValues v(b);
   // The padding of both rows holds zeros, and stays so.
-  Value code = encodeElement(v, format.element, CodeRounding::Even,
-                             b.loadVector(from));
+  Value code =
+      encodeElement(v, format.element, CodeRounding::Even, b.loadVector(from));
   b.store(arith::TruncIOp::create(b, b.vectorOf(b.getI16Type()), code), to, 2);
 }
 

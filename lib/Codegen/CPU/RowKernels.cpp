@@ -20,9 +20,9 @@ static int64_t rowStride(int64_t width) {
 using VectorLoad = function_ref<Value(Value)>;
 using VectorStore = function_ref<void(Value, Value)>;
 
-static void forColumns(
-    KernelBuilder &b, int64_t width,
-    function_ref<void(Value column, VectorLoad, VectorStore)> body) {
+static void
+forColumns(KernelBuilder &b, int64_t width,
+           function_ref<void(Value column, VectorLoad, VectorStore)> body) {
   int64_t whole = width / kLanes * kLanes;
   auto load = [&](Value pointer) { return b.loadVector(pointer); };
   auto store = [&](Value value, Value pointer) { b.store(value, pointer, 4); };
@@ -52,8 +52,7 @@ static Value sumOfSquares(KernelBuilder &b, Value x, int64_t width) {
                         return {b.addF(carried[0], b.mulF(part, part))};
                       })[0];
   if (whole != width) {
-    Value part =
-        b.loadVectorPart(b.offset(x, 4 * whole), b.i64(width - whole));
+    Value part = b.loadVectorPart(b.offset(x, 4 * whole), b.i64(width - whole));
     sums = b.addF(sums, b.mulF(part, part));
   }
   return b.sumLanes(sums);
@@ -74,8 +73,7 @@ void codegen::emitRmsNormKernel(KernelBuilder &b, StringRef name, int64_t width,
     forColumns(b, group, [&](Value column, VectorLoad load, VectorStore store) {
       Value bytes = b.mul(column, 4);
       Value normal = b.mulF(load(b.offset(x, bytes)), factor);
-      store(b.mulF(normal, load(b.offset(args[2], bytes))),
-            b.offset(y, bytes));
+      store(b.mulF(normal, load(b.offset(args[2], bytes))), b.offset(y, bytes));
     });
   });
   b.endFunction();
@@ -107,8 +105,8 @@ void codegen::emitRopeKernel(KernelBuilder &b, StringRef name, int64_t width,
   int64_t heads = width / headDim, stride = rowStride(width);
   b.forShare(b.mul(args[3], heads), args[5], args[6], [&](Value item) {
     Value token = b.div(item, heads);
-    Value at = b.add(b.mul(token, stride),
-                     b.mul(b.rem(item, heads), 4 * headDim));
+    Value at =
+        b.add(b.mul(token, stride), b.mul(b.rem(item, heads), 4 * headDim));
     Value row = b.mul(b.add(args[4], token), 4 * headDim);
     rotateHead(b, b.offset(args[0], at), b.offset(args[1], at),
                b.offset(args[2], row), headDim / 2);

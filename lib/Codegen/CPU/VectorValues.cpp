@@ -108,7 +108,9 @@ Value VectorValues::floorF(Value x) {
   return selectF(lessF(x, truncated), lower, truncated);
 }
 
-Value VectorValues::minF(Value x, Value y) { return selectF(lessF(x, y), x, y); }
+Value VectorValues::minF(Value x, Value y) {
+  return selectF(lessF(x, y), x, y);
+}
 
 Value VectorValues::maxF(Value x, Value y) { return b.maxF(x, y); }
 
@@ -195,9 +197,9 @@ Value VectorValues::lookupInRegisters(const std::vector<float> &table,
     if (table.size() <= 16)
       return b.intrinsic("llvm.x86.avx512.permvar.sf.512", f32Type(),
                          {tablePart(b, table, 0, 16), code});
-    return b.intrinsic("llvm.x86.avx512.vpermi2var.ps.512", f32Type(),
-                       {tablePart(b, table, 0, 16), code,
-                        tablePart(b, table, 16, 16)});
+    return b.intrinsic(
+        "llvm.x86.avx512.vpermi2var.ps.512", f32Type(),
+        {tablePart(b, table, 0, 16), code, tablePart(b, table, 16, 16)});
   }
   SmallVector<Value> halves;
   for (int64_t begin : {0, 8}) {

@@ -45,8 +45,8 @@ struct SelectKernelPass
       return signalPassFailure();
     }
     WalkResult result = getOperation().walk([&](qk::KernelOp kernel) {
-      FailureOr<qk::TileAttr> tile = qk::TileAttr::get(
-          kernel.getContext(), target->isa, "f32", 1, kLanes);
+      FailureOr<qk::TileAttr> tile =
+          qk::TileAttr::get(kernel.getContext(), target->isa, "f32", 1, kLanes);
       if (kernel.getKind() == qk::KernelKind::Linear)
         tile = selectLinear(kernel, *target);
       if (failed(tile))

@@ -23,8 +23,8 @@ struct Case {
 };
 
 const Case kCases[] = {
-    {8, 4, 2, 0, true},   {8, 1, 1, 0, false},  {32, 2, 1, 0, true},
-    {48, 2, 4, 0, false}, {64, 1, 8, 0, true},  {128, 2, 2, 0, true},
+    {8, 4, 2, 0, true},   {8, 1, 1, 0, false},   {32, 2, 1, 0, true},
+    {48, 2, 4, 0, false}, {64, 1, 8, 0, true},   {128, 2, 2, 0, true},
     {64, 2, 4, 5, true},  {32, 3, 1, 20, false}, {20, 2, 3, 0, true},
 };
 
@@ -39,8 +39,8 @@ AttentionSpec specOf(const Case &c) {
 
 std::string nameOf(const char *stem, const Case &c) {
   std::string name = stem;
-  for (int64_t part : {c.headDim, c.kvHeads, c.shared, c.window,
-                       int64_t(c.isF16)})
+  for (int64_t part :
+       {c.headDim, c.kvHeads, c.shared, c.window, int64_t(c.isF16)})
     name += "_" + std::to_string(part);
   return name;
 }
@@ -89,7 +89,8 @@ RowBuffer rowsOf(const std::vector<float> &values, int64_t width, int64_t begin,
 class LayerBuffer {
 public:
   LayerBuffer(const CacheShape &shape, int64_t capacity)
-      : size(capacity * (shape.keyBytesPerToken() + shape.valueBytesPerToken())),
+      : size(capacity *
+             (shape.keyBytesPerToken() + shape.valueBytesPerToken())),
         bytes(size + 2 * kGuard, 0xff) {
     std::fill_n(bytes.begin(), kGuard, 0x5a);
     std::fill_n(bytes.end() - kGuard, kGuard, 0x5a);
@@ -129,8 +130,8 @@ std::vector<float> attend(const KernelLibrary &library, const Sequence &s,
       library.call(nameOf("append", s.c), k.data(), v.data(), layer.data(), M,
                    position, capacity, w, workers);
     RowBuffer y(floatRow(s.queryWidth()), M);
-    std::vector<float> scratch(
-        capacity * spec.scratchBytesPerToken() / 4 + 16, NAN);
+    std::vector<float> scratch(capacity * spec.scratchBytesPerToken() / 4 + 16,
+                               NAN);
     std::fill_n(scratch.end() - 16, 16, 777.0f);
     for (int64_t w = 0; w < workers; ++w)
       library.call(nameOf("attention", s.c), q.data(), y.data(), layer.data(),
@@ -177,8 +178,8 @@ Exact exactAttention(const Sequence &s, int64_t token, int64_t head) {
   }
   auto [least, largest] = std::minmax_element(scores.begin(), scores.end());
   double spread = *largest - *least, n = double(scores.size());
-  double relative = 2 * (2 * error + spread * u + 4 * u) +
-                    (n + 2 + n / 16 + 6 + 1) * u;
+  double relative =
+      2 * (2 * error + spread * u + 4 * u) + (n + 2 + n / 16 + 6 + 1) * u;
   Exact exact;
   for (int64_t i = 0; i < d; ++i) {
     double sum = 0, total = 0, size = 0;

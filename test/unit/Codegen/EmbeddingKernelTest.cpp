@@ -52,9 +52,9 @@ Table makeTable(const Case &c) {
   auto format = FormatRegistry::builtin().resolve(c.format);
   EXPECT_TRUE(format.isOk()) << format.status().message();
   table.format = *format;
-  auto coded = encodeRows(table.format,
-                          randomValues(c.vocabulary * c.width, 11),
-                          c.vocabulary, c.width);
+  auto coded =
+      encodeRows(table.format, randomValues(c.vocabulary * c.width, 11),
+                 c.vocabulary, c.width);
   EXPECT_TRUE(coded.isOk()) << coded.status().message();
   table.decoded = decodeRows(table.format, *coded);
   table.layout = makeCpuPanelLayout(table.format, c.vocabulary, c.width);
@@ -75,9 +75,8 @@ void call(const KernelLibrary &library, size_t index, const Case &c,
     at[s] = table.bytes.data() +
             segmentOffset(table.layout, s, c.vocabulary, c.width);
   for (int64_t w = 0; w < workers; ++w)
-    library.call(nameOf(index), tokens.data(), y.data(),
-                 int64_t(tokens.size()), w, workers, at[0], at[1], at[2],
-                 at[3]);
+    library.call(nameOf(index), tokens.data(), y.data(), int64_t(tokens.size()),
+                 w, workers, at[0], at[1], at[2], at[3]);
 }
 
 TEST(EmbeddingKernel, EqualsDecodeRows) {

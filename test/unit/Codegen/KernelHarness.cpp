@@ -25,8 +25,8 @@ static Status unavailable(const std::string &text) {
 
 static Result<std::string> temporaryFile(const char *suffix) {
   llvm::SmallString<128> path;
-  if (std::error_code error = llvm::sys::fs::createTemporaryFile(
-          "quern-kernel", suffix, path))
+  if (std::error_code error =
+          llvm::sys::fs::createTemporaryFile("quern-kernel", suffix, path))
     return unavailable("no temporary file: " + error.message());
   return std::string(path);
 }

@@ -135,12 +135,18 @@ protected:
   void checkAllShapes(ActivationRow::Kind kind) {
     const Case &c = GetParam();
     ActivationRow input{kind, c.K, c.group};
-    for (auto [M, N] : std::vector<std::pair<int64_t, int64_t>>{
-             {1, 1}, {1, 40}, {2, 16}, {3, 17}, {5, 15}, {7, 33}, {8, 48},
-             {9, 65}, {17, 34}}) {
+    for (auto [M, N] : std::vector<std::pair<int64_t, int64_t>>{{1, 1},
+                                                                {1, 40},
+                                                                {2, 16},
+                                                                {3, 17},
+                                                                {5, 15},
+                                                                {7, 33},
+                                                                {8, 48},
+                                                                {9, 65},
+                                                                {17, 34}}) {
       int64_t blocks = (N + c.rowBlock - 1) / c.rowBlock;
-      LinearProblem p = LinearProblem::create(c.format, input, M,
-                                              blocks * c.rowBlock, M + N);
+      LinearProblem p =
+          LinearProblem::create(c.format, input, M, blocks * c.rowBlock, M + N);
       checkOnAllTargets(p);
     }
   }
@@ -184,8 +190,8 @@ TEST_P(LinearKernel, RowsDoNotDependOnEachOther) {
   const Case &c = GetParam();
   auto kind = c.group ? ActivationRow::Kind::Int8 : ActivationRow::Kind::F32;
   int64_t N = 37 * c.rowBlock;
-  LinearProblem p = LinearProblem::create(c.format, {kind, c.K, c.group}, 11, N,
-                                          3);
+  LinearProblem p =
+      LinearProblem::create(c.format, {kind, c.K, c.group}, 11, N, 3);
   for (const CpuTarget *target : targets()) {
     SCOPED_TRACE(target->isa);
     auto library = kernelOf(*target, p);

@@ -86,8 +86,8 @@ LinearProblem LinearProblem::create(const std::string &format,
   std::vector<float> values = randomValues(M * K, seed + 1);
   p.input = RowBuffer(input, M);
   p.inputValues.resize(M * K);
-  auto encode = input.kind == ActivationRow::Kind::Int8 ? encodeInt8Row
-                                                        : encodeFloatRow;
+  auto encode =
+      input.kind == ActivationRow::Kind::Int8 ? encodeInt8Row : encodeFloatRow;
   for (int64_t m = 0; m < M; ++m)
     encode(input, &values[m * K], p.input.rowBytes(m), &p.inputValues[m * K]);
   p.bias = randomValues(N, seed + 2);

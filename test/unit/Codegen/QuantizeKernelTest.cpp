@@ -22,9 +22,9 @@ struct Case {
   int64_t group; ///< 0: bfloat16
 };
 
-const Case kCases[] = {{8, 8},    {104, 8},  {16, 16},  {176, 16}, {100, 20},
-                       {96, 32},  {144, 48}, {64, 64},  {384, 128}, {1, 0},
-                       {7, 0},    {16, 0},   {17, 0},   {64, 0},    {172, 0}};
+const Case kCases[] = {{8, 8},   {104, 8},  {16, 16}, {176, 16},  {100, 20},
+                       {96, 32}, {144, 48}, {64, 64}, {384, 128}, {1, 0},
+                       {7, 0},   {16, 0},   {17, 0},  {64, 0},    {172, 0}};
 
 ActivationRow outputRow(const Case &c) {
   if (c.group == 0)
@@ -48,9 +48,9 @@ std::string nameOf(const Case &c) {
 /// subnormal and huge values, ties.
 std::vector<float> hardValues(const Case &c, int64_t rows) {
   std::vector<float> x = randomValues(rows * c.width, unsigned(c.width));
-  static const float hard[] = {0.0f,    -0.0f, 1e-41f,     3e38f, -1e-30f,
-                               1.5f,    2.5f,  -3.0f,      127.0f, 63.5f,
-                               -63.5f,  1e30f, 1.0f + 1.0f / 256, 3.0f / 256};
+  static const float hard[] = {
+      0.0f,   -0.0f, 1e-41f, 3e38f, -1e-30f,           1.5f,      2.5f, -3.0f,
+      127.0f, 63.5f, -63.5f, 1e30f, 1.0f + 1.0f / 256, 3.0f / 256};
   for (int64_t m = 0; m < rows; ++m)
     for (int64_t k = 0; k < c.width; ++k) {
       float &value = x[m * c.width + k];
@@ -133,8 +133,9 @@ TEST(QuantizeKernel, RefusesOtherFormats) {
     ASSERT_TRUE(format.isOk());
     auto library = KernelLibrary::create(
         cpuTargets().back(), {{"quantize", [&](KernelBuilder &builder) {
-                                 return emitQuantizeKernel(
-                                     builder, "quantize", *format, outputRow(c));
+                                 return emitQuantizeKernel(builder, "quantize",
+                                                           *format,
+                                                           outputRow(c));
                                }}});
     ASSERT_FALSE(library.isOk()) << text;
     EXPECT_NE(library.status().message().find("i8 [1, G], scale f32"),

@@ -91,8 +91,8 @@ void checkNorm(const std::vector<TargetLibrary> &libraries, int64_t width,
 
 TEST(RowKernels, RmsNorm) {
   const std::pair<int64_t, int64_t> shapes[] = {
-      {1, 1},   {7, 7},   {16, 16}, {17, 17}, {64, 64},  {172, 172},
-      {96, 32}, {64, 8},  {192, 48}, {256, 128}};
+      {1, 1},     {7, 7},   {16, 16}, {17, 17},  {64, 64},
+      {172, 172}, {96, 32}, {64, 8},  {192, 48}, {256, 128}};
   const float eps = 1e-5f;
   std::vector<KernelSource> sources;
   for (auto [width, group] : shapes)
@@ -133,7 +133,8 @@ void checkRope(const std::vector<TargetLibrary> &libraries, int64_t width,
     for (int64_t m = 0; m < M; ++m)
       for (int64_t k = 0; k < width; ++k) {
         int64_t pair = k % headDim % half, base = k / headDim * headDim;
-        double a = x.floats(m)[base + pair], c = x.floats(m)[base + half + pair];
+        double a = x.floats(m)[base + pair],
+               c = x.floats(m)[base + half + pair];
         const float *turn = &table[(position + m) * headDim + pair];
         bool isFirst = k % headDim < half;
         double p = (isFirst ? a : c) * turn[0]; // cosine
@@ -169,15 +170,16 @@ TEST(RowKernels, Rope) {
 const int64_t kWidths[] = {1, 7, 16, 17, 64, 172};
 
 std::vector<float> runBinary(const std::vector<TargetLibrary> &libraries,
-                             const char *stem, int64_t width, const RowBuffer &a,
-                             const RowBuffer &b, int64_t M) {
-  return runEverywhere(
-      libraries, width, M,
-      [&](const KernelLibrary &library, RowBuffer &y, int64_t rows, int64_t w,
-          int64_t workers) {
-        library.call(numbered(stem, width), a.rowBytes(0), b.rowBytes(0),
-                     y.data(), rows, w, workers);
-      });
+                             const char *stem, int64_t width,
+                             const RowBuffer &a, const RowBuffer &b,
+                             int64_t M) {
+  return runEverywhere(libraries, width, M,
+                       [&](const KernelLibrary &library, RowBuffer &y,
+                           int64_t rows, int64_t w, int64_t workers) {
+                         library.call(numbered(stem, width), a.rowBytes(0),
+                                      b.rowBytes(0), y.data(), rows, w,
+                                      workers);
+                       });
 }
 
 TEST(RowKernels, AddAndGatedSilu) {

@@ -43,12 +43,15 @@ struct ActivationRow {
   /// Distinguishes rows that lie differently.
   std::string key() const {
     static const char *const names[] = {"f32", "bf16", "i8"};
-    std::string text = names[int(kind)] + std::string("x") + std::to_string(width);
+    std::string text =
+        names[int(kind)] + std::string("x") + std::to_string(width);
     return kind == Kind::Int8 ? text + "g" + std::to_string(group) : text;
   }
 
 private:
-  static int64_t roundUp(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
+  static int64_t roundUp(int64_t x, int64_t to) {
+    return (x + to - 1) / to * to;
+  }
 };
 
 } // namespace quern::codegen

@@ -69,7 +69,9 @@ public:
   mlir::Value offset(mlir::Value pointer, int64_t bytes);
   mlir::Value load(mlir::Type type, mlir::Value pointer, unsigned align = 1);
   void store(mlir::Value value, mlir::Value pointer, unsigned align = 1);
-  mlir::Value loadF32(mlir::Value pointer) { return load(getF32Type(), pointer, 4); }
+  mlir::Value loadF32(mlir::Value pointer) {
+    return load(getF32Type(), pointer, 4);
+  }
   mlir::Value loadVector(mlir::Value pointer); ///< 16 f32
   /// The first `count` (0..16) lanes; the others are zero / not written.
   mlir::Value loadVectorPart(mlir::Value pointer, mlir::Value count);

@@ -35,8 +35,8 @@ void emitRmsNormKernel(KernelBuilder &builder, llvm::StringRef name,
 /// token's position. Arguments: x ptr, y ptr, table ptr (f32 [positions,
 /// headDim]: headDim / 2 cosines, then as many sines), M, position i64, worker,
 /// workers.
-void emitRopeKernel(KernelBuilder &builder, llvm::StringRef name,
-                    int64_t width, int64_t headDim);
+void emitRopeKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width,
+                    int64_t headDim);
 
 /// y = lhs + rhs. Arguments: lhs ptr, rhs ptr, y ptr, M, worker, workers.
 void emitAddKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width);

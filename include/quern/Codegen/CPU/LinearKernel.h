@@ -16,7 +16,7 @@ namespace quern::codegen {
 struct LinearSpec {
   numerics::Format weight;
   numerics::Layout layout;
-  ActivationRow input; ///< its width is K
+  ActivationRow input;      ///< its width is K
   bool roundToBf16 = false; ///< decoded weights are rounded to bfloat16
   bool hasBias = false;     ///< float[N]
   bool hasResidual = false; ///< rows like the result's, added to it

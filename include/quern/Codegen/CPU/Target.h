@@ -20,8 +20,8 @@ enum class ByteDot {
 
 /// One instruction set: what LLVM is told and what the generator may use.
 struct CpuTarget {
-  std::string isa;      ///< name in #qk.tile, describe() and manifest.json
-  std::string llvmCpu;  ///< -mcpu
+  std::string isa;          ///< name in #qk.tile, describe() and manifest.json
+  std::string llvmCpu;      ///< -mcpu
   std::string llvmFeatures; ///< -mattr, comma separated
   /// cpuFeature bits of Base/CpuFeatures.h that a machine must have.
   uint64_t requiredFeatures = 0;

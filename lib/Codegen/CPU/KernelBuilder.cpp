@@ -266,6 +266,49 @@ Value KernelBuilder::multiplyAdd(Value a, Value b, Value c) {
   return addF(mulF(a, b), c);
 }
 
+/// The binary64 sum p + c rounded to odd: where inexact, the neighbour with an
+/// odd last bit. Rounding that to binary32 gives the one rounding of the exact
+/// sum (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums").
+static Value addRoundedToOdd(KernelBuilder &b, Value p, Value c) {
+  Value sum = b.addF(p, c);
+  Value cPart = b.subF(sum, p); // the sum's error, after Knuth
+  Value error = b.addF(b.subF(p, b.subF(sum, cPart)), b.subF(c, cPart));
+  Type type = b.vectorOf(b.getI64Type());
+  auto constant = [&](int64_t x) -> Value {
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(cast<ShapedType>(type), x));
+  };
+  auto bitsOf = [&](Value x) -> Value {
+    return arith::BitcastOp::create(b, type, x);
+  };
+  Value zero = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(cast<ShapedType>(p.getType()), 0.0));
+  Value isInexact =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::ONE, error, zero);
+  // One up in magnitude if the error has the sum's sign, else one down.
+  Value bits = bitsOf(sum);
+  Value differ = arith::ShRUIOp::create(
+      b, arith::XOrIOp::create(b, bits, bitsOf(error)), constant(63));
+  Value step = b.sub(constant(1), b.add(differ, differ));
+  Value evenMask =
+      b.sub(arith::AndIOp::create(b, bits, constant(1)), constant(1));
+  step = arith::AndIOp::create(b, step, evenMask);
+  step = arith::SelectOp::create(b, isInexact, step, constant(0));
+  return arith::BitcastOp::create(b, p.getType(), b.add(bits, step));
+}
+
+Value KernelBuilder::fusedMultiplyAdd(Value x, Value y, Value z) {
+  if (target.hasFma)
+    return math::FmaOp::create(*this, x, y, z);
+  Type wide = vectorOf(getF64Type());
+  auto widen = [&](Value v) -> Value {
+    return arith::ExtFOp::create(*this, wide, v);
+  };
+  Value product = mulF(widen(x), widen(y)); // exact
+  return arith::TruncFOp::create(*this, x.getType(),
+                                 addRoundedToOdd(*this, product, widen(z)));
+}
+
 Value KernelBuilder::exp(Value x) {
   VectorValues v(*this, !isa<VectorType>(x.getType()));
   // Cody and Waite's reduction: x = n ln 2 + r with |r| <= ln 2 / 2, then a

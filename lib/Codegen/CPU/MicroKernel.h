@@ -39,6 +39,12 @@ private:
     Values offset; ///< null: none
   };
 
+  /// What a row's group of int8 activations brings to its outputs.
+  struct RowInput {
+    mlir::Value scale; ///< of a dot product: times 2^-shift
+    mlir::Value total; ///< factor of a weight's offset; null: none
+  };
+
   int64_t chunkDepth() const;
   /// Adds the first `chunks` chunks of a tile.
   Values accumulateTile(mlir::Value tile, int64_t chunks, Values sums);
@@ -60,9 +66,9 @@ private:
   /// A row's sum of activations over a chunk: scalar or 16 equal lanes.
   Values groupSums(const Chunk &chunk);
   mlir::Value dotStart(mlir::Value inputSum);
+  RowInput rowInput(const Chunk &chunk, int64_t row, mlir::Value inputSum);
   mlir::Value scaledSum(mlir::Value sum, mlir::Value dot, mlir::Value scale,
-                        mlir::Value offset, mlir::Value inputScale,
-                        mlir::Value inputSum);
+                        mlir::Value offset, const RowInput &input);
   Scales decodeScales(const Chunk &chunk);
   mlir::Value weightBytes(const Chunk &chunk, int64_t panel, int64_t step);
   mlir::Value tableBytes(mlir::Value codes);

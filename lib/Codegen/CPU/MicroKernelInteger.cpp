@@ -8,9 +8,11 @@
 //   sum value * a = sum u * a - bias * sum a
 //
 // The last sum is known per row and group, so that the integer dot product
-// starts at -bias * sum a and ends exact. Then, in binary32,
+// starts at -bias * sum a and ends exact. Then, in binary32, fused:
 //
-//   y += dot * (scale * inputScale)  [- offset * (inputScale * sum a), …]
+//   y += dot * (scale * inputScale)                                 no offset
+//   y += dot * (scale * inputScale) -+ offset * (inputScale * sum a) min, add
+//   y += (dot - offset * sum a) * (scale * inputScale)              zero
 
 #include "MicroKernel.h"
 
@@ -226,32 +228,49 @@ void MicroKernel::dotStep(const Chunk &chunk, int64_t step, Values &dots) {
   }
 }
 
-Value MicroKernel::scaledSum(Value sum, Value dot, Value scale, Value offset,
-                             Value inputScale, Value inputSum) {
+MicroKernel::RowInput MicroKernel::rowInput(const Chunk &chunk, int64_t row,
+                                            Value inputSum) {
   VectorValues v(b);
-  Value both = scale ? v.mulF(scale, inputScale) : inputScale;
-  Value unit = both;
-  if (integer.shift != 0)
-    unit = v.mulF(both, v.constF32(std::ldexp(1.0f, -integer.shift)));
-  Value product = v.mulF(v.toF32(dot), unit);
-  auto inputTotal = [&] {
-    bool isVector = isa<VectorType>(inputSum.getType());
+  Value address = inputAddress(row, b.mul(inputGroup(chunk), 4));
+  Value scale =
+      b.broadcast(b.loadF32(b.offset(address, spec.input.scalesOffset())));
+  bool isVector = isa<VectorType>(inputSum.getType());
+  auto total = [&] {
     return v.toF32(isVector ? inputSum : b.broadcast(inputSum));
   };
+  RowInput result;
   switch (spec.weight.offsetKind) {
   case OffsetKind::None:
     break;
   case OffsetKind::Min:
-    product = v.subF(product, v.mulF(offset, v.mulF(inputScale, inputTotal())));
+    result.total = v.mulF(v.subF(v.constF32(0), scale), total());
     break;
   case OffsetKind::Add:
-    product = v.addF(product, v.mulF(offset, v.mulF(inputScale, inputTotal())));
+    result.total = v.mulF(scale, total());
     break;
-  case OffsetKind::Zero:
-    product = v.subF(product, v.mulF(both, v.mulF(offset, inputTotal())));
+  case OffsetKind::Zero: // in units of the dot product
+    result.total = v.mulF(total(), v.constF32(-std::ldexp(1.0f, integer.shift)));
     break;
   }
-  return v.addF(sum, product);
+  result.scale = scale;
+  if (integer.shift != 0)
+    result.scale =
+        v.mulF(scale, v.constF32(std::ldexp(1.0f, -integer.shift)));
+  return result;
+}
+
+Value MicroKernel::scaledSum(Value sum, Value dot, Value scale, Value offset,
+                             const RowInput &input) {
+  VectorValues v(b);
+  OffsetKind kind = spec.weight.offsetKind;
+  Value value = v.toF32(dot);
+  if (kind == OffsetKind::Zero)
+    value = b.fusedMultiplyAdd(offset, input.total, value);
+  Value both = scale ? v.mulF(scale, input.scale) : input.scale;
+  sum = b.fusedMultiplyAdd(value, both, sum);
+  if (kind == OffsetKind::Min || kind == OffsetKind::Add)
+    sum = b.fusedMultiplyAdd(offset, input.total, sum);
+  return sum;
 }
 
 MicroKernel::Values MicroKernel::accumulateInteger(const Chunk &chunk,
@@ -259,14 +278,12 @@ MicroKernel::Values MicroKernel::accumulateInteger(const Chunk &chunk,
                                                    Values sums) {
   Values inputSums = groupSums(chunk);
   Values dots = integerDots(chunk, inputSums);
-  Value group = b.mul(inputGroup(chunk), 4);
   for (int64_t m = 0; m < rows; ++m) {
-    Value inputScale = b.broadcast(
-        b.loadF32(b.offset(inputAddress(m, group), spec.input.scalesOffset())));
+    RowInput input = rowInput(chunk, m, inputSums[m]);
     for (int64_t n = 0; n < panels; ++n) {
       Value &sum = sums[m * panels + n];
       sum = scaledSum(sum, dots[m * panels + n], scales.scale[n],
-                      scales.offset[n], inputScale, inputSums[m]);
+                      scales.offset[n], input);
     }
   }
   return sums;

@@ -262,4 +262,45 @@ TEST(RowKernels, ExpClampsOutside) {
   }
 }
 
+/// Emits y = a * b + c on rows of 16 columns. Arguments: a, b, c, y ptr, rows.
+Status emitFused(KernelBuilder &b) {
+  mlir::Type p = b.ptrType();
+  auto args =
+      b.beginFunction("fused", {p, p, p, p, b.getI64Type()}).getArguments();
+  b.loop(b.i64(0), args[4], 1, [&](mlir::Value row) {
+    auto at = [&](int i) { return b.offset(args[i], b.mul(row, 64)); };
+    auto in = [&](int i) { return b.loadVector(at(i)); };
+    b.store(b.fusedMultiplyAdd(in(0), in(1), in(2)), at(3), 4);
+  });
+  b.endFunction();
+  return Status::ok();
+}
+
+/// One rounding, by instruction or emulated: cancellation, halfway cases, huge
+/// and subnormal results.
+TEST(RowKernels, FusedMultiplyAdd) {
+  constexpr int64_t count = 1 << 16;
+  std::vector<float> a = randomValues(count, 1), b = randomValues(count, 2);
+  std::vector<float> c = randomValues(count, 3), y(count);
+  for (int64_t i = 0; i < count; ++i) {
+    if (i % 4 == 0)
+      c[i] = -a[i] * b[i];
+    if (i % 4 == 1)
+      c[i] = std::ldexp(c[i], int(i / 4 % 80) - 40);
+    if (i % 16 == 2)
+      a[i] = std::ldexp(a[i], -130), c[i] = std::ldexp(c[i], -140);
+    if (i % 16 == 3) // halfway but for the product
+      c[i] = 1.0f + 3 * std::ldexp(1.0f, -23), a[i] = std::ldexp(1.0f, -12),
+      b[i] = std::ldexp(1.0f + float(i / 16 % 3 - 1) * std::ldexp(1.0f, -20),
+                        -12);
+  }
+  for (auto &[target, library] : compileForAllTargets({{"fused", emitFused}})) {
+    library->call("fused", a.data(), b.data(), c.data(), y.data(),
+                  int64_t(count / 16));
+    for (int64_t i = 0; i < count; ++i)
+      ASSERT_EQ(y[i], std::fma(a[i], b[i], c[i]))
+          << target->isa << ": " << a[i] << " * " << b[i] << " + " << c[i];
+  }
+}
+
 } // namespace

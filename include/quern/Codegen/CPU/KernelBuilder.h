@@ -112,7 +112,9 @@ public:
   mlir::Value maxF(mlir::Value a, mlir::Value b);
   /// a * b + c: one rounding where the target has FMA, else two.
   mlir::Value multiplyAdd(mlir::Value a, mlir::Value b, mlir::Value c);
-  /// e^x, relative error below 2^-22 on [-87.3, 88.7]; clamps outside.
+  /// a * b + c of vectors, one rounding on every target.
+  mlir::Value fusedMultiplyAdd(mlir::Value a, mlir::Value b, mlir::Value c);
+  /// e^x, relative error below 2^-22 on [-87.3, 88.3]; clamps outside.
   mlir::Value exp(mlir::Value x);
   /// Sum / maximum of 16 lanes by halves: (i, i+8), (i, i+4), …
   mlir::Value sumLanes(mlir::Value vector);

@@ -76,6 +76,10 @@ Status exporter::emitObject(ModuleOp module, const ObjectTarget &target,
   if (!code)
     return failure(StatusCode::Unsupported,
                    "generated code cannot be translated to LLVM IR");
+  // With a frame pointer the stack can be aligned, so that spilled registers do
+  // not cross cache lines; and profilers can walk it.
+  for (llvm::Function &function : *code)
+    function.addFnAttr("frame-pointer", "all");
   code->setTargetTriple(machine->getTargetTriple());
   code->setDataLayout(machine->createDataLayout());
   optimise(*code, *machine);

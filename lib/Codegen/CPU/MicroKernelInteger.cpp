@@ -243,8 +243,6 @@ MicroKernel::RowInput MicroKernel::rowInput(const Chunk &chunk, int64_t row,
   case OffsetKind::None:
     break;
   case OffsetKind::Min:
-    result.total = v.mulF(v.subF(v.constF32(0), scale), total());
-    break;
   case OffsetKind::Add:
     result.total = v.mulF(scale, total());
     break;
@@ -268,6 +266,8 @@ Value MicroKernel::scaledSum(Value sum, Value dot, Value scale, Value offset,
     value = b.fusedMultiplyAdd(offset, input.total, value);
   Value both = scale ? v.mulF(scale, input.scale) : input.scale;
   sum = b.fusedMultiplyAdd(value, both, sum);
+  if (kind == OffsetKind::Min)
+    offset = arith::NegFOp::create(b, offset);
   if (kind == OffsetKind::Min || kind == OffsetKind::Add)
     sum = b.fusedMultiplyAdd(offset, input.total, sum);
   return sum;

@@ -247,13 +247,13 @@ MicroKernel::RowInput MicroKernel::rowInput(const Chunk &chunk, int64_t row,
     result.total = v.mulF(scale, total());
     break;
   case OffsetKind::Zero: // in units of the dot product
-    result.total = v.mulF(total(), v.constF32(-std::ldexp(1.0f, integer.shift)));
+    result.total =
+        v.mulF(total(), v.constF32(-std::ldexp(1.0f, integer.shift)));
     break;
   }
   result.scale = scale;
   if (integer.shift != 0)
-    result.scale =
-        v.mulF(scale, v.constF32(std::ldexp(1.0f, -integer.shift)));
+    result.scale = v.mulF(scale, v.constF32(std::ldexp(1.0f, -integer.shift)));
   return result;
 }
 

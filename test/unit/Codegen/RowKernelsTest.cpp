@@ -291,8 +291,8 @@ TEST(RowKernels, FusedMultiplyAdd) {
       a[i] = std::ldexp(a[i], -130), c[i] = std::ldexp(c[i], -140);
     if (i % 16 == 3) // halfway but for the product
       c[i] = 1.0f + 3 * std::ldexp(1.0f, -23), a[i] = std::ldexp(1.0f, -12),
-      b[i] = std::ldexp(1.0f + float(i / 16 % 3 - 1) * std::ldexp(1.0f, -20),
-                        -12);
+      b[i] =
+          std::ldexp(1.0f + float(i / 16 % 3 - 1) * std::ldexp(1.0f, -20), -12);
   }
   for (auto &[target, library] : compileForAllTargets({{"fused", emitFused}})) {
     library->call("fused", a.data(), b.data(), c.data(), y.data(),

@@ -47,8 +47,8 @@ Status checkLinearKernel(const LinearSpec &spec);
 /// Worker w computes a contiguous share of the panels. Sums over K run in
 /// index order whatever M, N and the number of workers: results do not depend
 /// on them. With Int8 input, products and sums within a group are exact
-/// integers and the rest is fused or emulated: the same bits on every instruction
-/// set.
+/// integers and the rest is fused or emulated: the same bits on every
+/// instruction set.
 Status emitLinearKernel(KernelBuilder &builder, llvm::StringRef name,
                         const LinearSpec &spec);
 

@@ -57,7 +57,8 @@ private:
 void runLinear(benchmark::State &state, const Setup &setup) {
   LinearProblem p = LinearProblem::create(
       setup.format, {setup.kind, kWidth, setup.group}, setup.tokens, kWidth, 1);
-  auto library = KernelLibrary::create(*setup.target, {p.source(*setup.target)});
+  auto library =
+      KernelLibrary::create(*setup.target, {p.source(*setup.target)});
   if (!library) {
     state.SkipWithError(library.status().message().c_str());
     return;
@@ -87,10 +88,10 @@ void registerLinear(const CpuTarget &target, const std::string &format,
       Setup setup{&target, format, kind, isInt8 ? group : 0, tokens};
       std::string name = "linear/" + target.isa + "/" + format +
                          (isInt8 ? "/int8/" : "/f32/") + std::to_string(tokens);
-      benchmark::RegisterBenchmark(
-          name.c_str(),
-          [setup](benchmark::State &state) { runLinear(state, setup); })
-          ->Unit(benchmark::kMicrosecond);
+      benchmark::RegisterBenchmark(name.c_str(), [setup](
+                                                     benchmark::State &state) {
+        runLinear(state, setup);
+      })->Unit(benchmark::kMicrosecond);
     }
   }
 }

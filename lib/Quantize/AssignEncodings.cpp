@@ -76,6 +76,7 @@ struct AssignEncodings
     }
     if (mlir::failed(checkRulesUsed(isRuleUsed)))
       return signalPassFailure();
+    reportFallbacks();
     mlir::SymbolTable symbols(module);
     module.walk([&](param::LoadOp load) {
       auto global = symbols.lookup<param::GlobalOp>(load.getGlobal());
@@ -92,6 +93,7 @@ private:
     parsedFormat.reset();
     parsedRules.clear();
     parsedFallback.clear();
+    fallbacks.clear();
     if (solver != "rtn" && solver != "mse")
       return Status::error(StatusCode::InvalidArgument,
                            "expects solver 'rtn' or 'mse', but got '" + solver +
@@ -138,9 +140,8 @@ private:
       return global.emitOpError() << nameOf(wanted) << " " << problem
                                   << ", and no fallback format fits";
     if (format != &wanted)
-      global.emitRemark() << "'" << global.getSymName()
-                          << "': " << nameOf(wanted) << " " << problem
-                          << "; takes " << nameOf(*format);
+      fallbacks[nameOf(wanted) + " " + problem + "; takes " + nameOf(*format)]
+          .push_back(global);
     if (isSameFloat(*format, type))
       return mlir::success();
     mlir::MLIRContext *context = &getContext();
@@ -151,6 +152,19 @@ private:
         qt::EncodeAttr::get(context, global.getValue(), type.getElementType(),
                             mlir::StringAttr::get(context, solver)));
     return mlir::success();
+  }
+
+  /// One remark for all weights with the same reason: a model has many.
+  void reportFallbacks() {
+    for (auto &[reason, globals] : fallbacks) {
+      std::string others =
+          globals.size() > 1
+              ? " and " + std::to_string(globals.size() - 1) + " more"
+              : "";
+      mlir::emitRemark(globals.front().getLoc())
+          << "'" << globals.front().getSymName() << "'" << others << ": "
+          << reason;
+    }
   }
 
   mlir::LogicalResult checkRulesUsed(const std::vector<bool> &isUsed) {
@@ -166,5 +180,7 @@ private:
   std::optional<numerics::Format> parsedFormat;
   std::vector<EncodingRule> parsedRules;
   std::vector<numerics::Format> parsedFallback;
+  /// Why a weight did not take the wanted format, and which did.
+  llvm::MapVector<std::string, std::vector<param::GlobalOp>> fallbacks;
 };
 } // namespace

@@ -10,6 +10,7 @@
 #include "quern/Dialect/QT/IR/QTDialect.h"
 #include "quern/Quantize/Passes.h"
 #include "llvm/ADT/MapVector.h"
+#include <map>
 
 namespace quern::quantize {
 #define GEN_PASS_DEF_ASSIGNENCODINGSPASS
@@ -181,6 +182,6 @@ private:
   std::vector<EncodingRule> parsedRules;
   std::vector<numerics::Format> parsedFallback;
   /// Why a weight did not take the wanted format, and which did.
-  llvm::MapVector<std::string, std::vector<param::GlobalOp>> fallbacks;
+  std::map<std::string, std::vector<param::GlobalOp>> fallbacks;
 };
 } // namespace

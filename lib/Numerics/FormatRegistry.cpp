@@ -5,6 +5,7 @@
 #include "EmbeddedText.h"
 #include "FormatText.h"
 #include "quern/Base/MappedFile.h"
+#include "quern/Numerics/FormatDiagnostics.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -133,8 +134,10 @@ Status FormatRegistry::addText(const std::string &text,
     if (lexer.position == line.size())
       continue;
     if (Status s = addLine(lexer); !s)
-      return s.withContext(fileName + ":" + std::to_string(lineNumber) + ":" +
-                           std::to_string(lexer.errorOffset + 1));
+      return Status::error(s.code(),
+                           fileName + ":" + std::to_string(lineNumber) + ":" +
+                               std::to_string(lexer.errorOffset + 1) + ": " +
+                               s.message() + pointAt(line, lexer.errorOffset));
   }
   return Status::ok();
 }

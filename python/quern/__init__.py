@@ -21,6 +21,7 @@ from .inspect import Inspection, Tensor, inspect
 from .reference import ReferenceModel
 from .runtime import Model, Session
 from .sampling import Sampler, SamplingOptions
+from .sweep import sweep
 from .synth import synthesize
 from .tokenizer import StreamDecoder, Tokenizer
 
@@ -52,5 +53,6 @@ __all__ = [
     "import_to_text",
     "inspect",
     "reference_artifact",
+    "sweep",
     "synthesize",
 ]

@@ -61,6 +61,12 @@ def test_formats_page_has_every_named_format():
     assert dict(rows) == read_formats()
 
 
+def test_measured_page_has_every_named_format():
+    page = (ROOT / "docs" / "generated" / "Formats.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| [\d.]+ \| `([^`]+)` \|$", page, re.MULTILINE)
+    assert dict(rows) == read_formats(), "run utils/gen-formats-page.py"
+
+
 def run_opt(text, tmp_path):
     if not (BIN / "quant-opt").is_file():
         pytest.skip("no build/bin/quant-opt")

@@ -230,14 +230,15 @@ RMS of the difference over the RMS of the weights, in percent, by rounding (`rtn
 {perplexity:.5g}. Activations are float.
 """
 
-SPEED = """
-## {isa}
+KERNELS = """
+## What kernels make of them
 
-*f32* and *int8* say how far the perplexity of the kernels is from the interpreter's on {count} \
-tokens: *yes* is at most {exact:g}, which exact mode must keep; in integer mode both round \
-activations, and independent roundings differ. Speeds are of one core, with a weight that lies \
-in the second-level cache: bytes of the weight for one token (M = 1), multiplications and \
-additions for 64 tokens (M = 64). Without integer products a format has no speed for int8.
+A table for each instruction set of the machine. *f32* and *int8* say how far the perplexity of \
+the kernels is from the interpreter's on {count} tokens: *yes* is at most {exact:g}, which exact \
+mode must keep; in integer mode both round activations, and independent roundings differ. Speeds \
+are of one core, with a weight that lies in the second-level cache: bytes of the weight for one \
+token (M = 1), multiplications and additions for 64 tokens (M = 64). Without integer products a \
+format has no speed for int8.
 """
 
 
@@ -256,11 +257,11 @@ def write_page(options, formats, measured, quality):
         ),
     ]
     columns = ("name", "f32", "int8", "GB/s f32", "GB/s int8", "GOP/s f32", "GOP/s int8")
+    parts.append(KERNELS.format(count=CHECK_TOKENS, exact=EXACT))
     for isa in next(iter(measured.values()))["checked"]["f32"]:
-        parts.append(SPEED.format(isa=isa, count=CHECK_TOKENS, exact=EXACT))
-        parts.append(table(columns, speed_rows(formats, measured, isa)))
+        parts += [f"### {isa}\n", table(columns, speed_rows(formats, measured, isa)), ""]
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text("\n".join(parts) + "\n", encoding="utf-8")
+    options.output.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
 
 
 def main():

@@ -12,6 +12,7 @@ from .sweep import Row
 # Divergences below are noise of the sums; from here down the axis is linear, so
 # that a format without loss has a place.
 _NOISE_NATS = 1e-6
+_BITS = (1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 10, 12, 16, 24, 32)
 
 
 def write_plot(rows: Sequence[Row], path: str | Path) -> None:
@@ -20,6 +21,7 @@ def write_plot(rows: Sequence[Row], path: str | Path) -> None:
     # Slow to import, and nothing else needs it.
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, NullLocator
 
     points = _points(rows)
     best = _frontier(points)
@@ -28,6 +30,10 @@ def write_plot(rows: Sequence[Row], path: str | Path) -> None:
         axes = figure.add_subplot(
             xlabel="bits per weight", ylabel="KL divergence from the float model, nats"
         )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(FixedLocator(_BITS))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_yscale("symlog", linthresh=_NOISE_NATS)
         axes.plot([bits for bits, *_ in best], [mean for _, mean, *_ in best], color="0.8")
         for bits, mean, stderr, name in points:

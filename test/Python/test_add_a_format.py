@@ -81,7 +81,7 @@ def test_page_compares_what_it_says(folder):
     for sweep in ("first", "second", "third"):
         assert (folder / sweep / "sweep.svg").is_file()
     learned = read_formats(folder / "learned.txt")
-    assert list(learned) == ["learned", "learned_small"]
+    assert list(learned) == ["learned"]
     assert "codebook [-1, -0.714" in read_formats(folder / "companded.txt")["companded"]
 
 

@@ -3,7 +3,7 @@
 
 For example:
 
-    quern.compile_model("model/", "out/", format="Q4_K", compute="int8")
+    quern.compile_model("model/", "out/", format="i4 [1, 32], scale f16", compute="int8")
     model = quern.Model("out/")
     tokenizer = quern.Tokenizer("out/")
     for piece in quern.generate(model, tokenizer, "It was a dark"):

@@ -24,9 +24,7 @@ static ordered_json formatTensor(const ManifestTensor &tensor) {
 
 /// As Hugging Face's configurations do: null, one number, or an array.
 static ordered_json formatTokenizer(const TokenizerFacts &facts) {
-  ordered_json json = {{"bos_token_id", nullptr},
-                       {"eos_token_id", nullptr},
-                       {"add_bos", facts.addBos}};
+  ordered_json json = {{"bos_token_id", nullptr}, {"eos_token_id", nullptr}};
   if (facts.bosTokenId)
     json["bos_token_id"] = *facts.bosTokenId;
   if (facts.eosTokenIds.size() == 1)

@@ -66,7 +66,6 @@ void readFiles(JsonReader &reader, Manifest &manifest) {
 void readTokenizer(JsonReader &reader, Manifest &manifest) {
   JsonReader json = reader.inside(reader.object("tokenizer"), "tokenizer");
   TokenizerFacts &facts = manifest.tokenizer;
-  facts.addBos = json.flag("add_bos");
 
   const Json &bos = json.any("bos_token_id");
   if (bos.is_number_integer())

@@ -33,8 +33,14 @@ void Compilation::progress(const std::string &stage, double fraction) {
     stageBegin = now;
   }
   seconds[stage] = std::chrono::duration<double>(now - stageBegin).count();
-  if (options.progress)
-    options.progress(stage, fraction);
+  if (options.progress && !options.progress(stage, fraction))
+    isCancelled = true;
+}
+
+Status Compilation::checkWanted() const {
+  return isCancelled ? Status::error(StatusCode::Cancelled,
+                                     "the compilation was cancelled")
+                     : Status::ok();
 }
 
 static Status invalid(const std::string &text) {
@@ -188,9 +194,12 @@ std::string Compilation::report() const {
 }
 
 Status Compilation::runSteps(std::initializer_list<Step> steps) {
-  for (Step step : steps)
+  for (Step step : steps) {
     if (Status status = (this->*step)(); !status)
       return status;
+    if (Status status = checkWanted(); !status)
+      return status;
+  }
   return Status::ok();
 }
 

@@ -98,7 +98,8 @@ Status Compilation::writeWeights() {
   Status status = pack::foldWeights(
       *module, *source,
       [&](const pack::PackedTensor &, Span<const uint8_t> bytes) {
-        return writer->write(next++, bytes);
+        Status wanted = checkWanted();
+        return wanted ? writer->write(next++, bytes) : wanted;
       },
       fold);
   if (!status)
@@ -172,14 +173,6 @@ artifact::TokenizerFacts Compilation::tokenizerFacts() const {
       if (auto id = item.asInteger())
         facts.eosTokenIds.push_back(*id);
   }
-  JsonValue tokenizer =
-      readConfig(options.modelPath + "/tokenizer_config.json");
-  // As Hugging Face: a tokenizer with a BOS token adds it unless told not to.
-  const JsonValue *adds = tokenizer.find("add_bos_token");
-  const JsonValue *bos = tokenizer.find("bos_token");
-  bool hasBos = bos && bos->kind != JsonKind::Null;
-  facts.addBos =
-      adds && adds->kind == JsonKind::Boolean ? adds->boolean : hasBos;
   return facts;
 }
 

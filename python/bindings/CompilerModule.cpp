@@ -19,23 +19,28 @@ using namespace quern::pipelines;
 
 namespace {
 
-/// Hands progress from any thread to a Python function. What that function
-/// raises is kept until the compiler has returned, for no exception may pass
-/// through it.
+/// Hands progress from any thread to a Python function, and stops the compiler
+/// if that raises or a signal's handler does, as after Ctrl-C. What was raised
+/// is kept until the compiler has returned, for no exception may pass through
+/// it.
 class ProgressCallback {
 public:
   explicit ProgressCallback(nb::object function)
       : function(std::move(function)) {}
 
-  void operator()(const std::string &stage, double fraction) {
+  bool operator()(const std::string &stage, double fraction) {
     nb::gil_scoped_acquire lock;
     if (raised)
-      return;
+      return false;
     try {
-      function(stage, fraction);
+      if (PyErr_CheckSignals() != 0)
+        nb::raise_python_error();
+      if (!function.is_none())
+        function(stage, fraction);
     } catch (const nb::python_error &) {
       raised = std::current_exception();
     }
+    return !raised;
   }
 
   void rethrow() {
@@ -69,10 +74,9 @@ std::string compile(std::string modelPath, std::string outputPath,
   options.threads = threads;
   options.dumpPath = std::move(dumpPath);
   ProgressCallback callback(progress);
-  if (!progress.is_none())
-    options.progress = [&callback](const std::string &stage, double fraction) {
-      callback(stage, fraction);
-    };
+  options.progress = [&callback](const std::string &stage, double fraction) {
+    return callback(stage, fraction);
+  };
   Result<std::string> report = [&] {
     nb::gil_scoped_release unlocked;
     return pipelines::compileModel(options);

@@ -12,7 +12,6 @@ import argparse
 import itertools
 import json
 import os
-import signal
 import sys
 import textwrap
 import time
@@ -291,7 +290,7 @@ def _rule(text: str) -> tuple[str, str]:
 
 def _compile(options: argparse.Namespace) -> None:
     begin = time.monotonic()
-    with _killable(), _stages() as progress:
+    with _stages() as progress:
         report = quern.compile_model(
             options.model,
             options.output,
@@ -314,17 +313,6 @@ def _compile(options: argparse.Namespace) -> None:
         f"{report['bits_per_weight']:.3f} bits per weight, for {', '.join(report['isas'])}, in "
         f"{format_seconds(time.monotonic() - begin)}"
     )
-
-
-@contextmanager
-def _killable() -> Iterator[None]:
-    """Lets Ctrl-C end the process at once: the interpreter would only look at
-    the signal after the compiler's return."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -393,7 +381,7 @@ def _eval(options: argparse.Namespace) -> None:
 def _open_reference(options: argparse.Namespace, tokenizer: quern.Tokenizer) -> quern.Model:
     path = Path(options.against)
     if not (path / "manifest.json").exists():
-        with _killable(), _stages() as progress:
+        with _stages() as progress:
             path = quern.reference_artifact(path, progress)
     other = quern.Tokenizer(path)
     sample = "The quick brown fox, 1234 times."

@@ -37,7 +37,6 @@ struct FileRecord {
 struct TokenizerFacts {
   std::optional<int64_t> bosTokenId;
   std::vector<int64_t> eosTokenIds; ///< JSON: null, a number, or an array
-  bool addBos = false;
 };
 
 /// The content of manifest.json; docs/ArtifactFormat.md describes the keys.

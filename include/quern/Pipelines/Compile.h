@@ -30,8 +30,9 @@ struct CompileOptions {
   std::string solver = "rtn";  ///< rtn or mse
   int64_t context = 0;         ///< most tokens of a session; 0: the model's
   unsigned threads = 0;        ///< 0: one a processor
-  /// Called with a stage's name and how much of it is done, 0 to 1.
-  std::function<void(const std::string &stage, double fraction)> progress;
+  /// Called with a stage's name and how much of it is done, 0 to 1. Where it
+  /// returns false the compilation stops soon, as after an error.
+  std::function<bool(const std::string &stage, double fraction)> progress;
   /// If not empty, the folder that receives the IR of every stage and the
   /// assembly of every instruction set.
   std::string dumpPath;

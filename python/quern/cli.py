@@ -424,7 +424,7 @@ def _sweep(options: argparse.Namespace) -> None:
     )
     folder = Path(options.output)
     folder.mkdir(parents=True, exist_ok=True)
-    with _killable(), Progress("sweeping") as bar:
+    with Progress("sweeping") as bar:
         rows = quern.sweep(
             options.model, text, formats, folder / "in-progress", settings, bar.update
         )

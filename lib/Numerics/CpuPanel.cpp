@@ -5,16 +5,17 @@
 // A weight [N, K] is cut into panels of 16 rows (16 output columns of the
 // product, one to a 32-bit lane of a 512-bit register), a panel into tiles of
 // T columns. T is the extent of the outermost block of scales, so that a
-// kernel meets whole blocks: 32 for Q4_0, 256 for Q4_K. Formats whose scales
-// do not vary along K get T = 64. Tiles of a panel follow each other along K,
-// so a kernel reads one stream:
+// kernel meets whole blocks: the least common multiple of all. Formats whose
+// scales do not vary along K get T = 64. Tiles of a panel follow each other
+// along K, so a kernel reads one stream:
 //
 //   panel 0: [tile 0][tile 1] … | panel 1: …
 //   tile:    [scale codes, coarsest first][codes, low bits first]
 //
 // Scale-like planes (scales, minima, scales of scales) take one slot of 8, 16
 // or 32 bits a code: 16 slots for the 16 rows, then the next sub-block. For
-// Q4_K this is (offsets in bits)
+// 4-bit codes with 6-bit scales and minima to 32, and f16 scales of these to
+// 256 columns, this is (offsets in bits)
 //
 //   scale.scale{0:16} @0    row(16:16)             16 x f16
 //   min.scale{0:16}   @256  row(16:16)             16 x f16

@@ -5,6 +5,7 @@
 #include "EmbeddedText.h"
 #include "FormatText.h"
 #include "quern/Base/MappedFile.h"
+#include "quern/Numerics/FormatDiagnostics.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -120,13 +121,17 @@ Status FormatRegistry::addLine(FormatLexer &lexer) {
   return Status::ok();
 }
 
-/// "line:column" of an offset in an entry that begins at `firstLine`.
+/// "line:column: message", then the line and a caret, for an offset in an entry
+/// that begins at `firstLine`.
 static std::string placeIn(const std::string &entry, size_t firstLine,
-                           size_t offset) {
+                           size_t offset, const std::string &message) {
   auto at = entry.begin() + std::ptrdiff_t(offset);
   size_t line = firstLine + size_t(std::count(entry.begin(), at, '\n'));
   size_t begin = offset == 0 ? 0 : entry.rfind('\n', offset - 1) + 1;
-  return std::to_string(line) + ":" + std::to_string(offset - begin + 1);
+  size_t end = std::min(entry.find('\n', offset), entry.size());
+  return std::to_string(line) + ":" + std::to_string(offset - begin + 1) +
+         ": " + message +
+         pointAt(entry.substr(begin, end - begin), offset - begin);
 }
 
 Status FormatRegistry::addText(const std::string &text,
@@ -151,8 +156,10 @@ Status FormatRegistry::addText(const std::string &text,
     lexer.skipSpace();
     if (lexer.position != entry.size())
       if (Status s = addLine(lexer); !s)
-        return s.withContext(fileName + ":" +
-                             placeIn(entry, firstLine, lexer.errorOffset));
+        return Status::error(
+            s.code(),
+            fileName + ":" +
+                placeIn(entry, firstLine, lexer.errorOffset, s.message()));
     entry.clear();
   }
   return Status::ok();

@@ -8,6 +8,7 @@
 #include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
+#include "quern/Numerics/FormatDiagnostics.h"
 #include "quern/Quantize/Passes.h"
 #include "llvm/ADT/MapVector.h"
 #include <map>
@@ -100,7 +101,8 @@ private:
                            "expects solver 'rtn' or 'mse', but got '" + solver +
                                "'");
     if (!format.empty()) {
-      Result<numerics::Format> parsed = formats().resolve(format);
+      Result<numerics::Format> parsed =
+          numerics::resolveOption(formats(), format);
       if (!parsed)
         return parsed.status();
       parsedFormat = *parsed;
@@ -114,7 +116,8 @@ private:
     llvm::SmallVector<llvm::StringRef> names;
     llvm::StringRef(fallback).split(names, ';', -1, /*KeepEmpty=*/false);
     for (llvm::StringRef name : names) {
-      Result<numerics::Format> parsed = formats().resolve(name.trim().str());
+      Result<numerics::Format> parsed =
+          numerics::resolveOption(formats(), name.trim().str());
       if (!parsed)
         return parsed.status().withContext("fallback");
       parsedFallback.push_back(*parsed);

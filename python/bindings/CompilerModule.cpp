@@ -107,5 +107,6 @@ NB_MODULE(_compiler, module) {
              "Compiles a model and returns the report as JSON.");
   module.def("import_to_text", &importText, nb::arg("model_path"),
              "The IR of an imported model.");
+  bindFormats(module);
   bindReference(module);
 }

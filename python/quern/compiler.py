@@ -124,6 +124,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quern"
 
 
+def compiler_identity() -> str:
+    """Changes with the version and with the code of the compiler."""
+    from . import __version__
+
+    return f"{__version__} {artifact.hash_file(Path(load_extension().__file__))}"
+
+
 def _fingerprint(folder: Path) -> str:
     """Changes with the files of a model, this version and this processor."""
     from . import __version__

@@ -253,7 +253,7 @@ float largestValue(const Element &e);
 
 /// The least n from 0 to 7 for which every code's value times 2^n is an integer
 /// in [-127, 127], or the element is itself an integer of at most 8 bits: what
-/// an 8-bit dot product can read exactly. None for NF4, f8E4M3FN, f16, ….
+/// an 8-bit dot product can read exactly. None for most floats and tables.
 std::optional<int> integerShift(const Element &e);
 
 } // namespace quern::numerics

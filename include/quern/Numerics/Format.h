@@ -154,7 +154,7 @@ enum class ScaleStatistic {
 /// How the exact scale is rounded to the codes of the scale's own format.
 enum class ScaleRounding {
   Nearest, ///< to nearest, ties to even
-  Down,    ///< toward zero magnitude: OCP MX, ggml MXFP4
+  Down,    ///< toward zero magnitude: OCP MX, and ggml for it
   Up,      ///< away from zero
   UpFrom,  ///< up if the significand is at least `threshold`, else down
 };
@@ -194,8 +194,8 @@ struct Format {
   BlockShape offsetBlock;
   ScaleRule scaleRule; ///< ScaleRule() without a scale
   CodeRounding codeRounding = CodeRounding::Even;
-  /// Codes are chosen with the exact scale (ggml's Q4_0, Q8_0) instead of the
-  /// scale as stored.
+  /// Codes are chosen with the exact scale (ggml's blocks of one scale) instead
+  /// of the scale as stored.
   bool codesFromExactScale = false;
 
   bool isScaled() const { return scale != nullptr; }

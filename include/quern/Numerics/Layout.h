@@ -62,7 +62,7 @@ struct Piece {
   std::vector<Digit> cols;
   unsigned radix = 0; ///< base of the numbers in the bytes; 0: bits
   /// Stored with the code's top bit flipped: two's complement becomes offset
-  /// binary (GGUF's Q4_0, Q6_K). Only on the piece that holds the top bit.
+  /// binary (most of GGUF's). Only on the piece that holds the top bit.
   bool flipTopBit = false;
   bool operator==(const Piece &other) const;
 };
@@ -95,8 +95,8 @@ struct Layout {
 ///             [ "radix" base ] [ "flip" ]
 ///   digits  = "(" extent ":" stride { "," extent ":" stride } ")"
 ///
-/// Base and strides are in bits; digits are innermost first. GGUF's Q4_0, a
-/// scale in f16 and 32 codes whose low nibbles hold columns 0 to 15:
+/// Base and strides are in bits; digits are innermost first. A block of GGUF,
+/// a scale in f16 and 32 codes whose low nibbles hold columns 0 to 15:
 ///
 ///   tile [1, 32] 18B { scale @0; code @16 col(16:8, 2:4) flip }
 Result<Layout> parseLayout(const std::string &text,

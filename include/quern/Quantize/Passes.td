@@ -39,16 +39,16 @@ def AssignEncodingsPass : Pass<"quantize-assign-encodings", "::mlir::ModuleOp"> 
     }
     ```
 
-    becomes, with `format=q8_0`,
+    becomes, with `format="i8 [1, 32], scale f16"`,
 
     ```mlir
-    #q8_0 = #qt.format<i8 [1, 32], scale f16, round away exact>
-    param.global @up : tensor<128x64xbf16, #q8_0>
+    #int8 = #qt.format<i8 [1, 32], scale f16>
+    param.global @up : tensor<128x64xbf16, #int8>
         = #qt.encode<#param.external<"model", "up">, from = bf16, solver = "rtn">
     func.func @forward(%x: tensor<?x64xf32>) -> tensor<?x128xf32> {
-      %w = param.load @up : tensor<128x64xbf16, #q8_0>
+      %w = param.load @up : tensor<128x64xbf16, #int8>
       %y = nn.linear %x, %w
-          : (tensor<?x64xf32>, tensor<128x64xbf16, #q8_0>) -> tensor<?x128xf32>
+          : (tensor<?x64xf32>, tensor<128x64xbf16, #int8>) -> tensor<?x128xf32>
       return %y : tensor<?x128xf32>
     }
     ```
@@ -60,7 +60,9 @@ def AssignEncodingsPass : Pass<"quantize-assign-encodings", "::mlir::ModuleOp"> 
                "Rules PATTERN=FORMAT; the last that matches decides">,
     Option<"solver", "solver", "std::string", /*default=*/"\"rtn\"",
            "How codes are chosen: rtn or mse">,
-    Option<"fallback", "fallback", "std::string", /*default=*/"\"q4_0;q8_0;f16\"",
+    Option<"fallback", "fallback", "std::string",
+           /*default=*/"\"i4 [1, 32], scale f16 from max / -8, round up exact;\""
+                       "\"i8 [1, 32], scale f16, round away exact;f16\"",
            "Formats for weights that blocks do not divide, in order, between semicolons">,
   ];
   let dependentDialects = ["::quern::param::ParamDialect", "::quern::qt::QTDialect"];
@@ -105,8 +107,8 @@ def QuantizeActivationsPass
   let description = [{
     Puts a `qt.quantize` before each `nn.linear` whose weight holds integers of
     at most 8 bits, or numbers that are such integers times a power of two (as
-    those of f4E2M1FN and IQ4_NL are). Linears that read the same value share
-    it.
+    those of f4E2M1FN and of a codebook of small integers are). Linears that
+    read the same value share it.
 
     Without `format` the input is coded in `i8 [1, G], scale f32` with a scale
     for each token and group of G columns. G is the weight's own number of
@@ -119,10 +121,11 @@ def QuantizeActivationsPass
     Example:
 
     ```mlir
-    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xf32, #qt.format<q4_0>>)
+    #int4 = #qt.format<i4 [1, 32], scale f16>
+    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xf32, #int4>)
         -> tensor<?x128xf32> {
       %y = nn.linear %x, %w
-          : (tensor<?x64xf32>, tensor<128x64xf32, #qt.format<q4_0>>) -> tensor<?x128xf32>
+          : (tensor<?x64xf32>, tensor<128x64xf32, #int4>) -> tensor<?x128xf32>
       return %y : tensor<?x128xf32>
     }
     ```
@@ -130,12 +133,13 @@ def QuantizeActivationsPass
     becomes
 
     ```mlir
-    #int8_g32 = #qt.format<i8 [1, 32], scale f32>
-    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xf32, #qt.format<q4_0>>)
+    #int4 = #qt.format<i4 [1, 32], scale f16>
+    #int8 = #qt.format<i8 [1, 32], scale f32>
+    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xf32, #int4>)
         -> tensor<?x128xf32> {
-      %xq = qt.quantize %x : tensor<?x64xf32> to tensor<?x64xf32, #int8_g32>
+      %xq = qt.quantize %x : tensor<?x64xf32> to tensor<?x64xf32, #int8>
       %y = nn.linear %xq, %w
-          : (tensor<?x64xf32, #int8_g32>, tensor<128x64xf32, #qt.format<q4_0>>)
+          : (tensor<?x64xf32, #int8>, tensor<128x64xf32, #int4>)
          -> tensor<?x128xf32>
       return %y : tensor<?x128xf32>
     }

@@ -3,7 +3,7 @@
 // \file Texts of formats: canonical form, error messages and their places, the
 // registry.
 
-#include "quern/Numerics/Format.h"
+#include "quern/Numerics/FormatDiagnostics.h"
 #include "gtest/gtest.h"
 
 using namespace quern;
@@ -237,14 +237,44 @@ TEST(FormatRegistry, ErrorsNameTheLineAndColumn) {
             "f:2:21: expects an element: i1 to i16, u1 to u16, r3 to r255, codebook, f32, "
             "bf16, f16, f8E5M2, f8E4M3, f8E3M4, f8E4M3FN, f8E5M2FNUZ, "
             "f8E4M3FNUZ, f8E4M3B11FNUZ, f8E8M0FNU, f6E3M2FN, f6E2M3FN, "
-            "f4E2M1FN, but got 'f17'");
+            "f4E2M1FN, but got 'f17'\n"
+            "    a = i4 [8], scale f17\n"
+            "                      ^");
   EXPECT_EQ(mine.addText("F16 = i8", "f").message(),
-            "f:1:1: expects a new name, but 'F16' is already f16");
+            "f:1:1: expects a new name, but 'F16' is already f16\n"
+            "  F16 = i8\n"
+            "  ^");
   EXPECT_EQ(mine.addText("codebook nf4 = [0, 1]", "f").message(),
-            "f:1:10: expects a new name, but codebook 'nf4' exists already");
+            "f:1:10: expects a new name, but codebook 'nf4' exists already\n"
+            "  codebook nf4 = [0, 1]\n"
+            "           ^");
   EXPECT_EQ(mine.addText("x i8", "f").message(),
-            "f:1:3: expects '=' after the name of a format, but got 'i8'");
+            "f:1:3: expects '=' after the name of a format, but got 'i8'\n"
+            "  x i8\n"
+            "    ^");
   EXPECT_EQ(mine.addFile("/nonexistent").code(), StatusCode::NotFound);
+}
+
+TEST(FormatDiagnostics, OptionsPointAtTheCharacter) {
+  EXPECT_EQ(
+      resolveOption(registry(), "i4 [1 32], scale f16").status().message(),
+      "expects ']' after a block, but got '32'\n"
+      "  i4 [1 32], scale f16\n"
+      "        ^");
+  // All of a name is wrong.
+  EXPECT_EQ(resolveOption(registry(), "q4_z").status().message().find('\n'),
+            std::string::npos);
+  EXPECT_TRUE(resolveOption(registry(), "i4 [1, 32], scale f16"));
+}
+
+TEST(FormatDiagnostics, LongTextsAreCutAroundTheCharacter) {
+  std::string dots(100, '.'), dashes(200, '-');
+  EXPECT_EQ(pointAt(dots + "!" + dashes, 100),
+            "\n  ..." + std::string(60, '.') + "!" + std::string(29, '-') +
+                "...\n  " + std::string(63, ' ') + "^");
+  EXPECT_EQ(pointAt("abc", 3), "\n  abc\n     ^");
+  // Columns are characters, not bytes, and a tab has the width of a space.
+  EXPECT_EQ(pointAt("\tné!", 4), "\n   né!\n     ^");
 }
 
 TEST(Format, PlanesAndBlocks) {

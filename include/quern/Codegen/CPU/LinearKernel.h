@@ -36,7 +36,7 @@ struct IntegerElement {
 };
 
 /// How `element` becomes integers of at most 8 bits, exactly; none if it does
-/// not (NF4, FP8, floats).
+/// not (tables of fractions, floats).
 std::optional<IntegerElement> integerElement(const numerics::Element &element);
 
 /// Why there is no kernel for `spec`, or success.

@@ -93,20 +93,19 @@ void AttentionItem::locateRows(Value head, Value firstToken) {
 
 /// Masked, scaled scores of all rows at 16 positions.
 SmallVector<Value> AttentionItem::scoreBlock(Value head, Value block) {
-  int64_t rows = queryRows.size(), bytes = spec.cache.elementBytes();
-  Value keys = cache.keyBlock(head, block);
+  int64_t rows = queryRows.size();
   Values sums(rows, b.splat(0));
-  sums = b.loop(
-      b.i64(0), b.i64(spec.cache.headDim), 1, sums,
-      [&](Value d, ValueRange carried) {
-        Value key = cache.load(b.offset(keys, b.mul(d, kLanes * bytes)));
-        Values next;
-        for (int64_t r = 0; r < rows; ++r) {
-          Value q = b.broadcast(b.loadF32(b.offset(queryRows[r], b.mul(d, 4))));
-          next.push_back(b.multiplyAdd(q, key, carried[r]));
-        }
-        return next;
-      });
+  sums = cache.foldKeys(cache.keyBlock(head, block), sums,
+                        [&](Value column, Value keys, ValueRange carried) {
+                          Value at = b.mul(column, 4);
+                          Values next;
+                          for (int64_t r = 0; r < rows; ++r) {
+                            Value q = b.broadcast(
+                                b.loadF32(b.offset(queryRows[r], at)));
+                            next.push_back(b.multiplyAdd(q, keys, carried[r]));
+                          }
+                          return next;
+                        });
   Value first = b.mul(block, kLanes);
   for (int64_t r = 0; r < rows; ++r) {
     Value score = b.mulF(sums[r], b.splat(spec.scale));
@@ -166,13 +165,13 @@ void AttentionItem::storeResult(Value result, Value row, int64_t column) {
 }
 
 void AttentionItem::valuePass(Value head, const Values &sums) {
-  int64_t rows = queryRows.size(), bytes = spec.cache.elementBytes();
+  int64_t rows = queryRows.size();
   for (int64_t column = 0; column < spec.cache.headDim; column += kLanes) {
     Values totals(rows, b.splat(0));
     totals =
         b.loop(firstKey, endKey, 1, totals, [&](Value key, ValueRange carried) {
           Value value =
-              cache.load(b.offset(cache.valueRow(head, key), column * bytes));
+              cache.loadValues(cache.valueRow(head, key), column / kLanes);
           Values next;
           for (int64_t r = 0; r < rows; ++r) {
             Value at = b.add(b.mul(capacity, 4 * r), b.mul(key, 4));

@@ -23,7 +23,7 @@ void quantize::buildQuantizePipeline(mlir::OpPassManager &manager,
   if (isInteger)
     manager.addPass(createQuantizeActivationsPass());
   if (!options.kvCache.empty())
-    manager.addPass(createQuantizeKVCachePass({options.kvCache}));
+    manager.addPass(createAssignCacheEncodingPass({options.kvCache}));
   if (options.kvRotate)
     manager.addPass(createRotateKVCachePass());
 }

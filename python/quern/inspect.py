@@ -117,11 +117,8 @@ def _inspect_model(folder: Path) -> Inspection:
             Status.FILE,
         )
     config = artifact.read_json(folder / "config.json")
-    keys = (
-        "model_type", "hidden_size", "intermediate_size", "num_hidden_layers",
-        "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
-        "max_position_embeddings", "tie_word_embeddings",
-    )  # fmt: skip
+    keys = ("quern", "build_id", "architecture", "compute", "isas", "model")
+    keys += ("kv_cache", "kv_rotate", "kv_bytes_per_token")
     facts = {key: config[key] for key in keys if key in config}
     tensors = [tensor for file in _weight_files(folder) for tensor in read_header(file)]
     return _summarize(folder, "model", facts, tensors)

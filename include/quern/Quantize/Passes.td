@@ -148,7 +148,7 @@ def QuantizeActivationsPass
   let dependentDialects = ["::quern::qt::QTDialect"];
 }
 
-def QuantizeKVCachePass : Pass<"quantize-kv-cache", "::mlir::ModuleOp"> {
+def AssignCacheEncodingPass : Pass<"quantize-assign-cache-encoding", "::mlir::ModuleOp"> {
   let summary = "Choose the numbers that the KV cache holds";
   let description = [{
     Gives every `!nn.kv_cache` the element type `format` if that is f16 or f32,

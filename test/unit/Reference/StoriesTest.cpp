@@ -2,11 +2,11 @@
 //
 // \file A trained model writes the text that llama2.c writes with it.
 
+#include "mlir/Pass/PassManager.h"
 #include "quern/Import/Import.h"
 #include "quern/Quantize/Passes.h"
 #include "quern/Reference/ReferenceModel.h"
 #include "quern/Weights/Registry.h"
-#include "mlir/Pass/PassManager.h"
 #include "gtest/gtest.h"
 #include <algorithm>
 #include <cstring>
@@ -48,7 +48,7 @@ TEST(StoriesTest, GreedyTextIsLlama2Cs) {
     GTEST_SKIP() << "shared/data/lm/stories260K is not there";
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   mlir::PassManager passes(&context);
-  passes.addPass(quantize::createQuantizeKVCachePass({"f32"}));
+  passes.addPass(quantize::createAssignCacheEncodingPass({"f32"}));
   auto module =
       import::importHuggingFace(context, folder, import::ImportOptions());
   ASSERT_TRUE(module) << module.status().message();

@@ -1,11 +1,11 @@
-// RUN: quant-opt %s -quantize-kv-cache="format=int8_g32" | FileCheck %s --check-prefix=INT8
-// RUN: quant-opt %s -quantize-kv-cache="format='f8E4M3FN'" | FileCheck %s --check-prefix=FP8
-// RUN: quant-opt %s -quantize-kv-cache="format=f32" | FileCheck %s --check-prefix=F32
-// RUN: quant-opt %s -quantize-kv-cache="format=int8_g32" | quant-opt -quantize-kv-cache="format=f16" | FileCheck %s --check-prefix=F16
-// RUN: not quant-opt %s -quantize-kv-cache="format=int9_g32" 2>&1 | FileCheck %s --check-prefix=NAME
-// RUN: not quant-opt %s -quantize-kv-cache="format=int4_g64" 2>&1 | FileCheck %s --check-prefix=GROUP
-// RUN: not quant-opt %s -quantize-kv-cache="format=fp8_block" 2>&1 | FileCheck %s --check-prefix=ROWS
-// RUN: not quant-opt %s -quantize-kv-cache="format=int8_tensor" 2>&1 | FileCheck %s --check-prefix=TENSOR
+// RUN: quant-opt %s -quantize-assign-cache-encoding="format=int8_g32" | FileCheck %s --check-prefix=INT8
+// RUN: quant-opt %s -quantize-assign-cache-encoding="format='f8E4M3FN'" | FileCheck %s --check-prefix=FP8
+// RUN: quant-opt %s -quantize-assign-cache-encoding="format=f32" | FileCheck %s --check-prefix=F32
+// RUN: quant-opt %s -quantize-assign-cache-encoding="format=int8_g32" | quant-opt -quantize-assign-cache-encoding="format=f16" | FileCheck %s --check-prefix=F16
+// RUN: not quant-opt %s -quantize-assign-cache-encoding="format=int9_g32" 2>&1 | FileCheck %s --check-prefix=NAME
+// RUN: not quant-opt %s -quantize-assign-cache-encoding="format=int4_g64" 2>&1 | FileCheck %s --check-prefix=GROUP
+// RUN: not quant-opt %s -quantize-assign-cache-encoding="format=fp8_block" 2>&1 | FileCheck %s --check-prefix=ROWS
+// RUN: not quant-opt %s -quantize-assign-cache-encoding="format=int8_tensor" 2>&1 | FileCheck %s --check-prefix=TENSOR
 
 // NAME: error: KV cache: expects the name or text of a format, but got 'int9_g32'
 // GROUP: error: a KV cache of i4 [1, 64], scale f16 for heads of 32: expects columns divisible by 64 (one 'scale' a block), but got 32

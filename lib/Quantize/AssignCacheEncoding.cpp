@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file quantize-kv-cache: choose the numbers that the KV cache holds.
+// \file quantize-assign-cache-encoding: choose the numbers that the KV cache
+// holds.
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "quern/Dialect/NN/IR/NNDialect.h"
@@ -10,7 +11,7 @@
 #include "quern/Quantize/Passes.h"
 
 namespace quern::quantize {
-#define GEN_PASS_DEF_QUANTIZEKVCACHEPASS
+#define GEN_PASS_DEF_ASSIGNCACHEENCODINGPASS
 #include "quern/Quantize/Passes.h.inc"
 } // namespace quern::quantize
 
@@ -33,9 +34,9 @@ static mlir::Type plainElement(mlir::MLIRContext *context,
 }
 
 namespace {
-struct QuantizeKVCache
-    : public quantize::impl::QuantizeKVCachePassBase<QuantizeKVCache> {
-  using QuantizeKVCachePassBase::QuantizeKVCachePassBase;
+struct AssignCacheEncoding
+    : public quantize::impl::AssignCacheEncodingPassBase<AssignCacheEncoding> {
+  using AssignCacheEncodingPassBase::AssignCacheEncodingPassBase;
 
   void runOnOperation() override {
     mlir::ModuleOp module = getOperation();

@@ -41,11 +41,12 @@ def compile_model(
     pattern matches; the last that matches decides. compute: "int8", "bf16" or
     "f32". kv_cache: format of a key or value, a row of head_dim; kv_rotate: turns
     them by a Hadamard matrix first. context: tokens of the longest session, 0
-    for the model's own maximum. threads: 0 takes all processors. dump_path: folder for the IR of every stage
-    and the assembly. progress: is told the stage and the share of it that is
-    done; what it raises, as an interrupt does, ends the compilation and leaves
-    nothing behind. Returns the compiler's report: "output", "weight_bytes",
-    "bits_per_weight", "peak_bytes_predicted", "isas", "notes" and "seconds".
+    for the model's own maximum. threads: 0 takes all processors. dump_path:
+    folder for the IR of every stage and the assembly. progress: is told the
+    stage and the share of it that is done; what it raises, as an interrupt does,
+    ends the compilation and leaves nothing behind. Returns the compiler's
+    report: "output", "weight_bytes", "bits_per_weight", "peak_bytes_predicted",
+    "isas", "notes" and "seconds".
     """
     for name, number, limit in (("context", context, 2**63), ("threads", threads, 2**32)):
         if not 0 <= number < limit:

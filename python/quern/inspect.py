@@ -117,8 +117,11 @@ def _inspect_model(folder: Path) -> Inspection:
             Status.FILE,
         )
     config = artifact.read_json(folder / "config.json")
-    keys = ("quern", "build_id", "architecture", "compute", "isas", "model")
-    keys += ("kv_cache", "kv_rotate", "kv_bytes_per_token")
+    keys = (
+        "model_type", "hidden_size", "intermediate_size", "num_hidden_layers",
+        "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
+        "max_position_embeddings", "tie_word_embeddings",
+    )  # fmt: skip
     facts = {key: config[key] for key in keys if key in config}
     tensors = [tensor for file in _weight_files(folder) for tensor in read_header(file)]
     return _summarize(folder, "model", facts, tensors)
@@ -159,17 +162,8 @@ def _inspect_artifact(folder: Path) -> Inspection:
                 f"{folder / artifact.MANIFEST}: an entry of 'tensors' is damaged: {error}",
                 Status.FILE,
             ) from None
-    keys = (
-        "quern",
-        "build_id",
-        "architecture",
-        "compute",
-        "kv_cache",
-        "kv_rotate",
-        "kv_bytes_per_token",
-        "isas",
-        "model",
-    )
+    described = ("quern", "build_id", "architecture", "compute", "isas", "model")
+    keys = (*described, "kv_cache", "kv_rotate", "kv_bytes_per_token")
     facts = {key: manifest[key] for key in keys if key in manifest}
     return _summarize(folder, "artifact", facts, tensors)
 

@@ -41,10 +41,9 @@ Value CacheAccess::extend(Value codes, const Element &element) {
   if (narrow.isInteger(32))
     return codes;
   bool isSigned = element.kind == ElementKind::Int && element.isSigned;
-  if (!isSigned || !narrow.isInteger(element.bits))
-    codes = arith::ExtUIOp::create(b, wide, codes);
-  else
+  if (isSigned && narrow.isInteger(element.bits))
     return arith::ExtSIOp::create(b, wide, codes);
+  codes = arith::ExtUIOp::create(b, wide, codes);
   if (!isSigned)
     return codes;
   VectorValues values(b, !isa<VectorType>(wide));

@@ -90,6 +90,7 @@ def test_progress_and_report(tiny_model, tmp_path):
 
 @pytest.mark.parametrize("stage", ["import", "codegen", "weights", "link"])
 def test_an_interrupt_leaves_nothing_behind(tiny_model, tmp_path, stage):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     told = []
 
     def interrupt(running, share):
@@ -99,6 +100,7 @@ def test_an_interrupt_leaves_nothing_behind(tiny_model, tmp_path, stage):
 
     with pytest.raises(KeyboardInterrupt):
         quern.compile_model(tiny_model, tmp_path / "out", "q8_0", target="host", progress=interrupt)
+    signal.signal(signal.SIGINT, before)
     assert told[-1].startswith(stage)
     assert list(tmp_path.iterdir()) == []
 

@@ -27,8 +27,10 @@ struct LinearSpec {
 
 /// Codes as integers for the byte dot product: element = value * 2^-shift.
 struct IntegerElement {
-  std::vector<int> values; ///< by code as stored; empty: the code itself
-  int bias = 0;            ///< value + bias is unsigned, below 2^bits
+  /// By code as stored, a vector's one after another, without signs kept apart;
+  /// empty: the code itself.
+  std::vector<int> values;
+  int bias = 0; ///< value + bias is unsigned, below 2^bits
   unsigned bits = 0;
   int shift = 0;
 };

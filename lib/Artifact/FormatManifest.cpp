@@ -55,6 +55,8 @@ Result<std::string> artifact::formatManifest(const Manifest &manifest) {
                        {"model", std::move(*model)},
                        {"compute", manifest.compute},
                        {"kv_cache", manifest.kvCache},
+                       {"kv_rotate", manifest.kvRotate},
+                       {"kv_bytes_per_token", manifest.kvBytesPerToken},
                        {"isas", manifest.isas},
                        {"weight_bytes", manifest.weightBytes},
                        {"bits_per_weight", manifest.bitsPerWeight},

@@ -23,6 +23,7 @@ struct Fallbacks {
   const Json text = "";
   const Json count = uint64_t(0);
   const Json number = 0.0;
+  const Json flag = false;
 };
 
 const Fallbacks &fallbacks() {
@@ -32,6 +33,7 @@ const Fallbacks &fallbacks() {
 
 bool isText(const Json &value) { return value.is_string(); }
 bool isCount(const Json &value) { return value.is_number_unsigned(); }
+bool isFlag(const Json &value) { return value.is_boolean(); }
 bool isObject(const Json &value) { return value.is_object(); }
 bool isArray(const Json &value) { return value.is_array(); }
 bool isNumber(const Json &value) {
@@ -116,6 +118,10 @@ uint64_t JsonReader::count(const char *key) {
 double JsonReader::number(const char *key) {
   return expect(key, isNumber, "a number from 0 on", fallbacks().number)
       .get<double>();
+}
+
+bool JsonReader::flag(const char *key) {
+  return expect(key, isFlag, "true or false", fallbacks().flag).get<bool>();
 }
 
 std::vector<std::string> JsonReader::texts(const char *key) {

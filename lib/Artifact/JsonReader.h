@@ -28,6 +28,7 @@ public:
   uint64_t count(const char *key);
   /// Finite and not negative.
   double number(const char *key);
+  bool flag(const char *key);
   std::vector<std::string> texts(const char *key);
   std::vector<uint64_t> counts(const char *key);
   /// An object; an array. Empty ones on error.

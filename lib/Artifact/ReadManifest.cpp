@@ -99,6 +99,8 @@ Manifest readContent(const Json &json, Status &status) {
   manifest.model = reader.object("model").dump();
   manifest.compute = reader.text("compute");
   manifest.kvCache = reader.text("kv_cache");
+  manifest.kvRotate = reader.flag("kv_rotate");
+  manifest.kvBytesPerToken = reader.count("kv_bytes_per_token");
   manifest.isas = reader.texts("isas");
   manifest.weightBytes = reader.count("weight_bytes");
   manifest.bitsPerWeight = reader.number("bits_per_weight");

@@ -61,9 +61,6 @@ Status Compilation::checkOptions() {
   if (!isOneOf(options.compute, {"f32", "bf16", "int8"}))
     return invalid("expects compute to be f32, bf16 or int8, but got '" +
                    options.compute + "'");
-  if (!isOneOf(options.kvCache, {"f16", "f32"}))
-    return invalid("expects the KV cache to be f16 or f32, but got '" +
-                   options.kvCache + "'");
   if (!isOneOf(options.solver, {"rtn", "mse"}))
     return invalid("expects solver to be rtn or mse, but got '" +
                    options.solver + "'");
@@ -96,8 +93,6 @@ Status Compilation::importModel() {
     return opened.status();
   source = std::move(*opened);
   import::ImportOptions importOptions;
-  importOptions.kvCache = options.kvCache == "f32" ? import::KVElement::F32
-                                                   : import::KVElement::F16;
   importOptions.context = options.context;
   Result<OwningOpRef<ModuleOp>> imported =
       import::importHuggingFace(*context, options.modelPath, importOptions);
@@ -129,6 +124,8 @@ Status Compilation::quantize() {
     pipeline.rules.push_back(pattern + "=" + format);
   pipeline.solver = options.solver;
   pipeline.compute = options.compute;
+  pipeline.kvCache = options.kvCache;
+  pipeline.kvRotate = options.kvRotate;
   Status status = runPasses(
       "quantize",
       [&](OpPassManager &passes) {

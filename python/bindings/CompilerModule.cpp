@@ -57,7 +57,7 @@ std::string compile(std::string modelPath, std::string outputPath,
                     std::string format,
                     std::vector<std::pair<std::string, std::string>> rules,
                     std::string compute, std::string target,
-                    std::string formatsFile, std::string kvCache,
+                    std::string formatsFile, std::string kvCache, bool kvRotate,
                     std::string solver, int64_t context, unsigned threads,
                     std::string dumpPath, nb::object progress) {
   CompileOptions options;
@@ -69,6 +69,7 @@ std::string compile(std::string modelPath, std::string outputPath,
   options.target = std::move(target);
   options.formatsFile = std::move(formatsFile);
   options.kvCache = std::move(kvCache);
+  options.kvRotate = kvRotate;
   options.solver = std::move(solver);
   options.context = context;
   options.threads = threads;
@@ -101,8 +102,8 @@ NB_MODULE(_compiler, module) {
   module.def("compile_model", &compile, nb::kw_only(), nb::arg("model_path"),
              nb::arg("output_path"), nb::arg("format"), nb::arg("rules"),
              nb::arg("compute"), nb::arg("target"), nb::arg("formats_file"),
-             nb::arg("kv_cache"), nb::arg("solver"), nb::arg("context"),
-             nb::arg("threads"), nb::arg("dump_path"),
+             nb::arg("kv_cache"), nb::arg("kv_rotate"), nb::arg("solver"),
+             nb::arg("context"), nb::arg("threads"), nb::arg("dump_path"),
              nb::arg("progress").none(),
              "Compiles a model and returns the report as JSON.");
   module.def("import_to_text", &importText, nb::arg("model_path"),

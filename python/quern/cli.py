@@ -144,7 +144,17 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--context", type=int, default=0, metavar="N", help="longest session; 0: the model's"
     )
     parser.add_argument(
-        "--kv-cache", choices=("f16", "f32"), default="f16", help="element type of the KV cache"
+        "--kv-cache",
+        default="f16",
+        metavar="FORMAT",
+        help="of keys and values: a name, or the text of a format with blocks of one row that "
+        "divide the head dimension",
+    )
+    parser.add_argument(
+        "--kv-rotate",
+        action="store_true",
+        help="rotate keys and values by a Hadamard matrix before they are coded: for caches of "
+        "few bits",
     )
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="compiler threads; 0: all processors"
@@ -300,6 +310,7 @@ def _compile(options: argparse.Namespace) -> None:
             target=options.target,
             formats_file=options.formats,
             kv_cache=options.kv_cache,
+            kv_rotate=options.kv_rotate,
             solver=options.solver,
             context=options.context,
             threads=options.threads,

@@ -46,7 +46,9 @@ struct Manifest {
   std::string architecture;
   std::string model = "{}"; ///< JSON object: the nn.model dictionary
   std::string compute;
-  std::string kvCache;
+  std::string kvCache; ///< text of a format
+  bool kvRotate = false;
+  uint64_t kvBytesPerToken = 0;
   std::vector<std::string> isas; ///< best first
   std::vector<ManifestTensor> tensors;
   uint64_t weightBytes = 0;

@@ -152,4 +152,89 @@ def QuantizeActivationsPass
   let dependentDialects = ["::quern::qt::QTDialect"];
 }
 
+def AssignCacheEncodingPass : Pass<"quantize-assign-cache-encoding", "::mlir::ModuleOp"> {
+  let summary = "Choose the numbers that the KV cache holds";
+  let description = [{
+    Gives every `!nn.kv_cache` the element type `format` if that is f16 or f32,
+    and else the encoding `format`, a name or a text. Keys and values are coded
+    as they are appended, each head of each token on its own, so that the blocks
+    of the format have one row and divide the head dimension.
+
+    Example:
+
+    ```mlir
+    func.func @forward(%x: tensor<?x64xf32>, %p: index,
+        %cache: !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>) {
+      nn.kv_append %x, %x into %cache[0] at %p : tensor<?x64xf32>,
+          !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>
+      return
+    }
+    ```
+
+    becomes, with `format=int8_g32`,
+
+    ```mlir
+    #int8_g32 = #qt.format<i8 [1, 32], scale f32>
+    func.func @forward(%x: tensor<?x64xf32>, %p: index,
+        %cache: !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f32,
+                             encoding = #int8_g32>) {
+      nn.kv_append %x, %x into %cache[0] at %p : tensor<?x64xf32>,
+          !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f32,
+                       encoding = #int8_g32>
+      return
+    }
+    ```
+  }];
+  let options = [
+    Option<"format", "format", "std::string", /*default=*/"\"f16\"",
+           "Format of the cache: a name or a text">,
+  ];
+  let dependentDialects = ["::quern::nn::NNDialect", "::quern::qt::QTDialect"];
+}
+
+def RotateKVCachePass : Pass<"quantize-rotate-kv-cache", "::mlir::ModuleOp"> {
+  let summary = "Rotate keys and values before they are coded";
+  let description = [{
+    Puts an `nn.hadamard` over the head dimension before the query of each
+    `nn.attention` and the key and value of each `nn.kv_append`, and one behind
+    each `nn.attention`. Scores are dot products, which a rotation of both sides
+    keeps; the sum of rotated values is rotated back, for the transform is its
+    own inverse. What the cache holds no longer has outlying columns, which
+    would cost the others of their block their precision.
+
+    The head dimension must be a power of two.
+
+    Example:
+
+    ```mlir
+    func.func @forward(%q: tensor<?x64xf32>, %p: index,
+        %cache: !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>)
+        -> tensor<?x64xf32> {
+      %a = nn.attention %q, %cache[0] at %p scale 1.0
+          : (tensor<?x64xf32>,
+             !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>)
+         -> tensor<?x64xf32>
+      return %a : tensor<?x64xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @forward(%q: tensor<?x64xf32>, %p: index,
+        %cache: !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>)
+        -> tensor<?x64xf32> {
+      %r = nn.hadamard %q group 32 : tensor<?x64xf32>
+      %a = nn.attention %r, %cache[0] at %p scale 1.0
+          : (tensor<?x64xf32>,
+             !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>)
+         -> tensor<?x64xf32>
+      %b = nn.hadamard %a group 32 : tensor<?x64xf32>
+      return %b : tensor<?x64xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::quern::nn::NNDialect"];
+}
+
 #endif // QUERN_QUANTIZE_PASSES_TD

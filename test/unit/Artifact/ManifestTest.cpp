@@ -58,7 +58,7 @@ TEST_F(ManifestTest, DocumentedExample) {
 
 TEST_F(ManifestTest, TokenIdsAsHuggingFaceWritesThem) {
   Manifest manifest = makeManifest();
-  manifest.tokenizer = {std::nullopt, {7}, false};
+  manifest.tokenizer = {std::nullopt, {7}};
   write(at("manifest.json"), textOf(manifest));
   EXPECT_NE(textOf(manifest).find("\"eos_token_id\": 7"), std::string::npos);
   Result<Manifest> again = readManifest(folder);

@@ -104,6 +104,7 @@ def QK_KernelOp : QK_Op<"kernel",
     | `gated_activation` | gate, up | activation |
     | `last_rows` | x, rows | |
     | `quantize` | x | |
+    | `hadamard` | x | group |
 
     `compute` is one of the strings `f32`, `bf16` and `int8`, `activation` is
     `silu`. The table of `rope` is a `#nn.rope_table` weight. A `residual` is

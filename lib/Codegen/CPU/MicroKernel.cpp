@@ -3,6 +3,7 @@
 // \file One register tile: loops over K, scales, stores.
 
 #include "MicroKernel.h"
+#include "DotProducts.h"
 
 #include "quern/Numerics/Decode.h"
 #include <numeric>
@@ -178,27 +179,42 @@ MicroKernel::Values MicroKernel::accumulateExact(const Chunk &chunk,
   return forSteps(chunk, kUnrolledExactSteps, sums,
                   [&](const Chunk &part, int64_t steps, Values partSums) {
                     for (int64_t step = 0; step < steps; ++step)
-                      exactStep(part, step, scales, partSums);
+                      if (usesBf16Dot())
+                        bf16Step(part, step, scales, partSums);
+                      else
+                        exactStep(part, step, scales, partSums);
                     return partSums;
                   });
 }
 
-void MicroKernel::exactStep(const Chunk &chunk, int64_t step,
-                            const Scales &scales, Values &sums) {
-  VectorValues v(b);
-  const Format &format = spec.weight;
-  Value k = kOf(chunk);
+SmallVector<SmallVector<Value, 4>> MicroKernel::stepCodes(const Chunk &chunk,
+                                                          int64_t step) {
   int64_t position = chunk.first + step;
   Value lane = b.add(chunk.base, position / shape.stepPeriod);
   SmallVector<SmallVector<Value, 4>> codes;
   for (int64_t n = 0; n < panels; ++n)
     codes.push_back(reader.codeLanes(chunk.tileAddresses[n], lane,
                                      position % shape.stepPeriod));
+  return codes;
+}
+
+Value MicroKernel::decodedWeight(Value code, const Scales &scales,
+                                 int64_t panel) {
+  VectorValues v(b);
+  Value w = decodeElement(v, spec.weight.element, code);
+  return applyScale(v, spec.weight, w, scales.scale[panel],
+                    scales.offset[panel]);
+}
+
+void MicroKernel::exactStep(const Chunk &chunk, int64_t step,
+                            const Scales &scales, Values &sums) {
+  VectorValues v(b);
+  Value k = kOf(chunk);
+  auto codes = stepCodes(chunk, step);
   for (int64_t kk = 0; kk < 4; ++kk) {
     Values weights;
     for (int64_t n = 0; n < panels; ++n) {
-      Value w = decodeElement(v, format.element, codes[n][kk]);
-      w = applyScale(v, format, w, scales.scale[n], scales.offset[n]);
+      Value w = decodedWeight(codes[n][kk], scales, n);
       weights.push_back(spec.roundToBf16 ? roundToBf16(v, w) : w);
     }
     for (int64_t m = 0; m < rows; ++m) {
@@ -206,6 +222,26 @@ void MicroKernel::exactStep(const Chunk &chunk, int64_t step,
       for (int64_t n = 0; n < panels; ++n) {
         Value &sum = sums[m * panels + n];
         sum = b.multiplyAdd(input, weights[n], sum);
+      }
+    }
+  }
+}
+
+void MicroKernel::bf16Step(const Chunk &chunk, int64_t step,
+                           const Scales &scales, Values &sums) {
+  Value kBytes = b.mul(kOf(chunk), 2);
+  auto codes = stepCodes(chunk, step);
+  for (int64_t kk = 0; kk < 4; kk += 2) {
+    Values pairs;
+    for (int64_t n = 0; n < panels; ++n)
+      pairs.push_back(bf16Pairs(b, decodedWeight(codes[n][kk], scales, n),
+                                decodedWeight(codes[n][kk + 1], scales, n)));
+    for (int64_t m = 0; m < rows; ++m) {
+      Value address = b.offset(inputAddress(m, kBytes), 2 * (4 * step + kk));
+      Value word = b.load(b.getI32Type(), address, 4);
+      for (int64_t n = 0; n < panels; ++n) {
+        Value &sum = sums[m * panels + n];
+        sum = bf16Dot(b, sum, pairs[n], word);
       }
     }
   }

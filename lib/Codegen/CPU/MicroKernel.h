@@ -58,6 +58,12 @@ private:
   Values accumulateExact(const Chunk &chunk, const Scales &scales, Values sums);
   void exactStep(const Chunk &chunk, int64_t step, const Scales &scales,
                  Values &sums);
+  /// A step by the target's dot product of bfloat16 pairs.
+  void bf16Step(const Chunk &chunk, int64_t step, const Scales &scales,
+                Values &sums);
+  bool usesBf16Dot() const {
+    return spec.roundToBf16 && b.target.bf16Dot != Bf16Dot::None;
+  }
   Values accumulateInteger(const Chunk &chunk, const Scales &scales,
                            Values sums);
   /// Dot products of codes and activations over a chunk, bias taken off.
@@ -70,14 +76,18 @@ private:
   mlir::Value scaledSum(mlir::Value sum, mlir::Value dot, mlir::Value scale,
                         mlir::Value offset, const RowInput &input);
   Scales decodeScales(const Chunk &chunk);
+  /// The codes of a step: a panel's four K.
+  llvm::SmallVector<llvm::SmallVector<mlir::Value, 4>>
+  stepCodes(const Chunk &chunk, int64_t step);
+  /// A decoded weight, in binary32.
+  mlir::Value decodedWeight(mlir::Value code, const Scales &scales,
+                            int64_t panel);
+  /// Four K of a panel as byteDot takes them: value + dotBias().
   mlir::Value weightBytes(const Chunk &chunk, int64_t panel, int64_t step);
+  int dotBias() const;
+  /// The same as value + integer.bias.
+  mlir::Value unsignedBytes(const Chunk &chunk, int64_t panel, int64_t step);
   mlir::Value tableBytes(mlir::Value codes);
-  mlir::Value byteDot(mlir::Value sum, mlir::Value unsignedBytes,
-                      mlir::Value signedWord);
-  mlir::Value byteDotAvx2(mlir::Value sum, mlir::Value unsignedBytes,
-                          mlir::Value signedWord);
-  mlir::Value byteDotWiden(mlir::Value sum, mlir::Value unsignedBytes,
-                           mlir::Value signedWord);
   mlir::Value inputLanes(int64_t row, mlir::Value k, int64_t delta);
   mlir::Value inputAddress(int64_t row, mlir::Value bytes);
   mlir::Value kOf(const Chunk &chunk);

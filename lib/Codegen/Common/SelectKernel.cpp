@@ -39,9 +39,8 @@ struct SelectKernelPass
   void runOnOperation() override {
     const CpuTarget *target = lookupCpuTarget(isa);
     if (!target) {
-      getOperation().emitError()
-          << "expects isa to be avx512, avx2 or portable, but got '" << isa
-          << "'";
+      getOperation().emitError() << "expects isa to be " << listCpuTargets()
+                                 << ", but got '" << isa << "'";
       return signalPassFailure();
     }
     WalkResult result = getOperation().walk([&](qk::KernelOp kernel) {

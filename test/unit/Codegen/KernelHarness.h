@@ -43,6 +43,17 @@ private:
   std::string path;
 };
 
+/// Compiles `sources` for `target`, which this machine need not run, and links
+/// a shared object that exports them.
+Status compileLibrary(const CpuTarget &target,
+                      const std::vector<KernelSource> &sources,
+                      const std::string &path);
+
+/// The assembly text of `sources` for `target`, which this machine need not
+/// run.
+Result<std::string> compileToAssembly(const CpuTarget &target,
+                                      const std::vector<KernelSource> &sources);
+
 /// The instruction sets that this machine runs, best first.
 std::vector<const CpuTarget *> runnableTargets();
 

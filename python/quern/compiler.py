@@ -35,15 +35,15 @@ def compile_model(
 ) -> dict[str, Any]:
     """Quantizes and compiles a model folder into an artifact folder.
 
+    target: instruction sets, by the names in docs/Targets.md.
     format: a name, or the text of a format; "" leaves the weights in the
     model's own precision. rules: (pattern, format) for weights whose name the
     pattern matches; the last that matches decides. compute: "int8", "bf16" or
-    "f32". target: instruction sets, as in docs/Targets.md. context: tokens of
-    the longest session, 0 for the model's own maximum. threads: 0 takes all
-    processors. dump_path: folder for the IR of every stage and the assembly.
-    progress: is told the stage and the share of it that is done. Returns the
-    compiler's report: "output", "weight_bytes", "bits_per_weight",
-    "peak_bytes_predicted", "isas", "notes" and "seconds".
+    "f32". context: tokens of the longest session, 0 for the model's own maximum.
+    threads: 0 takes all processors. dump_path: folder for the IR of every stage
+    and the assembly. progress: is told the stage and the share of it that is
+    done. Returns the compiler's report: "output", "weight_bytes",
+    "bits_per_weight", "peak_bytes_predicted", "isas", "notes" and "seconds".
     """
     for name, number, limit in (("context", context, 2**63), ("threads", threads, 2**32)):
         if not 0 <= number < limit:

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -29,7 +31,7 @@ struct CpuFeatures {
   bool avx512bf16 = false;
   bool avx512fp16 = false;
   bool avxvnni = false; ///< VNNI in VEX encoding, 256 bits
-  bool amxTile = false; ///< still needs ARCH_REQ_XCOMP_PERM on Linux
+  bool amxTile = false; ///< still needs mayUseTiles
   bool amxInt8 = false;
   bool amxBf16 = false;
   bool armDotprod = false; ///< sdot and udot
@@ -101,6 +103,18 @@ inline CpuFeatures detectCpuFeatures() {
   f.armBf16 = second >> 14 & 1;   // HWCAP2_BF16
 #endif
   return f;
+}
+
+/// Asks Linux to let this process use tiles, which takes 8 KB of state a
+/// thread; the answer stays the same. False as well if CPU or kernel have none.
+inline bool mayUseTiles() {
+#if defined(__x86_64__)
+  constexpr long kRequestPermission = 0x1023; // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;              // XFEATURE_XTILE_DATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
 }
 
 } // namespace quern

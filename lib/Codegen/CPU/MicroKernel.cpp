@@ -35,6 +35,8 @@ void MicroKernel::emit(StringRef name) {
   auto args = function.getArguments();
   x = args[0], y = args[1], yStride = args[2], bias = args[3];
   residual = args[4], columns = args[5];
+  if (usesTiles())
+    allocateTiles();
   Value lastPanel = b.add(args[6], b.div(b.sub(columns, b.i64(1)), kPanelRows));
   for (int64_t n = 0; n < panels; ++n)
     at.push_back({SmallVector<Value>(args.begin() + 7, args.end()),

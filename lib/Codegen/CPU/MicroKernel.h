@@ -68,6 +68,11 @@ private:
                            Values sums);
   /// Dot products of codes and activations over a chunk, bias taken off.
   Values integerDots(const Chunk &chunk, const Values &inputSums);
+  /// The same by tiles of 16 rows of activations by 64 bytes of K.
+  bool usesTiles() const { return b.target.hasTiles && rows == 16; }
+  void allocateTiles();
+  Values tileDots(const Chunk &chunk, const Values &inputSums);
+  void tileStep(const Chunk &chunk, int64_t steps);
   void dotStep(const Chunk &chunk, int64_t step, Values &dots);
   /// A row's sum of activations over a chunk: scalar or 16 equal lanes.
   Values groupSums(const Chunk &chunk);
@@ -103,6 +108,9 @@ private:
   IntegerElement integer;
   mlir::Value x, y, yStride, bias, residual, columns;
   llvm::SmallVector<PanelPointers> at;
+  /// Of each panel, 1 KB in memory: 16 steps of decoded bytes, and products of
+  /// 16 rows by 16 columns. Null without tiles.
+  Values tileWeights, tileProducts;
 };
 
 } // namespace quern::codegen

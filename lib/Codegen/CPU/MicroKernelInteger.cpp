@@ -121,6 +121,8 @@ Value MicroKernel::dotStart(Value inputSum) {
 
 MicroKernel::Values MicroKernel::integerDots(const Chunk &chunk,
                                              const Values &inputSums) {
+  if (usesTiles())
+    return tileDots(chunk, inputSums);
   Values dots;
   for (Value sum : inputSums)
     dots.append(panels, dotStart(sum));

@@ -39,6 +39,17 @@ static CpuTarget makeAvx512Bf16() {
   return t;
 }
 
+/// The same with products of byte tiles, for 16 rows of activations and more.
+static CpuTarget makeAmx() {
+  CpuTarget t = makeAvx512Bf16();
+  t.isa = "amx";
+  t.llvmFeatures += ",+amx-tile,+amx-int8";
+  t.requiredFeatures |= QUERN_FEATURE_AMX_INT8;
+  t.hasTiles = true;
+  t.isMeasured = false;
+  return t;
+}
+
 /// AVX2 with FMA and F16C: 16 registers of 8 lanes.
 static CpuTarget makeAvx2() {
   CpuTarget t;
@@ -115,8 +126,8 @@ const char *codegen::targetTriple(Architecture architecture) {
 
 const std::vector<CpuTarget> &codegen::cpuTargets() {
   static const std::vector<CpuTarget> targets = {
-      makeAvx512Bf16(), makeAvx512(),   makeAvx2Vnni(), makeAvx2(),
-      makePortable(),   makeNeonI8mm(), makeNeon()};
+      makeAmx(),  makeAvx512Bf16(), makeAvx512(),   makeAvx2Vnni(),
+      makeAvx2(), makePortable(),   makeNeonI8mm(), makeNeon()};
   return targets;
 }
 
@@ -145,6 +156,7 @@ uint64_t codegen::hostCpuFeatures() {
       {found.avx512vnni, QUERN_FEATURE_AVX512VNNI},
       {found.avx512bf16, QUERN_FEATURE_AVX512BF16},
       {found.avxvnni, QUERN_FEATURE_AVXVNNI},
+      {found.amxInt8 && mayUseTiles(), QUERN_FEATURE_AMX_INT8},
       {found.armDotprod, QUERN_FEATURE_ARM_DOTPROD},
       {found.armI8mm, QUERN_FEATURE_ARM_I8MM},
       {found.armBf16, QUERN_FEATURE_ARM_BF16}};
@@ -175,9 +187,11 @@ static std::vector<std::string> expandName(const std::string &name) {
   for (auto &[group, isas] : groups)
     if (name == group)
       return isas;
-  for (const CpuTarget &target : cpuTargets())
-    if (name == target.isa || (name == "host" && runsHere(target)))
+  for (const CpuTarget &target : cpuTargets()) {
+    bool isHost = name == "host" && target.isMeasured && runsHere(target);
+    if (name == target.isa || isHost)
       return {target.isa};
+  }
   return {};
 }
 

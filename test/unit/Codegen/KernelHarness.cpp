@@ -9,6 +9,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "quern/Codegen/CPU/Pipeline.h"
 #include "quern/Export/EmitObject.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <dlfcn.h>
@@ -41,12 +42,25 @@ static std::string assemblyFile(const CpuTarget &target,
          ".s";
 }
 
+/// Makes LLVM replace tile instructions, which it does only at -O0.
+static void useLoopsForTiles(ModuleOp module) {
+  llvm::cl::Option *option =
+      llvm::cl::getRegisteredOptions().lookup("enable-x86-scalar-amx");
+  ASSERT_NE(option, nullptr);
+  ASSERT_FALSE(option->addOccurrence(0, "enable-x86-scalar-amx", "true"));
+  module.walk([](LLVM::LLVMFuncOp function) {
+    function.setNoInline(true);
+    function.setOptimizeNone(true);
+  });
+}
+
 /// Writes the object of `sources` to `object`, and its assembly text to
 /// `assembly` if that is not empty.
 static Status compileObject(const CpuTarget &target,
                             const std::vector<KernelSource> &sources,
                             const std::string &object,
-                            const std::string &assembly) {
+                            const std::string &assembly,
+                            Tiles tiles = Tiles::Native) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
   context.loadDialect<arith::ArithDialect, func::FuncDialect, scf::SCFDialect,
                       LLVM::LLVMDialect, math::MathDialect,
@@ -65,6 +79,8 @@ static Status compileObject(const CpuTarget &target,
   buildLowerToLlvmPipeline(passes);
   if (failed(passes.run(*module)))
     return unavailable("lowering failed");
+  if (tiles == Tiles::Loops)
+    useLoopsForTiles(*module);
   return exporter::emitObject(
       *module,
       {targetTriple(target.architecture), target.llvmCpu, target.llvmFeatures},
@@ -73,15 +89,15 @@ static Status compileObject(const CpuTarget &target,
 
 Status test::compileLibrary(const CpuTarget &target,
                             const std::vector<KernelSource> &sources,
-                            const std::string &library) {
+                            const std::string &library, Tiles tiles) {
   Result<std::string> object = temporaryFile("o");
   if (!object)
     return object.status();
   std::vector<std::string> names;
   for (const KernelSource &source : sources)
     names.push_back(source.name);
-  Status status =
-      compileObject(target, sources, *object, assemblyFile(target, sources));
+  Status status = compileObject(target, sources, *object,
+                                assemblyFile(target, sources), tiles);
   if (status.isOk())
     status = exporter::linkSharedObject({*object}, names, library);
   (void)llvm::sys::fs::remove(*object);
@@ -105,13 +121,13 @@ test::compileToAssembly(const CpuTarget &target,
 
 Result<std::shared_ptr<KernelLibrary>>
 KernelLibrary::create(const CpuTarget &target,
-                      const std::vector<KernelSource> &sources) {
+                      const std::vector<KernelSource> &sources, Tiles tiles) {
   auto library = std::make_shared<KernelLibrary>();
   Result<std::string> path = temporaryFile("so");
   if (!path)
     return path.status();
   library->path = *path;
-  if (Status status = compileLibrary(target, sources, *path); !status)
+  if (Status status = compileLibrary(target, sources, *path, tiles); !status)
     return status;
   library->handle = dlopen(path->c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library->handle)

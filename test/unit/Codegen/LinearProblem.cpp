@@ -97,7 +97,7 @@ LinearProblem LinearProblem::create(const std::string &format,
 
 KernelSource LinearProblem::source(const CpuTarget &target) const {
   LinearSpec tiled = spec;
-  tiled.tileRows = target.tileRows;
+  tiled.tileRows = tileRows(target, spec.input);
   tiled.tilePanels = target.tilePanels;
   return {"linear", [tiled](KernelBuilder &builder) {
             return emitLinearKernel(builder, "linear", tiled);

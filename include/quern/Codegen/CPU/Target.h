@@ -53,6 +53,7 @@ struct CpuTarget {
   ByteDot byteDot = ByteDot::Widen;
   Bf16Dot bf16Dot = Bf16Dot::None;
   TableLookup tableLookup = TableLookup::None;
+  bool hasTiles = false; ///< AMX-INT8: 16 rows by a panel in one instruction
   bool hasFma = false;
   bool hasF16Conversion = false;
   /// Longest table, in floats, that one or two register shuffles look up.
@@ -61,6 +62,8 @@ struct CpuTarget {
   /// largest M; smaller M halve the rows.
   unsigned tileRows = 1;
   unsigned tilePanels = 1;
+  /// "host" takes it: somebody has measured it.
+  bool isMeasured = true;
 };
 
 /// LLVM's target triple for Linux.

@@ -1,318 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Encoding and decoding of matrices, level by level.
+// \file Encoding and decoding of matrices: checks, strips and threads.
 
 #include "quern/Numerics/EncodeTensor.h"
-#include "ElementLoops.h"
 #include "ScaleSearch.h"
-#include "quern/Numerics/Encode.h"
+#include "TreeCodec.h"
 #include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
 #include <thread>
 
 using namespace quern;
 using namespace quern::numerics;
 
-namespace {
-/// A row-major matrix of numbers that somebody else owns.
-struct MatrixView {
-  const float *values = nullptr;
-  int64_t rows = 0;
-  int64_t cols = 0;
-  int64_t size() const { return rows * cols; }
-};
-
-/// How a matrix is cut into the blocks of one level.
-struct Blocks {
-  int64_t rows, cols; ///< of one block, in elements
-  int64_t down, across;
-
-  Blocks(BlockShape shape, const MatrixView &matrix)
-      : rows(shape.rows ? shape.rows : matrix.rows),
-        cols(shape.cols ? shape.cols : matrix.cols), down(matrix.rows / rows),
-        across(matrix.cols / cols) {}
-  int64_t count() const { return down * across; }
-};
-} // namespace
-
-//===----------------------------------------------------------------------===//
-// Decoding
-//===----------------------------------------------------------------------===//
-
-static std::vector<float> decodeCodes(const Element &element,
-                                      const std::vector<int32_t> &codes) {
-  std::vector<float> values(codes.size());
-  decodeElements(element, codes.data(), int64_t(codes.size()), values.data());
-  return values;
-}
-
-/// The values of one level from its codes and its decoded scales and offsets
-/// (empty where the format has none).
-static std::vector<float> decodeLevel(const Format &format,
-                                      const PlaneCodes &plane,
-                                      const std::vector<float> &scales,
-                                      const std::vector<float> &offsets) {
-  std::vector<float> values = decodeCodes(format.element, plane.codes);
-  if (!format.isScaled())
-    return values;
-  Blocks blocks(format.block, {nullptr, plane.rows, plane.cols});
-  for (int64_t r = 0; r < plane.rows; ++r)
-    for (int64_t b = 0; b < blocks.across; ++b) {
-      size_t block = size_t(r / blocks.rows * blocks.across + b);
-      BlockCode code = {scales[block], 0, offsets.empty() ? 0 : offsets[block]};
-      applyBlock(format, code, values.data() + r * plane.cols + b * blocks.cols,
-                 blocks.cols);
-    }
-  return values;
-}
-
-static std::vector<float> decodeTree(const Format &format,
-                                     const CodedTensor &coded,
-                                     const std::string &path) {
-  std::vector<float> scales, offsets;
-  if (format.isScaled())
-    scales = decodeTree(*format.scale, coded, childPath(path, "scale"));
-  if (format.offset)
-    offsets = decodeTree(*format.offset, coded,
-                         childPath(path, offsetKeyword(format.offsetKind)));
-  const PlaneCodes &plane = coded.planes.at(path.empty() ? "code" : path);
-  return decodeLevel(format, plane, scales, offsets);
-}
-
 std::vector<float> numerics::decodeRows(const Format &format,
                                         const CodedTensor &coded) {
-  return decodeTree(format, coded, "");
+  return decodeTree(*laneKernels()[0], format, coded, "");
 }
 
 //===----------------------------------------------------------------------===//
-// Encoding
+// Checks
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Decoded scales and offsets (empty if there are none) of one level's blocks.
-struct BlockValues {
-  std::vector<float> scales, offsets;
-};
-
-/// Encodes a matrix and, below it, the matrices of its scales and offsets.
-class TreeEncoder {
-public:
-  TreeEncoder(const EncodeOptions &options, CodedTensor &out)
-      : options(options), out(out) {}
-
-  /// The root level. Only here are scales searched.
-  void encodeRoot(const Format &format, const MatrixView &matrix,
-                  Solver solver) {
-    if (!format.isScaled())
-      encodeUnscaled(format, nullptr, "", matrix);
-    else
-      encodeScaled(format, nullptr, "", matrix,
-                   rangesOf(format, matrix, solver));
-  }
-
-private:
-  /// Returns the decoded values. `rule` is the scale rule of the level above,
-  /// if this matrix holds scales.
-  std::vector<float> encodeTree(const Format &format, const ScaleRule *rule,
-                                const std::string &path,
-                                const MatrixView &matrix);
-  std::vector<float> encodeUnscaled(const Format &format, const ScaleRule *rule,
-                                    const std::string &path,
-                                    const MatrixView &matrix);
-  /// Codes a scaled level whose blocks have the given ranges.
-  BlockValues encodeScaled(const Format &format, const ScaleRule *rule,
-                           const std::string &path, const MatrixView &matrix,
-                           const std::vector<BlockRange> &ranges);
-  std::vector<BlockRange>
-  rangesOf(const Format &format, const MatrixView &matrix, Solver solver) const;
-
-  const EncodeOptions &options;
-  CodedTensor &out;
-};
-} // namespace
-
-std::vector<float> TreeEncoder::encodeUnscaled(const Format &format,
-                                               const ScaleRule *rule,
-                                               const std::string &path,
-                                               const MatrixView &matrix) {
-  PlaneCodes &plane = out.planes[path.empty() ? "code" : path];
-  plane = {matrix.rows, matrix.cols, {}};
-  plane.codes.resize(size_t(matrix.size()));
-  BlockCode one = {1, 1, 0};
-  encodeScaleBlock(format, rule ? *rule : ScaleRule(), one, matrix.values,
-                   matrix.size(), plane.codes.data());
-  return decodeCodes(format.element, plane.codes);
-}
-
-std::vector<BlockRange> TreeEncoder::rangesOf(const Format &format,
-                                              const MatrixView &matrix,
-                                              Solver solver) const {
-  Blocks blocks(format.block, matrix);
-  std::vector<BlockRange> ranges(size_t(blocks.count()));
-  for (int64_t i = 0; i < blocks.count(); ++i) {
-    int64_t firstRow = i / blocks.across * blocks.rows;
-    int64_t firstCol = i % blocks.across * blocks.cols;
-    const float *weights = options.columnWeights.empty()
-                               ? nullptr
-                               : options.columnWeights.data() + firstCol;
-    BlockView block = {matrix.values + firstRow * matrix.cols + firstCol,
-                       matrix.cols, blocks.rows, blocks.cols, weights};
-    BlockRange range = plainRange(format, block);
-    ranges[size_t(i)] =
-        solver == Solver::Mse ? searchRange(format, block, range) : range;
-  }
-  return ranges;
-}
-
-/// Codes of a scaled level, given the decoded scales and offsets of its blocks.
-static void encodeBlockCodes(const Format &format, const ScaleRule *rule,
-                             const MatrixView &matrix,
-                             const std::vector<float> &scales,
-                             const std::vector<float> &offsets,
-                             std::vector<int32_t> &codes) {
-  ScalarValues v;
-  Blocks blocks(format.block, matrix);
-  for (int64_t r = 0; r < matrix.rows; ++r)
-    for (int64_t b = 0; b < blocks.across; ++b) {
-      size_t block = size_t(r / blocks.rows * blocks.across + b);
-      BlockCode code = {scales[block], inverseScale(v, scales[block]),
-                        offsets.empty() ? 0 : offsets[block]};
-      int64_t first = r * matrix.cols + b * blocks.cols;
-      const float *values = matrix.values + first;
-      if (rule)
-        encodeScaleBlock(format, *rule, code, values, blocks.cols,
-                         codes.data() + first);
-      else
-        encodeBlock(format, code, values, blocks.cols, codes.data() + first);
+/// The first value that is NaN, or infinite where that is not allowed; `count`
+/// if there is none.
+static int64_t firstUnfit(const float *values, int64_t count,
+                          bool infinityIsFit) {
+  const int32_t limit = infinityIsFit ? 0x7F800000 : 0x7F7FFFFF;
+  constexpr int64_t step = 1024;
+  for (int64_t begin = 0; begin < count; begin += step) {
+    int64_t end = std::min(begin + step, count);
+    int32_t most = 0; // of the bits without sign: their order is the values'
+    for (int64_t i = begin; i < end; ++i) {
+      int32_t bits;
+      std::memcpy(&bits, values + i, sizeof bits);
+      most = std::max(most, bits & 0x7FFFFFFF);
     }
-}
-
-BlockValues TreeEncoder::encodeScaled(const Format &format,
-                                      const ScaleRule *rule,
-                                      const std::string &path,
-                                      const MatrixView &matrix,
-                                      const std::vector<BlockRange> &ranges) {
-  ScalarValues v;
-  Blocks blocks(format.block, matrix);
-  std::vector<float> exact(ranges.size());
-  for (size_t i = 0; i < ranges.size(); ++i)
-    exact[i] = ranges[i].scale;
-  BlockValues stored;
-  stored.scales =
-      encodeTree(*format.scale, &format.scaleRule, childPath(path, "scale"),
-                 {exact.data(), blocks.down, blocks.across});
-  const std::vector<float> &scales =
-      format.codesFromExactScale ? exact : stored.scales;
-  if (format.offset) {
-    std::vector<float> offsets(ranges.size());
-    for (size_t i = 0; i < ranges.size(); ++i)
-      offsets[i] = exactOffset(v, format, ranges[i].low, scales[i],
-                               inverseScale(v, scales[i]));
-    stored.offsets =
-        encodeTree(*format.offset, nullptr,
-                   childPath(path, offsetKeyword(format.offsetKind)),
-                   {offsets.data(), blocks.down, blocks.across});
-  }
-  PlaneCodes &plane = out.planes[path.empty() ? "code" : path];
-  plane = {matrix.rows, matrix.cols, {}};
-  plane.codes.resize(size_t(matrix.size()));
-  encodeBlockCodes(format, rule, matrix, scales, stored.offsets, plane.codes);
-  return stored;
-}
-
-std::vector<float> TreeEncoder::encodeTree(const Format &format,
-                                           const ScaleRule *rule,
-                                           const std::string &path,
-                                           const MatrixView &matrix) {
-  if (!format.isScaled())
-    return encodeUnscaled(format, rule, path, matrix);
-  BlockValues stored = encodeScaled(format, rule, path, matrix,
-                                    rangesOf(format, matrix, Solver::Plain));
-  return decodeLevel(format, out.planes[path], stored.scales, stored.offsets);
-}
-
-//===----------------------------------------------------------------------===//
-// Whole tensors
-//===----------------------------------------------------------------------===//
-
-/// Weighted squared errors, one an outermost block, row by row of blocks.
-static std::vector<double> blockErrors(const Blocks &blocks,
-                                       const MatrixView &matrix,
-                                       const std::vector<float> &decoded,
-                                       Span<const float> weights) {
-  std::vector<double> errors(size_t(blocks.count()));
-  for (int64_t r = 0; r < matrix.rows; ++r)
-    for (int64_t c = 0; c < matrix.cols; ++c) {
-      int64_t i = r * matrix.cols + c;
-      double rest = double(matrix.values[i]) - double(decoded[size_t(i)]);
-      double weight = weights.empty() ? 1.0 : weights[size_t(c)];
-      errors[size_t(r / blocks.rows * blocks.across + c / blocks.cols)] +=
-          weight * rest * rest;
-    }
-  return errors;
-}
-
-/// Copies the codes of outermost block (down, across) in every plane.
-static void copyBlock(const Format &format, const Blocks &blocks, int64_t down,
-                      int64_t across, const CodedTensor &from,
-                      CodedTensor &to) {
-  for (const Plane &plane : planesOf(format)) {
-    const PlaneCodes &source = from.planes.at(plane.path);
-    PlaneCodes &target = to.planes.at(plane.path);
-    // No granule is cut by an outermost block, so each plane divides evenly.
-    int64_t rows = source.rows / blocks.down;
-    int64_t cols = source.cols / blocks.across;
-    for (int64_t r = down * rows; r < (down + 1) * rows; ++r) {
-      auto begin = source.codes.begin() + r * source.cols + across * cols;
-      std::copy(begin, begin + cols,
-                target.codes.begin() + r * source.cols + across * cols);
-    }
-  }
-}
-
-static CodedTensor encodeWith(const Format &format, const MatrixView &matrix,
-                              const EncodeOptions &options, Solver solver) {
-  CodedTensor coded;
-  coded.rows = matrix.rows;
-  coded.cols = matrix.cols;
-  TreeEncoder(options, coded).encodeRoot(format, matrix, solver);
-  return coded;
-}
-
-static CodedTensor encodeMatrix(const Format &format, const MatrixView &matrix,
-                                const EncodeOptions &options) {
-  CodedTensor plain = encodeWith(format, matrix, options, Solver::Plain);
-  if (options.solver == Solver::Plain || !format.isScaled())
-    return plain;
-  // Scales that are coded themselves may undo what the search gained, so the
-  // better of both is taken where it is known: in an outermost block.
-  CodedTensor searched = encodeWith(format, matrix, options, Solver::Mse);
-  Blocks blocks(outermostBlock(format), matrix);
-  std::vector<double> before = blockErrors(
-      blocks, matrix, decodeRows(format, plain), options.columnWeights);
-  std::vector<double> after = blockErrors(
-      blocks, matrix, decodeRows(format, searched), options.columnWeights);
-  for (int64_t i = 0; i < blocks.count(); ++i)
-    if (after[size_t(i)] < before[size_t(i)])
-      copyBlock(format, blocks, i / blocks.across, i % blocks.across, searched,
-                plain);
-  return plain;
-}
-
-static Status checkValues(const Format &format, const MatrixView &matrix,
-                          const EncodeOptions &options) {
-  for (int64_t i = 0; i < matrix.size(); ++i) {
-    float x = matrix.values[i];
-    if (std::isfinite(x) || (std::isinf(x) && !format.isScaled()))
+    if (most <= limit)
       continue;
-    std::string place = "row " +
-                        std::to_string(options.firstRow + i / matrix.cols) +
-                        ", column " + std::to_string(i % matrix.cols);
-    return Status::error(StatusCode::InvalidArgument,
-                         "expects finite values, but got " +
-                             std::string(std::isnan(x) ? "NaN" : "infinity") +
-                             " in " + place);
+    for (int64_t i = begin; i < end; ++i)
+      if (std::isnan(values[i]) || (std::isinf(values[i]) && !infinityIsFit))
+        return i;
   }
-  return Status::ok();
+  return count;
+}
+
+static Status unfitValue(const EncodeOptions &options, int64_t index,
+                         int64_t cols, float x) {
+  return Status::error(StatusCode::InvalidArgument,
+                       "expects finite values, but got " +
+                           std::string(std::isnan(x) ? "NaN" : "infinity") +
+                           " in row " +
+                           std::to_string(options.firstRow + index / cols) +
+                           ", column " + std::to_string(index % cols));
 }
 
 static Status checkArguments(const Format &format, Span<const float> values,
@@ -331,23 +72,140 @@ static Status checkArguments(const Format &format, Span<const float> values,
                          "expects " + std::to_string(cols) +
                              " column weights, but got " +
                              std::to_string(options.columnWeights.size()));
-  return checkValues(format, {values.data(), rows, cols}, options);
+  return Status::ok();
 }
 
-/// Appends the rows of `part` to `whole`.
-static void appendRows(CodedTensor &whole, CodedTensor &&part) {
-  if (whole.planes.empty()) {
-    whole = std::move(part);
-    return;
-  }
-  whole.rows += part.rows;
-  for (auto &[path, plane] : part.planes) {
-    PlaneCodes &target = whole.planes[path];
-    target.rows += plane.rows;
-    target.codes.insert(target.codes.end(), plane.codes.begin(),
-                        plane.codes.end());
-  }
+//===----------------------------------------------------------------------===//
+// Strips
+//===----------------------------------------------------------------------===//
+
+/// Weighted squared errors, one an outermost block, row by row of blocks.
+static std::vector<double> blockErrors(const LaneKernels &kernels,
+                                       const Blocks &blocks,
+                                       const MatrixView &matrix,
+                                       const std::vector<float> &decoded,
+                                       Span<const float> weights) {
+  std::vector<double> errors(size_t(blocks.count()));
+  for (int64_t r = 0; r < matrix.rows; ++r)
+    kernels.addErrors({blocks.across, blocks.cols},
+                      matrix.values + r * matrix.cols,
+                      decoded.data() + r * matrix.cols,
+                      weights.empty() ? nullptr : weights.data(),
+                      errors.data() + r / blocks.rows * blocks.across);
+  return errors;
 }
+
+static CodedTensor encodeStrip(const LaneKernels &kernels, const Format &format,
+                               const MatrixView &matrix,
+                               const EncodeOptions &options) {
+  CodedTensor plain;
+  encodeTree(kernels, format, nullptr, "", matrix, plain);
+  if (options.solver == Solver::Plain || !format.isScaled())
+    return plain;
+  CodedTensor searched;
+  const float *weights =
+      options.columnWeights.empty() ? nullptr : options.columnWeights.data();
+  searchTree(kernels, format, "", matrix, {weights, 0}, searched);
+  // The search sees approximations (of scales that are coded themselves, of
+  // errors in binary32), so the better of both is taken.
+  Blocks blocks(outermostBlock(format), matrix.rows, matrix.cols);
+  std::vector<double> before = blockErrors(
+      kernels, blocks, matrix, decodeTree(kernels, format, plain, ""),
+      options.columnWeights);
+  std::vector<double> after = blockErrors(
+      kernels, blocks, matrix, decodeTree(kernels, format, searched, ""),
+      options.columnWeights);
+  for (int64_t i = 0; i < blocks.count(); ++i)
+    if (!(after[size_t(i)] <= before[size_t(i)]))
+      copyBlock(format, "", blocks, i / blocks.across, i % blocks.across, plain,
+                searched);
+  return searched;
+}
+
+namespace {
+/// Strips of whole outermost blocks of rows, taken in turn by the threads.
+/// Blocks never look over the border of a strip, so strips give the same codes
+/// as the whole.
+class StripEncoder {
+public:
+  StripEncoder(const Format &format, const MatrixView &matrix,
+               const EncodeOptions &options)
+      : kernels(*laneKernels()[0]), format(format), matrix(matrix),
+        options(options), unfit(matrix.size()) {
+    int64_t grain = outermostBlock(format).rows;
+    stripRows = matrix.rows;
+    if (grain != 0) {
+      // Enough blocks to fill the lanes of every level, few enough for caches.
+      int64_t most =
+          std::max<int64_t>(kStripElements / (matrix.cols * grain), 1);
+      stripRows = std::min(grain * most, matrix.rows);
+    }
+    coded.rows = matrix.rows;
+    coded.cols = matrix.cols;
+    for (const Plane &plane : planesOf(format)) {
+      PlaneCodes &codes = coded.planes[plane.path];
+      codes.rows = planeRows(plane, matrix.rows);
+      codes.cols = planeCols(plane, matrix.cols);
+      codes.codes.resize(size_t(codes.rows * codes.cols));
+    }
+  }
+
+  Result<CodedTensor> run() {
+    int64_t strips = (matrix.rows + stripRows - 1) / stripRows;
+    int64_t threads = std::min<int64_t>(std::max(1u, options.threads), strips);
+    std::vector<std::thread> workers;
+    for (int64_t i = 1; i < threads; ++i)
+      workers.emplace_back([&] { work(); });
+    work();
+    for (std::thread &worker : workers)
+      worker.join();
+    if (unfit < matrix.size())
+      return unfitValue(options, unfit, matrix.cols, matrix.values[unfit]);
+    return std::move(coded);
+  }
+
+private:
+  static constexpr int64_t kStripElements = 16384;
+
+  void work() {
+    for (;;) {
+      int64_t begin = nextStrip++ * stripRows;
+      if (begin >= matrix.rows)
+        return;
+      encode(begin, std::min(begin + stripRows, matrix.rows));
+    }
+  }
+
+  void encode(int64_t begin, int64_t end) {
+    MatrixView strip = {matrix.values + begin * matrix.cols, end - begin,
+                        matrix.cols};
+    int64_t bad = firstUnfit(strip.values, strip.size(), !format.isScaled());
+    if (bad < strip.size()) {
+      bad += begin * matrix.cols;
+      int64_t before = unfit;
+      while (bad < before && !unfit.compare_exchange_weak(before, bad))
+        ;
+      return;
+    }
+    CodedTensor part = encodeStrip(kernels, format, strip, options);
+    for (auto &[path, plane] : part.planes) {
+      PlaneCodes &target = coded.planes.at(path);
+      int64_t granule = matrix.rows / target.rows;
+      std::copy(plane.codes.begin(), plane.codes.end(),
+                target.codes.begin() + begin / granule * target.cols);
+    }
+  }
+
+  const LaneKernels &kernels;
+  const Format &format;
+  const MatrixView matrix;
+  const EncodeOptions &options;
+  int64_t stripRows;
+  CodedTensor coded;
+  std::atomic<int64_t> nextStrip{0};
+  std::atomic<int64_t> unfit; ///< the first value that cannot be coded
+};
+} // namespace
 
 Result<CodedTensor> numerics::encodeRows(const Format &format,
                                          Span<const float> values, int64_t rows,
@@ -355,26 +213,5 @@ Result<CodedTensor> numerics::encodeRows(const Format &format,
                                          const EncodeOptions &options) {
   if (Status s = checkArguments(format, values, rows, cols, options); !s)
     return s;
-  // Blocks never look over the border of an outermost block of rows, so parts
-  // of whole blocks give the same codes as the whole.
-  int64_t grain = outermostBlock(format).rows;
-  int64_t grains = grain == 0 ? 1 : rows / grain;
-  int64_t parts = std::min<int64_t>(std::max(1u, options.threads), grains);
-  if (parts == 1)
-    return encodeMatrix(format, {values.data(), rows, cols}, options);
-  std::vector<CodedTensor> coded(static_cast<size_t>(parts));
-  std::vector<std::thread> workers;
-  for (int64_t i = 0; i < parts; ++i)
-    workers.emplace_back([&, i] {
-      int64_t begin = grains * i / parts * grain;
-      int64_t end = grains * (i + 1) / parts * grain;
-      MatrixView part = {values.data() + begin * cols, end - begin, cols};
-      coded[size_t(i)] = encodeMatrix(format, part, options);
-    });
-  for (std::thread &worker : workers)
-    worker.join();
-  CodedTensor whole;
-  for (CodedTensor &part : coded)
-    appendRows(whole, std::move(part));
-  return whole;
+  return StripEncoder(format, {values.data(), rows, cols}, options).run();
 }

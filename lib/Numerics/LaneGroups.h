@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The blocks of a matrix dealt to lanes, sixteen blocks a group.
+
+#ifndef QUERN_LIB_NUMERICS_LANEGROUPS_H
+#define QUERN_LIB_NUMERICS_LANEGROUPS_H
+
+#include "Blocks.h"
+#include "LaneKernels.h"
+
+namespace quern::numerics {
+
+/// Copies of the values and weights of all blocks of a matrix. Blocks of many
+/// elements get a group of their own.
+class LaneGroups {
+public:
+  LaneGroups(const Blocks &blocks, const MatrixView &matrix,
+             const WeightView &weights);
+
+  int64_t count() const { return groups; }
+  LaneGroup group(int64_t index) const;
+  /// Blocks in a group; the last one may have fewer.
+  int64_t blocksPerGroup() const { return isWide ? 1 : kLanes; }
+  int64_t blocksIn(int64_t index) const;
+
+private:
+  void deal(const Blocks &blocks, const MatrixView &matrix,
+            const WeightView &weights, int64_t block);
+
+  bool isWide;
+  int64_t blockCount, groups, steps;
+  std::vector<float> values, importance;
+};
+
+} // namespace quern::numerics
+
+#endif // QUERN_LIB_NUMERICS_LANEGROUPS_H

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file One instruction set's copy of the inner loops (QUERN_LANES names it).
+
+#include "LaneKernels.h"
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <vector>
+
+// Inline functions that this file shares with others must not end up in the
+// program compiled for an instruction set that the CPU may not have.
+#pragma clang attribute push(__attribute__((internal_linkage)),                \
+                             apply_to = function)
+#include "RowKernels.h"
+#include "SearchKernels.h"
+#pragma clang attribute pop
+
+namespace quern::numerics::QUERN_LANES {
+
+#define QUERN_STRING_OF(name) #name
+#define QUERN_STRING(name) QUERN_STRING_OF(name)
+
+extern const LaneKernels kernels;
+const LaneKernels kernels = {
+    QUERN_STRING(QUERN_LANES),
+    decodeRow,
+    encodeRow,
+    widenRanges,
+    addErrors,
+    searchFit,
+    refitOffset,
+    evaluateFit,
+    stepCodes,
+};
+
+} // namespace quern::numerics::QUERN_LANES

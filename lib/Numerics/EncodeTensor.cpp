@@ -79,47 +79,17 @@ static Status checkArguments(const Format &format, Span<const float> values,
 // Strips
 //===----------------------------------------------------------------------===//
 
-/// Weighted squared errors, one an outermost block, row by row of blocks.
-static std::vector<double> blockErrors(const LaneKernels &kernels,
-                                       const Blocks &blocks,
-                                       const MatrixView &matrix,
-                                       const std::vector<float> &decoded,
-                                       Span<const float> weights) {
-  std::vector<double> errors(size_t(blocks.count()));
-  for (int64_t r = 0; r < matrix.rows; ++r)
-    kernels.addErrors({blocks.across, blocks.cols},
-                      matrix.values + r * matrix.cols,
-                      decoded.data() + r * matrix.cols,
-                      weights.empty() ? nullptr : weights.data(),
-                      errors.data() + r / blocks.rows * blocks.across);
-  return errors;
-}
-
 static CodedTensor encodeStrip(const LaneKernels &kernels, const Format &format,
                                const MatrixView &matrix,
                                const EncodeOptions &options) {
-  CodedTensor plain;
-  encodeTree(kernels, format, nullptr, "", matrix, plain);
-  if (options.solver == Solver::Plain || !format.isScaled())
-    return plain;
-  CodedTensor searched;
+  CodedTensor coded;
   const float *weights =
       options.columnWeights.empty() ? nullptr : options.columnWeights.data();
-  searchTree(kernels, format, "", matrix, {weights, 0}, searched);
-  // The search sees approximations (of scales that are coded themselves, of
-  // errors in binary32), so the better of both is taken.
-  Blocks blocks(outermostBlock(format), matrix.rows, matrix.cols);
-  std::vector<double> before = blockErrors(
-      kernels, blocks, matrix, decodeTree(kernels, format, plain, ""),
-      options.columnWeights);
-  std::vector<double> after = blockErrors(
-      kernels, blocks, matrix, decodeTree(kernels, format, searched, ""),
-      options.columnWeights);
-  for (int64_t i = 0; i < blocks.count(); ++i)
-    if (!(after[size_t(i)] <= before[size_t(i)]))
-      copyBlock(format, "", blocks, i / blocks.across, i % blocks.across, plain,
-                searched);
-  return searched;
+  if (options.solver == Solver::Mse && format.isScaled())
+    searchTree(kernels, format, matrix, {weights, 0}, coded);
+  else
+    encodeTree(kernels, format, nullptr, "", matrix, coded);
+  return coded;
 }
 
 namespace {

@@ -3,7 +3,6 @@
 // \file The blocks of a matrix dealt to lanes, sixteen blocks a group.
 
 #include "LaneGroups.h"
-#include <algorithm>
 
 using namespace quern;
 using namespace quern::numerics;
@@ -43,8 +42,4 @@ void LaneGroups::deal(const Blocks &blocks, const MatrixView &matrix,
 LaneGroup LaneGroups::group(int64_t index) const {
   size_t first = size_t(index * steps * kLanes);
   return {values.data() + first, importance.data() + first, steps, isWide};
-}
-
-int64_t LaneGroups::blocksIn(int64_t index) const {
-  return std::min(blocksPerGroup(), blockCount - index * blocksPerGroup());
 }

@@ -21,7 +21,10 @@ public:
   LaneGroup group(int64_t index) const;
   /// Blocks in a group; the last one may have fewer.
   int64_t blocksPerGroup() const { return isWide ? 1 : kLanes; }
-  int64_t blocksIn(int64_t index) const;
+  int64_t blocksIn(int64_t index) const {
+    int64_t rest = blockCount - index * blocksPerGroup();
+    return rest < blocksPerGroup() ? rest : blocksPerGroup();
+  }
 
 private:
   void deal(const Blocks &blocks, const MatrixView &matrix,

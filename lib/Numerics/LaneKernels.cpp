@@ -12,8 +12,9 @@
 #include <vector>
 
 // Inline functions that this file shares with others must not end up in the
-// program compiled for an instruction set that the CPU may not have.
-#pragma clang attribute push(__attribute__((internal_linkage)),                \
+// program compiled for an instruction set that the CPU may not have. And a
+// call in an inner loop would cost more than what it calls.
+#pragma clang attribute push(__attribute__((internal_linkage, always_inline)), \
                              apply_to = function)
 #include "RowKernels.h"
 #include "SearchKernels.h"
@@ -30,7 +31,7 @@ const LaneKernels kernels = {
     decodeRow,
     encodeRow,
     widenRanges,
-    addErrors,
+
     searchFit,
     refitOffset,
     evaluateFit,

@@ -83,9 +83,6 @@ struct LaneKernels {
   /// Widens [lows[i], highs[i]] to hold the values of block i.
   void (*widenRanges)(RowShape shape, const float *values, float *lows,
                       float *highs);
-  /// errors[i] += sum of weight * (value - decoded)^2; `weights` may be null.
-  void (*addErrors)(RowShape shape, const float *values, const float *decoded,
-                    const float *weights, double *errors);
 
   /// The best scales and offsets as real numbers.
   void (*searchFit)(const Format &format, const LaneGroup &group,

@@ -120,6 +120,14 @@ inline F32 loadSome(const float *x, int64_t count) {
   return LaneValues::load(padded);
 }
 
+/// The least lane. (The builtin reduction looks out for NaNs.)
+inline float least(F32 a) {
+  auto eight = a.lo < a.hi ? a.lo : a.hi;
+  auto four = eight.lo < eight.hi ? eight.lo : eight.hi;
+  auto two = four.lo < four.hi ? four.lo : four.hi;
+  return two.x < two.y ? two.x : two.y;
+}
+
 inline void widenRanges(RowShape shape, const float *values, float *lows,
                         float *highs) {
   LaneValues v;
@@ -131,36 +139,8 @@ inline void widenRanges(RowShape shape, const float *values, float *lows,
       low = v.minF(x, low);
       high = v.maxF(x, high);
     }
-    lows[b] = __builtin_reduce_min(low);
-    highs[b] = __builtin_reduce_max(high);
-  }
-}
-
-using F64 = double __attribute__((ext_vector_type(kLanes)));
-
-/// The sum of the lanes in one order, whatever the instruction set.
-inline double sumOf(F64 a) {
-  auto eight = a.lo + a.hi;
-  auto four = eight.lo + eight.hi;
-  auto two = four.lo + four.hi;
-  return two.x + two.y;
-}
-
-inline void addErrors(RowShape shape, const float *values, const float *decoded,
-                      const float *weights, double *errors) {
-  for (int64_t b = 0; b < shape.blocks; ++b) {
-    F64 sum = 0;
-    for (int64_t i = 0; i < shape.blockCols; i += kLanes) {
-      int64_t first = b * shape.blockCols + i, count = shape.blockCols - i;
-      F64 rest = __builtin_convertvector(loadSome(values + first, count), F64) -
-                 __builtin_convertvector(loadSome(decoded + first, count), F64);
-      F64 square = rest * rest;
-      if (weights)
-        square *=
-            __builtin_convertvector(loadSome(weights + first, count), F64);
-      sum += square;
-    }
-    errors[b] += sumOf(sum);
+    lows[b] = least(low);
+    highs[b] = -least(-high);
   }
 }
 

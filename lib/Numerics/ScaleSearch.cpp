@@ -12,10 +12,12 @@
 using namespace quern;
 using namespace quern::numerics;
 
+/// Most steps of a stored code in one round.
+static constexpr int kSteps = 2;
+
 /// Rounds of storing the scales, then the offsets, then stepping their codes.
-static constexpr int kRounds = 2;
-/// Most steps of a code in one round.
-static constexpr int kSteps = 3;
+/// A second one pays where scales and offsets must suit each other.
+static int roundsOf(const Format &format) { return format.offset ? 2 : 1; }
 
 /// Whether a block can have a negative scale or offset of this format whatever
 /// the others have.
@@ -31,27 +33,76 @@ static bool isFine(const Format &format) {
                                       : e.bits >= 12;
 }
 
-void numerics::copyBlock(const Format &format, const std::string &path,
-                         const Blocks &blocks, int64_t down, int64_t across,
-                         const CodedTensor &from, CodedTensor &to) {
+static FitLimits limitsOf(const Format &format) {
+  FitLimits limits;
+  limits.lowest = lowestValue(format.element);
+  limits.largest = largestValue(format.element);
+  limits.negativeScale =
+      format.scaleRule.statistic == ScaleStatistic::SignedMax &&
+      canBeNegative(*format.scale);
+  limits.negativeOffset = format.offset && canBeNegative(*format.offset);
+  return limits;
+}
+
+/// Copies the codes of the chosen outermost blocks in every plane of `format`,
+/// which lies at `path`.
+static void copyBlocks(const Format &format, const std::string &path,
+                       const Blocks &blocks, const std::vector<bool> &isChosen,
+                       const CodedTensor &from, CodedTensor &to) {
   for (const Plane &plane : planesOf(format)) {
-    std::string key = path.empty()           ? plane.path
-                      : plane.path == "code" ? path
-                                             : path + "." + plane.path;
+    std::string key =
+        plane.path == "code" ? path : childPath(path, plane.path.c_str());
     const PlaneCodes &source = from.planes.at(key);
     PlaneCodes &target = to.planes.at(key);
     // No granule is cut by an outermost block, so each plane divides evenly.
     int64_t rows = source.rows / blocks.down;
     int64_t cols = source.cols / blocks.across;
-    for (int64_t r = down * rows; r < (down + 1) * rows; ++r) {
-      auto begin = source.codes.begin() + r * source.cols + across * cols;
-      std::copy(begin, begin + cols,
-                target.codes.begin() + r * source.cols + across * cols);
+    for (int64_t i = 0; i < blocks.count(); ++i) {
+      if (!isChosen[size_t(i)])
+        continue;
+      int64_t first =
+          i / blocks.across * rows * source.cols + i % blocks.across * cols;
+      for (int64_t r = 0; r < rows; ++r, first += source.cols)
+        std::copy_n(source.codes.begin() + first, cols,
+                    target.codes.begin() + first);
     }
   }
 }
 
+/// For each element of a matrix, row by row, the block that it is in.
+static std::vector<int32_t> blockIndices(const Blocks &blocks) {
+  std::vector<int32_t> indices;
+  indices.reserve(size_t(blocks.count() * blocks.size()));
+  for (int64_t r = 0; r < blocks.down * blocks.rows; ++r)
+    for (int64_t b = 0; b < blocks.across; ++b)
+      indices.insert(indices.end(), size_t(blocks.cols),
+                     int32_t(r / blocks.rows * blocks.across + b));
+  return indices;
+}
+
+//===----------------------------------------------------------------------===//
+// One level
+//===----------------------------------------------------------------------===//
+
+static void searchBelow(const LaneKernels &kernels, const Format &format,
+                        const std::string &path, const MatrixView &matrix,
+                        const WeightView &weights, CodedTensor &out);
+
 namespace {
+/// The planes in which the scales (or offsets) of a level are coded.
+struct ChildPlane {
+  const Format *format; ///< null: there are none
+  std::string path;
+  std::vector<int32_t> blockOf; ///< of each code, if the child is scaled
+  BlockValues above;            ///< decoded, if the child is scaled
+
+  ChildPlane(const Format *format, std::string path, const Blocks &parent)
+      : format(format), path(std::move(path)) {
+    if (format && format->isScaled())
+      blockOf = blockIndices(Blocks(format->block, parent.down, parent.across));
+  }
+};
+
 /// The search in one scaled level.
 class LevelSearch {
 public:
@@ -59,27 +110,31 @@ public:
               const std::string &path, const MatrixView &matrix,
               const WeightView &weights)
       : kernels(kernels), format(format), path(path), matrix(matrix),
+        limits(limitsOf(format)),
         blocks(format.block, matrix.rows, matrix.cols),
         outer(outermostBlock(format), matrix.rows, matrix.cols),
-        groups(blocks, matrix, weights), fits(size_t(groups.count())),
-        scales(size_t(blocks.count())), weightsBelow(scales.size()) {
-    limits.lowest = lowestValue(format.element);
-    limits.largest = largestValue(format.element);
-    limits.negativeScale =
-        format.scaleRule.statistic == ScaleStatistic::SignedMax &&
-        canBeNegative(*format.scale);
-    limits.negativeOffset = format.offset && canBeNegative(*format.offset);
-  }
+        outerOfBlocks({outer.rows / blocks.rows, outer.cols / blocks.cols},
+                      blocks.down, blocks.across),
+        outerOf(blockIndices(outerOfBlocks)), groups(blocks, matrix, weights),
+        fits(size_t(groups.count())),
+        scaleChild(format.scale.get(), childPath(path, "scale"), blocks),
+        offsetChild(format.offset.get(),
+                    childPath(path, offsetKeyword(format.offsetKind)), blocks),
+        targets(size_t(blocks.count())), weightsBelow(targets.size()) {}
 
-  void run(CodedTensor &out);
+  /// Codes the level. `known`, if not null, has scales and offsets that the
+  /// result must not be worse than.
+  void run(const CodedTensor *known, CodedTensor &out);
 
 private:
+  using Field = float (LaneFit::*)[kLanes];
+
   /// Calls body(index of the block, its fit, its lane).
   template <class Body> void forBlocks(Body body) {
+    size_t block = 0;
     for (int64_t g = 0; g < groups.count(); ++g)
-      for (int64_t lane = 0; lane < groups.blocksIn(g); ++lane)
-        body(size_t(g * groups.blocksPerGroup() + lane), fits[size_t(g)],
-             size_t(lane));
+      for (int64_t lane = 0, end = groups.blocksIn(g); lane < end; ++lane)
+        body(block++, fits[size_t(g)], size_t(lane));
   }
   /// Calls a kernel for each group.
   template <class Body> void forGroups(Body body) {
@@ -87,50 +142,64 @@ private:
       body(groups.group(g), fits[size_t(g)], g);
   }
 
-  std::string childOf(const char *child) const {
-    return childPath(path, child);
-  }
-  MatrixView scaleMatrix() const {
-    return {scales.data(), blocks.down, blocks.across};
-  }
-  WeightView scaleWeights() const {
-    return {weightsBelow.data(), blocks.across};
-  }
-
+  void evaluate(const CodedTensor &known);
   void storeScales(bool isFirst);
   void storeOffsets();
+  void storeTargets(const ChildPlane &child, Field field);
+  void setFits(const std::vector<float> &values, Field field);
   void stepCodes();
-  void setFits(const std::vector<float> &values, float (LaneFit::*field)[16]);
-  StoredSide storedSide(const Format &side, const std::string &sidePath,
-                        const BlockValues &above, int64_t group) const;
-  void saveCodes(const StoredSide &side, const std::string &sidePath,
+  void readAbove(ChildPlane &child);
+  StoredSide storedSide(const ChildPlane &child, int64_t group) const;
+  void saveCodes(const ChildPlane &child, const StoredSide &side,
                  int64_t group);
   void keepBest();
 
   const LaneKernels &kernels;
   const Format &format;
-  const std::string &path;
+  const std::string path;
   const MatrixView matrix;
+  const FitLimits limits;
   const Blocks blocks;
   const Blocks outer;
+  const Blocks outerOfBlocks;         ///< how `outer` cuts the matrix of blocks
+  const std::vector<int32_t> outerOf; ///< each block's
   LaneGroups groups;
   std::vector<LaneFit> fits;
-  FitLimits limits;
-  std::vector<float> scales;       ///< or offsets, to be stored
+  ChildPlane scaleChild, offsetChild;
+  std::vector<float> targets;      ///< scales or offsets to be stored
   std::vector<float> weightsBelow; ///< how much each one matters
-  CodedTensor next, best;
-  std::vector<double> bestErrors; ///< of each outermost block
+  CodedTensor next, best;          ///< the children's planes
+  std::vector<double> bestErrors;  ///< of each outermost block
 };
 } // namespace
 
-void LevelSearch::setFits(const std::vector<float> &values,
-                          float (LaneFit::*field)[16]) {
+void LevelSearch::setFits(const std::vector<float> &values, Field field) {
+  bool isWide = groups.blocksPerGroup() == 1;
   forBlocks([&](size_t block, LaneFit &fit, size_t lane) {
-    (fit.*field)[lane] = values[block];
-    if (!groups.group(0).isWide)
-      return;
-    std::fill_n(fit.*field, kLanes, values[block]);
+    if (isWide)
+      std::fill_n(fit.*field, kLanes, values[block]);
+    else
+      (fit.*field)[lane] = values[block];
   });
+}
+
+void LevelSearch::evaluate(const CodedTensor &known) {
+  next = known;
+  BlockValues stored = decodeBlockValues(kernels, format, next, path);
+  setFits(stored.scales, &LaneFit::scale);
+  if (format.offset)
+    setFits(stored.offsets, &LaneFit::offset);
+  forGroups([&](const LaneGroup &group, LaneFit &fit, int64_t) {
+    kernels.evaluateFit(format, group, fit);
+  });
+}
+
+/// Codes `targets` as the child's matrix and reads back what is stored.
+void LevelSearch::storeTargets(const ChildPlane &child, Field field) {
+  searchBelow(kernels, *child.format, child.path,
+              {targets.data(), blocks.down, blocks.across},
+              {weightsBelow.data(), blocks.across}, next);
+  setFits(decodeTree(kernels, *child.format, next, child.path), field);
 }
 
 /// The error is quadratic in the scale around the best one. At first the
@@ -140,14 +209,11 @@ void LevelSearch::storeScales(bool isFirst) {
     float ee = fit.ee[lane], e = fit.e[lane], weight = fit.weight[lane];
     float move = !isFirst && ee > 0 ? fit.re[lane] / ee : 0;
     bool offsetFollows = isFirst && format.offset && weight > 0;
-    scales[block] = fit.scale[lane] + move;
+    targets[block] = fit.scale[lane] + move;
     weightsBelow[block] =
         offsetFollows ? std::max(0.0f, ee - e * e / weight) : ee;
   });
-  std::string child = childOf("scale");
-  searchTree(kernels, *format.scale, child, scaleMatrix(), scaleWeights(),
-             next);
-  setFits(decodeTree(kernels, *format.scale, next, child), &LaneFit::scale);
+  storeTargets(scaleChild, &LaneFit::scale);
 }
 
 void LevelSearch::storeOffsets() {
@@ -157,99 +223,102 @@ void LevelSearch::storeOffsets() {
   bool inUnitsOfScale = format.offsetKind == OffsetKind::Zero;
   forBlocks([&](size_t block, LaneFit &fit, size_t lane) {
     float unit = inUnitsOfScale ? fit.scale[lane] : 1;
-    scales[block] = fit.offset[lane];
+    targets[block] = fit.offset[lane];
     weightsBelow[block] = fit.weight[lane] * unit * unit;
   });
-  std::string child = childOf(offsetKeyword(format.offsetKind));
-  searchTree(kernels, *format.offset, child, scaleMatrix(), scaleWeights(),
-             next);
-  setFits(decodeTree(kernels, *format.offset, next, child), &LaneFit::offset);
+  storeTargets(offsetChild, &LaneFit::offset);
 }
 
-StoredSide LevelSearch::storedSide(const Format &side,
-                                   const std::string &sidePath,
-                                   const BlockValues &above,
+//===----------------------------------------------------------------------===//
+// Steps of stored codes
+//===----------------------------------------------------------------------===//
+
+void LevelSearch::readAbove(ChildPlane &child) {
+  if (child.format)
+    child.above = decodeBlockValues(kernels, *child.format, next, child.path);
+}
+
+StoredSide LevelSearch::storedSide(const ChildPlane &child,
                                    int64_t group) const {
-  StoredSide result;
-  result.format = &side;
-  result.mayStep = !isFine(side);
-  Blocks blocksAbove(side.block, blocks.down, blocks.across);
+  StoredSide side;
+  if (!child.format)
+    return side;
+  side.format = child.format;
+  side.mayStep = !isFine(*child.format);
+  const int32_t *codes = next.planes.at(child.path).codes.data();
+  int64_t first = group * groups.blocksPerGroup();
+  int64_t last = first + groups.blocksIn(group) - 1;
   for (int64_t lane = 0; lane < kLanes; ++lane) {
-    int64_t block = std::min(group * groups.blocksPerGroup() +
-                                 (groups.blocksPerGroup() == 1 ? 0 : lane),
-                             blocks.count() - 1);
-    result.code[lane] = next.planes.at(sidePath).codes[size_t(block)];
-    if (!side.isScaled())
+    // Lanes without a block of their own do as the last one does.
+    int64_t block = std::min(first + lane, last);
+    side.code[lane] = codes[block];
+    if (child.blockOf.empty())
       continue;
-    size_t up =
-        size_t(block / blocks.across / blocksAbove.rows * blocksAbove.across +
-               block % blocks.across / blocksAbove.cols);
-    result.scale[lane] = above.scales[up];
-    result.offset[lane] = above.offsets.empty() ? 0 : above.offsets[up];
+    size_t above = size_t(child.blockOf[size_t(block)]);
+    side.scale[lane] = child.above.scales[above];
+    if (!child.above.offsets.empty())
+      side.offset[lane] = child.above.offsets[above];
   }
-  return result;
+  return side;
 }
 
-void LevelSearch::saveCodes(const StoredSide &side, const std::string &sidePath,
+void LevelSearch::saveCodes(const ChildPlane &child, const StoredSide &side,
                             int64_t group) {
-  std::vector<int32_t> &codes = next.planes.at(sidePath).codes;
-  for (int64_t lane = 0; lane < groups.blocksIn(group); ++lane)
-    codes[size_t(group * groups.blocksPerGroup() + lane)] = side.code[lane];
+  if (child.format)
+    std::copy_n(side.code, groups.blocksIn(group),
+                next.planes.at(child.path).codes.begin() +
+                    group * groups.blocksPerGroup());
 }
 
 void LevelSearch::stepCodes() {
-  std::string scalePath = childOf("scale");
-  std::string offsetPath = childOf(offsetKeyword(format.offsetKind));
-  BlockValues aboveScale =
-      decodeBlockValues(kernels, *format.scale, next, scalePath);
-  BlockValues aboveOffset;
-  if (format.offset)
-    aboveOffset = decodeBlockValues(kernels, *format.offset, next, offsetPath);
+  readAbove(scaleChild);
+  readAbove(offsetChild);
   forGroups([&](const LaneGroup &group, LaneFit &fit, int64_t index) {
-    StoredSide scale = storedSide(*format.scale, scalePath, aboveScale, index);
-    StoredSide offset;
-    if (format.offset)
-      offset = storedSide(*format.offset, offsetPath, aboveOffset, index);
+    StoredSide scale = storedSide(scaleChild, index);
+    StoredSide offset = storedSide(offsetChild, index);
     kernels.stepCodes(format, group, kSteps, scale, offset, fit);
-    saveCodes(scale, scalePath, index);
-    if (format.offset)
-      saveCodes(offset, offsetPath, index);
+    saveCodes(scaleChild, scale, index);
+    saveCodes(offsetChild, offset, index);
   });
 }
 
+//===----------------------------------------------------------------------===//
+// The whole
+//===----------------------------------------------------------------------===//
+
+/// Takes over the outermost blocks in which `next` is better.
 void LevelSearch::keepBest() {
   std::vector<double> errors(size_t(outer.count()));
   forBlocks([&](size_t block, LaneFit &fit, size_t lane) {
-    int64_t row = int64_t(block) / blocks.across * blocks.rows;
-    int64_t col = int64_t(block) % blocks.across * blocks.cols;
-    errors[size_t(row / outer.rows * outer.across + col / outer.cols)] +=
-        double(fit.error[lane]);
+    errors[size_t(outerOf[block])] += double(fit.error[lane]);
   });
   if (best.planes.empty()) {
     best = next;
     bestErrors = errors;
     return;
   }
-  // The children's planes are there, the level's own codes come last.
-  for (int64_t i = 0; i < outer.count(); ++i) {
-    if (!(errors[size_t(i)] < bestErrors[size_t(i)]))
-      continue;
-    bestErrors[size_t(i)] = errors[size_t(i)];
-    Blocks above(BlockShape{outer.rows / blocks.rows, outer.cols / blocks.cols},
-                 blocks.down, blocks.across);
-    copyBlock(*format.scale, childOf("scale"), above, i / outer.across,
-              i % outer.across, next, best);
-    if (format.offset)
-      copyBlock(*format.offset, childOf(offsetKeyword(format.offsetKind)),
-                above, i / outer.across, i % outer.across, next, best);
+  std::vector<bool> isBetter(errors.size());
+  for (size_t i = 0; i < errors.size(); ++i) {
+    // Errors are sums in binary32, so a smaller gain may be none.
+    isBetter[i] = errors[i] < bestErrors[i] * (1 - 1e-5);
+    if (isBetter[i])
+      bestErrors[i] = errors[i];
   }
+  for (const ChildPlane *child : {&scaleChild, &offsetChild})
+    if (child->format)
+      copyBlocks(*child->format, child->path, outerOfBlocks, isBetter, next,
+                 best);
 }
 
-void LevelSearch::run(CodedTensor &out) {
+void LevelSearch::run(const CodedTensor *known, CodedTensor &out) {
+  if (known) {
+    evaluate(*known);
+    keepBest();
+  }
   forGroups([&](const LaneGroup &group, LaneFit &fit, int64_t) {
     kernels.searchFit(format, group, limits, fit);
   });
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < roundsOf(format); ++round) {
     storeScales(round == 0);
     if (format.offset)
       storeOffsets();
@@ -263,12 +332,20 @@ void LevelSearch::run(CodedTensor &out) {
     out.planes[key] = std::move(plane);
 }
 
-void numerics::searchTree(const LaneKernels &kernels, const Format &format,
-                          const std::string &path, const MatrixView &matrix,
-                          const WeightView &weights, CodedTensor &out) {
+static void searchBelow(const LaneKernels &kernels, const Format &format,
+                        const std::string &path, const MatrixView &matrix,
+                        const WeightView &weights, CodedTensor &out) {
   if (format.isScaled())
-    LevelSearch(kernels, format, path, matrix, weights).run(out);
+    LevelSearch(kernels, format, path, matrix, weights).run(nullptr, out);
   else
     out.planes[planeKey(path)] =
         encodeLevel(kernels, format, nullptr, matrix, BlockValues());
+}
+
+void numerics::searchTree(const LaneKernels &kernels, const Format &format,
+                          const MatrixView &matrix, const WeightView &weights,
+                          CodedTensor &out) {
+  CodedTensor plain;
+  encodeScales(kernels, format, "", matrix, plain);
+  LevelSearch(kernels, format, "", matrix, weights).run(&plain, out);
 }

@@ -11,17 +11,12 @@
 
 namespace quern::numerics {
 
-/// Codes a matrix and, below it, the matrices of its scales and offsets, into
-/// `out`. The method is in docs/Rationale/Encoders.md.
+/// Codes a matrix of a scaled format and, below it, the matrices of its scales
+/// and offsets, into `out`. In no outermost block worse than encodeTree. The
+/// method is in docs/Rationale/Encoders.md.
 void searchTree(const LaneKernels &kernels, const Format &format,
-                const std::string &path, const MatrixView &matrix,
-                const WeightView &weights, CodedTensor &out);
-
-/// Copies the codes of outermost block (down, across) in every plane of
-/// `format`, which lies at `path`.
-void copyBlock(const Format &format, const std::string &path,
-               const Blocks &blocks, int64_t down, int64_t across,
-               const CodedTensor &from, CodedTensor &to);
+                const MatrixView &matrix, const WeightView &weights,
+                CodedTensor &out);
 
 } // namespace quern::numerics
 

@@ -78,7 +78,8 @@ Sums sumsOf(const Format &f, const LaneGroup &group, F32 scale, F32 offset) {
   // So few steps that the rounding of binary32 does not matter.
   constexpr int64_t stepsToFlush = 256;
   assumeElement(f, Constant<kind>(), Constant<rounding>());
-  __builtin_assume(f.offsetKind == offsetKind);
+  bool isScaled = f.isScaled();
+  __builtin_assume(isScaled && f.offsetKind == offsetKind);
   LaneValues v;
   F32 inverse = inverseScale(v, scale);
   NearestValue<kind> nearest(f);
@@ -325,8 +326,7 @@ inline float relativeStep(const Element &e, float largest) {
 /// Scales that clip the largest value by some codes; both signs where the
 /// element has more room on one side and the scale may be negative.
 inline void GroupSearch::proposeScales(F32 low, F32 high) {
-  constexpr float clips[] = {-0.8f, -0.5f, -0.25f, 0.0f, 0.25f, 0.5f,
-                             0.75f, 1.0f,  1.3f,   1.6f, 2.0f,  2.5f};
+  constexpr float clips[] = {-0.6f, -0.2f, 0.2f, 0.6f, 1.0f, 1.5f, 2.2f};
   float top = limits.largest, bottom = limits.lowest;
   float step = relativeStep(f.element, std::max(top, -bottom));
   F32 positive = high / top, negative = -low / top;
@@ -367,8 +367,8 @@ inline void GroupSearch::searchRanges() {
     high = v.maxF(x, high);
   }
   if (group.isWide) {
-    low = F32(__builtin_reduce_min(low));
-    high = F32(__builtin_reduce_max(high));
+    low = F32(least(low));
+    high = F32(-least(-high));
   }
   bestSums.error = infinity;
   if (hasOffset)
@@ -475,7 +475,7 @@ inline bool GroupSearch::tryOffsetStep(StoredSide &offsetSide, int delta) {
 
 inline void GroupSearch::step(StoredSide &scaleSide, StoredSide &offsetSide,
                               int rounds) {
-  bool isBetter = true;
+  bool isBetter = scaleSide.mayStep || offsetSide.mayStep;
   for (int i = 0; i < rounds && isBetter; ++i) {
     isBetter = false;
     for (int delta : {1, -1}) {

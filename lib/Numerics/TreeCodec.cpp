@@ -146,31 +146,38 @@ PlaneCodes numerics::encodeLevel(const LaneKernels &kernels,
   return plane;
 }
 
+BlockValues numerics::encodeScales(const LaneKernels &kernels,
+                                   const Format &format,
+                                   const std::string &path,
+                                   const MatrixView &matrix, CodedTensor &out) {
+  ScalarValues v;
+  Blocks blocks(format.block, matrix.rows, matrix.cols);
+  Ranges ranges(kernels, matrix, blocks);
+  BlockValues used;
+  used.scales = exactScales(format, matrix, blocks, ranges);
+  std::string scalePath = childPath(path, "scale");
+  encodeTree(kernels, *format.scale, &format.scaleRule, scalePath,
+             {used.scales.data(), blocks.down, blocks.across}, out);
+  if (!format.codesFromExactScale)
+    used.scales = decodeTree(kernels, *format.scale, out, scalePath);
+  if (!format.offset)
+    return used;
+  std::vector<float> exact(used.scales.size());
+  for (size_t i = 0; i < exact.size(); ++i)
+    exact[i] = exactOffset(v, format, ranges.lows[i], used.scales[i],
+                           inverseScale(v, used.scales[i]));
+  std::string offsetPath = childPath(path, offsetKeyword(format.offsetKind));
+  encodeTree(kernels, *format.offset, nullptr, offsetPath,
+             {exact.data(), blocks.down, blocks.across}, out);
+  used.offsets = decodeTree(kernels, *format.offset, out, offsetPath);
+  return used;
+}
+
 void numerics::encodeTree(const LaneKernels &kernels, const Format &format,
                           const ScaleRule *rule, const std::string &path,
                           const MatrixView &matrix, CodedTensor &out) {
   BlockValues used;
-  if (format.isScaled()) {
-    ScalarValues v;
-    Blocks blocks(format.block, matrix.rows, matrix.cols);
-    Ranges ranges(kernels, matrix, blocks);
-    used.scales = exactScales(format, matrix, blocks, ranges);
-    std::string scalePath = childPath(path, "scale");
-    encodeTree(kernels, *format.scale, &format.scaleRule, scalePath,
-               {used.scales.data(), blocks.down, blocks.across}, out);
-    if (!format.codesFromExactScale)
-      used.scales = decodeTree(kernels, *format.scale, out, scalePath);
-    if (format.offset) {
-      std::vector<float> exact(used.scales.size());
-      for (size_t i = 0; i < exact.size(); ++i)
-        exact[i] = exactOffset(v, format, ranges.lows[i], used.scales[i],
-                               inverseScale(v, used.scales[i]));
-      std::string offsetPath =
-          childPath(path, offsetKeyword(format.offsetKind));
-      encodeTree(kernels, *format.offset, nullptr, offsetPath,
-                 {exact.data(), blocks.down, blocks.across}, out);
-      used.offsets = decodeTree(kernels, *format.offset, out, offsetPath);
-    }
-  }
+  if (format.isScaled())
+    used = encodeScales(kernels, format, path, matrix, out);
   out.planes[planeKey(path)] = encodeLevel(kernels, format, rule, matrix, used);
 }

@@ -25,6 +25,12 @@ BlockValues decodeBlockValues(const LaneKernels &kernels, const Format &format,
                               const CodedTensor &coded,
                               const std::string &path);
 
+/// Codes the scales and offsets of a scaled level by the rules, but not the
+/// level itself. Returns what its codes are chosen with.
+BlockValues encodeScales(const LaneKernels &kernels, const Format &format,
+                         const std::string &path, const MatrixView &matrix,
+                         CodedTensor &out);
+
 /// Codes a matrix and, below it, the matrices of its scales and offsets.
 /// `rule` is the scale rule of the level above, if the matrix holds scales.
 void encodeTree(const LaneKernels &kernels, const Format &format,

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstring>
 #include <thread>
 
 using namespace quern;
@@ -25,25 +24,17 @@ std::vector<float> numerics::decodeRows(const Format &format,
 
 /// The first value that is NaN, or infinite where that is not allowed; `count`
 /// if there is none.
-static int64_t firstUnfit(const float *values, int64_t count,
-                          bool infinityIsFit) {
+static int64_t firstUnfit(const LaneKernels &kernels, const float *values,
+                          int64_t count, bool infinityIsFit) {
   const int32_t limit = infinityIsFit ? 0x7F800000 : 0x7F7FFFFF;
-  constexpr int64_t step = 1024;
-  for (int64_t begin = 0; begin < count; begin += step) {
-    int64_t end = std::min(begin + step, count);
-    int32_t most = 0; // of the bits without sign: their order is the values'
-    for (int64_t i = begin; i < end; ++i) {
-      int32_t bits;
-      std::memcpy(&bits, values + i, sizeof bits);
-      most = std::max(most, bits & 0x7FFFFFFF);
-    }
-    if (most <= limit)
-      continue;
-    for (int64_t i = begin; i < end; ++i)
-      if (std::isnan(values[i]) || (std::isinf(values[i]) && !infinityIsFit))
-        return i;
-  }
-  return count;
+  if (kernels.largestMagnitude(values, count) <= limit)
+    return count;
+  return std::find_if(values, values + count,
+                      [&](float x) {
+                        return std::isnan(x) ||
+                               (std::isinf(x) && !infinityIsFit);
+                      }) -
+         values;
 }
 
 static Status unfitValue(const EncodeOptions &options, int64_t index,
@@ -78,19 +69,6 @@ static Status checkArguments(const Format &format, Span<const float> values,
 //===----------------------------------------------------------------------===//
 // Strips
 //===----------------------------------------------------------------------===//
-
-static CodedTensor encodeStrip(const LaneKernels &kernels, const Format &format,
-                               const MatrixView &matrix,
-                               const EncodeOptions &options) {
-  CodedTensor coded;
-  const float *weights =
-      options.columnWeights.empty() ? nullptr : options.columnWeights.data();
-  if (options.solver == Solver::Mse && format.isScaled())
-    searchTree(kernels, format, matrix, {weights, 0}, coded);
-  else
-    encodeTree(kernels, format, nullptr, "", matrix, coded);
-  return coded;
-}
 
 namespace {
 /// Strips of whole outermost blocks of rows, taken in turn by the threads.
@@ -149,7 +127,8 @@ private:
   void encode(int64_t begin, int64_t end) {
     MatrixView strip = {matrix.values + begin * matrix.cols, end - begin,
                         matrix.cols};
-    int64_t bad = firstUnfit(strip.values, strip.size(), !format.isScaled());
+    int64_t bad =
+        firstUnfit(kernels, strip.values, strip.size(), !format.isScaled());
     if (bad < strip.size()) {
       bad += begin * matrix.cols;
       int64_t before = unfit;
@@ -157,8 +136,14 @@ private:
         ;
       return;
     }
-    CodedTensor part = encodeStrip(kernels, format, strip, options);
-    for (auto &[path, plane] : part.planes) {
+    int32_t *codes = coded.planes.at("code").codes.data() + begin * matrix.cols;
+    CodedTensor children;
+    if (options.solver == Solver::Mse && format.isScaled())
+      searchTree(kernels, format, strip, {options.columnWeights.data(), 0},
+                 children, codes);
+    else
+      encodeTree(kernels, format, nullptr, "", strip, children, codes);
+    for (auto &[path, plane] : children.planes) {
       PlaneCodes &target = coded.planes.at(path);
       int64_t granule = matrix.rows / target.rows;
       std::copy(plane.codes.begin(), plane.codes.end(),

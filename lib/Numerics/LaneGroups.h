@@ -27,8 +27,8 @@ public:
   }
 
 private:
-  void deal(const Blocks &blocks, const MatrixView &matrix,
-            const WeightView &weights, int64_t block);
+  void deal(const Blocks &blocks, int64_t block, const float *from,
+            int64_t rowStride, std::vector<float> &to);
 
   bool isWide;
   int64_t blockCount, groups, steps;

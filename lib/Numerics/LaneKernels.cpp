@@ -31,7 +31,7 @@ const LaneKernels kernels = {
     decodeRow,
     encodeRow,
     widenRanges,
-
+    largestMagnitude,
     searchFit,
     refitOffset,
     evaluateFit,

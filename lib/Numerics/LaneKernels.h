@@ -48,8 +48,9 @@ struct LaneFit {
   float scale[kLanes] = {};
   float offset[kLanes] = {};
   float error[kLanes] = {}; ///< sum of r * r
-  float re[kLanes] = {}, r[kLanes] = {};
-  float ee[kLanes] = {}, e[kLanes] = {}, weight[kLanes] = {};
+  float re[kLanes] = {}, ee[kLanes] = {};
+  float r[kLanes] = {}, e[kLanes] = {}; ///< zero without an offset
+  float weight[kLanes] = {};
 };
 
 /// What the formats of scales and offsets can express, for the search that
@@ -83,6 +84,9 @@ struct LaneKernels {
   /// Widens [lows[i], highs[i]] to hold the values of block i.
   void (*widenRanges)(RowShape shape, const float *values, float *lows,
                       float *highs);
+
+  /// The bits, without sign, of the largest value; larger for NaN.
+  int32_t (*largestMagnitude)(const float *values, int64_t count);
 
   /// The best scales and offsets as real numbers.
   void (*searchFit)(const Format &format, const LaneGroup &group,

@@ -144,6 +144,14 @@ inline void widenRanges(RowShape shape, const float *values, float *lows,
   }
 }
 
+inline int32_t largestMagnitude(const float *values, int64_t count) {
+  LaneValues v;
+  I32 most = v.constI32(0);
+  for (int64_t i = 0; i < count; i += kLanes)
+    most = v.maxI(most, v.bitcastI(v.absF(loadSome(values + i, count - i))));
+  return __builtin_reduce_max(most);
+}
+
 } // namespace quern::numerics::QUERN_LANES
 
 #endif // QUERN_LIB_NUMERICS_ROWKERNELS_H

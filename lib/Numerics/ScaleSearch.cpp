@@ -124,7 +124,7 @@ public:
 
   /// Codes the level. `known`, if not null, has scales and offsets that the
   /// result must not be worse than.
-  void run(const CodedTensor *known, CodedTensor &out);
+  void run(const CodedTensor *known, CodedTensor &out, int32_t *codes);
 
 private:
   using Field = float (LaneFit::*)[kLanes];
@@ -310,7 +310,8 @@ void LevelSearch::keepBest() {
                  best);
 }
 
-void LevelSearch::run(const CodedTensor *known, CodedTensor &out) {
+void LevelSearch::run(const CodedTensor *known, CodedTensor &out,
+                      int32_t *codes) {
   if (known) {
     evaluate(*known);
     keepBest();
@@ -326,8 +327,7 @@ void LevelSearch::run(const CodedTensor *known, CodedTensor &out) {
     keepBest();
   }
   BlockValues stored = decodeBlockValues(kernels, format, best, path);
-  best.planes[planeKey(path)] =
-      encodeLevel(kernels, format, nullptr, matrix, stored);
+  encodeLevel(kernels, format, nullptr, matrix, stored, codes);
   for (auto &[key, plane] : best.planes)
     out.planes[key] = std::move(plane);
 }
@@ -335,17 +335,18 @@ void LevelSearch::run(const CodedTensor *known, CodedTensor &out) {
 static void searchBelow(const LaneKernels &kernels, const Format &format,
                         const std::string &path, const MatrixView &matrix,
                         const WeightView &weights, CodedTensor &out) {
+  int32_t *codes = addPlane(path, matrix, out);
   if (format.isScaled())
-    LevelSearch(kernels, format, path, matrix, weights).run(nullptr, out);
+    LevelSearch(kernels, format, path, matrix, weights)
+        .run(nullptr, out, codes);
   else
-    out.planes[planeKey(path)] =
-        encodeLevel(kernels, format, nullptr, matrix, BlockValues());
+    encodeLevel(kernels, format, nullptr, matrix, BlockValues(), codes);
 }
 
 void numerics::searchTree(const LaneKernels &kernels, const Format &format,
                           const MatrixView &matrix, const WeightView &weights,
-                          CodedTensor &out) {
+                          CodedTensor &out, int32_t *codes) {
   CodedTensor plain;
   encodeScales(kernels, format, "", matrix, plain);
-  LevelSearch(kernels, format, "", matrix, weights).run(&plain, out);
+  LevelSearch(kernels, format, "", matrix, weights).run(&plain, out, codes);
 }

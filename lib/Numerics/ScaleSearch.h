@@ -11,12 +11,12 @@
 
 namespace quern::numerics {
 
-/// Codes a matrix of a scaled format and, below it, the matrices of its scales
-/// and offsets, into `out`. In no outermost block worse than encodeTree. The
-/// method is in docs/Rationale/Encoders.md.
+/// Codes a matrix of a scaled format into `codes` and the matrices of its
+/// scales and offsets into `out`. In no outermost block worse than encodeTree.
+/// The method is in docs/Rationale/Encoders.md.
 void searchTree(const LaneKernels &kernels, const Format &format,
                 const MatrixView &matrix, const WeightView &weights,
-                CodedTensor &out);
+                CodedTensor &out, int32_t *codes);
 
 } // namespace quern::numerics
 

@@ -95,9 +95,11 @@ Sums sumsOf(const Format &f, const LaneGroup &group, F32 scale, F32 offset) {
       F32 wr = w * r, we = w * e;
       part.error += wr * r;
       part.re += wr * e;
-      part.r += wr;
       part.ee += we * e;
-      part.e += we;
+      if constexpr (offsetKind != OffsetKind::None) {
+        part.r += wr;
+        part.e += we;
+      }
     }
     total.add(part);
   }

@@ -118,17 +118,21 @@ static std::vector<float> exactScales(const Format &format,
 // Encoding
 //===----------------------------------------------------------------------===//
 
-PlaneCodes numerics::encodeLevel(const LaneKernels &kernels,
-                                 const Format &format, const ScaleRule *rule,
-                                 const MatrixView &matrix,
-                                 const BlockValues &stored) {
-  PlaneCodes plane = {matrix.rows, matrix.cols, {}};
+int32_t *numerics::addPlane(const std::string &path, const MatrixView &matrix,
+                            CodedTensor &out) {
+  PlaneCodes &plane = out.planes[planeKey(path)];
+  plane.rows = matrix.rows;
+  plane.cols = matrix.cols;
   plane.codes.resize(size_t(matrix.size()));
-  if (!format.isScaled()) {
-    kernels.encodeRow(format, rule, {1, matrix.size()}, {}, matrix.values,
-                      plane.codes.data());
-    return plane;
-  }
+  return plane.codes.data();
+}
+
+void numerics::encodeLevel(const LaneKernels &kernels, const Format &format,
+                           const ScaleRule *rule, const MatrixView &matrix,
+                           const BlockValues &stored, int32_t *codes) {
+  if (!format.isScaled())
+    return kernels.encodeRow(format, rule, {1, matrix.size()}, {},
+                             matrix.values, codes);
   ScalarValues v;
   std::vector<float> inverses(stored.scales.size());
   for (size_t i = 0; i < inverses.size(); ++i)
@@ -140,10 +144,8 @@ PlaneCodes numerics::encodeLevel(const LaneKernels &kernels,
                         stored.offsets.empty() ? nullptr
                                                : stored.offsets.data() + first};
     kernels.encodeRow(format, rule, {blocks.across, blocks.cols}, scales,
-                      matrix.values + r * matrix.cols,
-                      plane.codes.data() + r * matrix.cols);
+                      matrix.values + r * matrix.cols, codes + r * matrix.cols);
   }
-  return plane;
 }
 
 BlockValues numerics::encodeScales(const LaneKernels &kernels,
@@ -156,8 +158,9 @@ BlockValues numerics::encodeScales(const LaneKernels &kernels,
   BlockValues used;
   used.scales = exactScales(format, matrix, blocks, ranges);
   std::string scalePath = childPath(path, "scale");
-  encodeTree(kernels, *format.scale, &format.scaleRule, scalePath,
-             {used.scales.data(), blocks.down, blocks.across}, out);
+  MatrixView scales = {used.scales.data(), blocks.down, blocks.across};
+  encodeTree(kernels, *format.scale, &format.scaleRule, scalePath, scales, out,
+             addPlane(scalePath, scales, out));
   if (!format.codesFromExactScale)
     used.scales = decodeTree(kernels, *format.scale, out, scalePath);
   if (!format.offset)
@@ -167,17 +170,19 @@ BlockValues numerics::encodeScales(const LaneKernels &kernels,
     exact[i] = exactOffset(v, format, ranges.lows[i], used.scales[i],
                            inverseScale(v, used.scales[i]));
   std::string offsetPath = childPath(path, offsetKeyword(format.offsetKind));
-  encodeTree(kernels, *format.offset, nullptr, offsetPath,
-             {exact.data(), blocks.down, blocks.across}, out);
+  MatrixView offsets = {exact.data(), blocks.down, blocks.across};
+  encodeTree(kernels, *format.offset, nullptr, offsetPath, offsets, out,
+             addPlane(offsetPath, offsets, out));
   used.offsets = decodeTree(kernels, *format.offset, out, offsetPath);
   return used;
 }
 
 void numerics::encodeTree(const LaneKernels &kernels, const Format &format,
                           const ScaleRule *rule, const std::string &path,
-                          const MatrixView &matrix, CodedTensor &out) {
+                          const MatrixView &matrix, CodedTensor &out,
+                          int32_t *codes) {
   BlockValues used;
   if (format.isScaled())
     used = encodeScales(kernels, format, path, matrix, out);
-  out.planes[planeKey(path)] = encodeLevel(kernels, format, rule, matrix, used);
+  encodeLevel(kernels, format, rule, matrix, used, codes);
 }

@@ -31,17 +31,22 @@ BlockValues encodeScales(const LaneKernels &kernels, const Format &format,
                          const std::string &path, const MatrixView &matrix,
                          CodedTensor &out);
 
-/// Codes a matrix and, below it, the matrices of its scales and offsets.
-/// `rule` is the scale rule of the level above, if the matrix holds scales.
+/// Codes a matrix into `codes` and the matrices of its scales and offsets,
+/// which lie below `path`, into `out`. `rule` is the scale rule of the level
+/// above, if the matrix holds scales.
 void encodeTree(const LaneKernels &kernels, const Format &format,
                 const ScaleRule *rule, const std::string &path,
-                const MatrixView &matrix, CodedTensor &out);
+                const MatrixView &matrix, CodedTensor &out, int32_t *codes);
+
+/// A new plane of `out`, for the codes of a matrix.
+int32_t *addPlane(const std::string &path, const MatrixView &matrix,
+                  CodedTensor &out);
 
 /// Codes one level, given the scales that its codes are chosen with. `stored`
 /// is empty where the format has no scale.
-PlaneCodes encodeLevel(const LaneKernels &kernels, const Format &format,
-                       const ScaleRule *rule, const MatrixView &matrix,
-                       const BlockValues &stored);
+void encodeLevel(const LaneKernels &kernels, const Format &format,
+                 const ScaleRule *rule, const MatrixView &matrix,
+                 const BlockValues &stored, int32_t *codes);
 
 } // namespace quern::numerics
 

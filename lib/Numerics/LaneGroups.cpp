@@ -16,7 +16,7 @@ LaneGroups::LaneGroups(const Blocks &blocks, const MatrixView &matrix,
       groups(isWide ? blockCount : (blockCount + kLanes - 1) / kLanes),
       steps(isWide ? (blocks.size() + kLanes - 1) / kLanes : blocks.size()),
       values(size_t(groups * steps * kLanes)),
-      importance(values.size(), weights.values ? 0.0f : 1.0f) {
+      importance(isWide || weights.values ? values.size() : 0, 1.0f) {
   for (int64_t i = 0; i < blockCount; ++i) {
     int64_t firstCol = i % blocks.across * blocks.cols;
     int64_t firstRow = i / blocks.across * blocks.rows;
@@ -47,5 +47,7 @@ void LaneGroups::deal(const Blocks &blocks, int64_t block, const float *from,
 
 LaneGroup LaneGroups::group(int64_t index) const {
   size_t first = size_t(index * steps * kLanes);
-  return {values.data() + first, importance.data() + first, steps, isWide};
+  return {values.data() + first,
+          importance.empty() ? nullptr : importance.data() + first, steps,
+          isWide};
 }

@@ -32,7 +32,8 @@ private:
 
   bool isWide;
   int64_t blockCount, groups, steps;
-  std::vector<float> values, importance;
+  std::vector<float> values;
+  std::vector<float> importance; ///< empty: all one
 };
 
 } // namespace quern::numerics

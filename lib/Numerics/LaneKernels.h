@@ -36,7 +36,7 @@ struct RowScales {
 /// `wide` group all lanes belong to one block, padded with weights of zero.
 struct LaneGroup {
   const float *values = nullptr;  ///< [steps][kLanes]
-  const float *weights = nullptr; ///< [steps][kLanes]
+  const float *weights = nullptr; ///< [steps][kLanes]; null: all one
   int64_t steps = 0;
   bool isWide = false;
 };

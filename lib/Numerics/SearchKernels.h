@@ -73,7 +73,8 @@ private:
   float middle[kLimit] = {};
 };
 
-template <ElementKind kind, CodeRounding rounding, OffsetKind offsetKind>
+template <ElementKind kind, CodeRounding rounding, OffsetKind offsetKind,
+          bool hasWeights>
 Sums sumsOf(const Format &f, const LaneGroup &group, F32 scale, F32 offset) {
   // So few steps that the rounding of binary32 does not matter.
   constexpr int64_t stepsToFlush = 256;
@@ -89,7 +90,8 @@ Sums sumsOf(const Format &f, const LaneGroup &group, F32 scale, F32 offset) {
     Sums part;
     for (int64_t i = begin; i < end; ++i) {
       F32 x = LaneValues::load(group.values + i * kLanes);
-      F32 w = LaneValues::load(group.weights + i * kLanes);
+      F32 w =
+          hasWeights ? LaneValues::load(group.weights + i * kLanes) : F32(1);
       F32 e = nearest(v, codeDomainValue(v, f, x, inverse, offset));
       F32 r = x - applyScale(v, f, e, scale, offset);
       F32 wr = w * r, we = w * e;
@@ -111,26 +113,29 @@ Sums sumsOf(const Format &f, const LaneGroup &group, F32 scale, F32 offset) {
 
 using SumsFunction = Sums (*)(const Format &, const LaneGroup &, F32, F32);
 
-template <ElementKind kind, CodeRounding rounding>
+template <ElementKind kind, CodeRounding rounding, bool hasWeights>
 SumsFunction sumsFunctionOf(OffsetKind offsetKind) {
   switch (offsetKind) {
   case OffsetKind::None:
     break;
   case OffsetKind::Min:
-    return sumsOf<kind, rounding, OffsetKind::Min>;
+    return sumsOf<kind, rounding, OffsetKind::Min, hasWeights>;
   case OffsetKind::Add:
-    return sumsOf<kind, rounding, OffsetKind::Add>;
+    return sumsOf<kind, rounding, OffsetKind::Add, hasWeights>;
   case OffsetKind::Zero:
-    return sumsOf<kind, rounding, OffsetKind::Zero>;
+    return sumsOf<kind, rounding, OffsetKind::Zero, hasWeights>;
   }
-  return sumsOf<kind, rounding, OffsetKind::None>;
+  return sumsOf<kind, rounding, OffsetKind::None, hasWeights>;
 }
 
 /// The copy of sumsOf for the structure of `f`.
-inline SumsFunction sumsFunction(const Format &f) {
+inline SumsFunction sumsFunction(const Format &f, bool hasWeights) {
   SumsFunction result = nullptr;
   withElement(f, [&](auto kind, auto rounding) {
-    result = sumsFunctionOf<kind.value, rounding.value>(f.offsetKind);
+    result =
+        hasWeights
+            ? sumsFunctionOf<kind.value, rounding.value, true>(f.offsetKind)
+            : sumsFunctionOf<kind.value, rounding.value, false>(f.offsetKind);
   });
   return result;
 }
@@ -150,10 +155,11 @@ struct Line {
 class GroupSearch {
 public:
   GroupSearch(const Format &f, const LaneGroup &group, FitLimits limits)
-      : f(f), group(group), limits(limits), sums(sumsFunction(f)),
+      : f(f), group(group), limits(limits),
+        sums(sumsFunction(f, group.weights)),
         hasOffset(f.offsetKind != OffsetKind::None) {
-    F32 total = 0;
-    for (int64_t i = 0; i < group.steps; ++i)
+    F32 total = float(group.weights ? 0 : group.steps);
+    for (int64_t i = 0; group.weights && i < group.steps; ++i)
       total += LaneValues::load(group.weights + i * kLanes);
     weight = group.isWide ? spread(total) : total;
   }
@@ -326,9 +332,12 @@ inline float relativeStep(const Element &e, float largest) {
 }
 
 /// Scales that clip the largest value by some codes; both signs where the
-/// element has more room on one side and the scale may be negative.
+/// element has more room on one side and the scale may be negative. Elements of
+/// few codes have few optima, so few clips find them.
 inline void GroupSearch::proposeScales(F32 low, F32 high) {
-  constexpr float clips[] = {-0.6f, -0.2f, 0.2f, 0.6f, 1.0f, 1.5f, 2.2f};
+  constexpr float manyClips[] = {-0.6f, -0.2f, 0.2f, 0.6f, 1.0f, 1.5f, 2.2f};
+  constexpr float fewClips[] = {-0.3f, 0.4f, 1.1f, 2.0f};
+  constexpr float coarseStep = 0.25f;
   float top = limits.largest, bottom = limits.lowest;
   float step = relativeStep(f.element, std::max(top, -bottom));
   F32 positive = high / top, negative = -low / top;
@@ -336,12 +345,15 @@ inline void GroupSearch::proposeScales(F32 low, F32 high) {
     positive = v.maxF(positive, low / bottom);
     negative = v.maxF(negative, high / -bottom);
   }
+  bool isCoarse = step >= coarseStep;
+  const float *clips = isCoarse ? fewClips : manyClips;
+  size_t count = isCoarse ? std::size(fewClips) : std::size(manyClips);
   bool bothSigns = limits.negativeScale && bottom < 0 && bottom != -top;
-  for (float clip : clips) {
-    float factor = 1 / (1 + clip * step);
-    propose({positive * factor, 0});
+  for (size_t i = 0; i < count; ++i) {
+    float divisor = 1 + clips[i] * step;
+    propose({positive / divisor, 0});
     if (bothSigns)
-      propose({negative * -factor, 0});
+      propose({negative / -divisor, 0});
   }
 }
 
@@ -497,7 +509,7 @@ inline void searchFit(const Format &f, const LaneGroup &group, FitLimits limits,
                       LaneFit &fit) {
   GroupSearch search(f, group, limits);
   search.searchRanges();
-  search.refine(3);
+  search.refine(2);
   search.save(fit);
 }
 

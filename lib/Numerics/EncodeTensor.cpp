@@ -18,6 +18,21 @@ std::vector<float> numerics::decodeRows(const Format &format,
   return decodeTree(*laneKernels()[0], format, coded, "");
 }
 
+std::vector<std::string> numerics::encoderIsas() {
+  std::vector<std::string> names;
+  for (const LaneKernels *kernels : laneKernels())
+    names.push_back(kernels->isa);
+  return names;
+}
+
+/// The kernels called `isa`, the best if it is empty; null if there are none.
+static const LaneKernels *findKernels(const std::string &isa) {
+  for (const LaneKernels *kernels : laneKernels())
+    if (isa.empty() || isa == kernels->isa)
+      return kernels;
+  return nullptr;
+}
+
 //===----------------------------------------------------------------------===//
 // Checks
 //===----------------------------------------------------------------------===//
@@ -76,10 +91,10 @@ namespace {
 /// as the whole.
 class StripEncoder {
 public:
-  StripEncoder(const Format &format, const MatrixView &matrix,
-               const EncodeOptions &options)
-      : kernels(*laneKernels()[0]), format(format), matrix(matrix),
-        options(options), unfit(matrix.size()) {
+  StripEncoder(const LaneKernels &kernels, const Format &format,
+               const MatrixView &matrix, const EncodeOptions &options)
+      : kernels(kernels), format(format), matrix(matrix), options(options),
+        unfit(matrix.size()) {
     int64_t grain = outermostBlock(format).rows;
     stripRows = matrix.rows;
     if (grain != 0) {
@@ -168,5 +183,11 @@ Result<CodedTensor> numerics::encodeRows(const Format &format,
                                          const EncodeOptions &options) {
   if (Status s = checkArguments(format, values, rows, cols, options); !s)
     return s;
-  return StripEncoder(format, {values.data(), rows, cols}, options).run();
+  const LaneKernels *kernels = findKernels(options.isa);
+  if (!kernels)
+    return Status::error(StatusCode::InvalidArgument,
+                         "expects an instruction set of this CPU, but got '" +
+                             options.isa + "'");
+  return StripEncoder(*kernels, format, {values.data(), rows, cols}, options)
+      .run();
 }

@@ -333,7 +333,7 @@ inline float relativeStep(const Element &e, float largest) {
 
 /// Scales that clip the largest value by some codes; both signs where the
 /// element has more room on one side and the scale may be negative. Elements of
-/// few codes have few optima, so few clips find them.
+/// few codes have few optima, so few clips of both signs find them.
 inline void GroupSearch::proposeScales(F32 low, F32 high) {
   constexpr float manyClips[] = {-0.6f, -0.2f, 0.2f, 0.6f, 1.0f, 1.5f, 2.2f};
   constexpr float fewClips[] = {-0.3f, 0.4f, 1.1f, 2.0f};
@@ -345,10 +345,10 @@ inline void GroupSearch::proposeScales(F32 low, F32 high) {
     positive = v.maxF(positive, low / bottom);
     negative = v.maxF(negative, high / -bottom);
   }
-  bool isCoarse = step >= coarseStep;
-  const float *clips = isCoarse ? fewClips : manyClips;
-  size_t count = isCoarse ? std::size(fewClips) : std::size(manyClips);
   bool bothSigns = limits.negativeScale && bottom < 0 && bottom != -top;
+  bool few = bothSigns && step >= coarseStep;
+  const float *clips = few ? fewClips : manyClips;
+  size_t count = few ? std::size(fewClips) : std::size(manyClips);
   for (size_t i = 0; i < count; ++i) {
     float divisor = 1 + clips[i] * step;
     propose({positive / divisor, 0});

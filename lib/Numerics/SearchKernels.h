@@ -207,7 +207,7 @@ inline float relativeStep(const Element &e, float largest) {
 /// few codes have few optima, so few clips of both signs find them.
 inline void GroupSearch::proposeScales(F32 low, F32 high) {
   constexpr float manyClips[] = {-0.6f, -0.2f, 0.2f, 0.6f, 1.0f, 1.5f, 2.2f};
-  constexpr float fewClips[] = {-0.3f, 0.4f, 1.1f, 2.0f};
+  constexpr float fewClips[] = {-0.1f, 0.7f, 1.6f};
   constexpr float coarseStep = 0.25f;
   float top = limits.largest, bottom = limits.lowest;
   float step = relativeStep(f.element, std::max(top, -bottom));

@@ -34,6 +34,9 @@ struct Blocks {
         across(matrixCols / cols) {}
   int64_t count() const { return down * across; }
   int64_t size() const { return rows * cols; }
+  size_t indexOf(int64_t row, int64_t col) const {
+    return size_t(row / rows * across + col / cols);
+  }
 };
 
 /// The key of a plane in CodedTensor::planes.

@@ -151,9 +151,10 @@ private:
         ;
       return;
     }
-    int32_t *codes = coded.planes.at("code").codes.data() + begin * matrix.cols;
+    PlaneCodes &plane = coded.planes.at("code");
+    int32_t *codes = plane.codes.data() + begin * plane.cols;
     CodedTensor children;
-    if (options.solver == Solver::Mse && format.isScaled())
+    if (options.solver == Solver::Mse)
       searchTree(kernels, format, strip, {options.columnWeights.data(), 0},
                  children, codes);
     else

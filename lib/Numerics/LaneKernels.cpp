@@ -28,15 +28,8 @@ namespace quern::numerics::QUERN_LANES {
 
 extern const LaneKernels kernels;
 const LaneKernels kernels = {
-    QUERN_STRING(QUERN_LANES),
-    decodeRow,
-    encodeRow,
-    widenRanges,
-    largestMagnitude,
-    searchFit,
-    refitOffset,
-    evaluateFit,
-    stepCodes,
+    QUERN_STRING(QUERN_LANES), decodeRow, applyRow,    encodeRow,   widenRanges,
+    largestMagnitude,          searchFit, refitOffset, evaluateFit, stepCodes,
 };
 
 } // namespace quern::numerics::QUERN_LANES

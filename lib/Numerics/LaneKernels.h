@@ -78,6 +78,9 @@ struct LaneKernels {
   /// decodeElement of each code, with the scales of its block.
   void (*decodeRow)(const Format &format, RowShape shape, RowScales scales,
                     const int32_t *codes, float *values);
+  /// applyScale to decoded elements, in place.
+  void (*applyRow)(const Format &format, RowShape shape, RowScales scales,
+                   float *values);
   /// encodeCode of each value; encodeScale by `rule` if that is not null.
   void (*encodeRow)(const Format &format, const ScaleRule *rule, RowShape shape,
                     RowScales scales, const float *values, int32_t *codes);

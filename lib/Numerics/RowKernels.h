@@ -85,6 +85,19 @@ inline void decodeRow(const Format &f, RowShape shape, RowScales scales,
   });
 }
 
+inline void applyRow(const Format &f, RowShape shape, RowScales scales,
+                     float *values) {
+  LaneValues v;
+  for (int64_t b = 0; b < shape.blocks; ++b) {
+    F32 scale = v.constF32(scales.scales[b]);
+    F32 offset = v.constF32(scales.offsets ? scales.offsets[b] : 0);
+    float *block = values + b * shape.blockCols;
+    forLanes(block, shape.blockCols, block, [&](F32 element) {
+      return applyScale(v, f, element, scale, offset);
+    });
+  }
+}
+
 inline void encodeRow(const Format &f, const ScaleRule *rule, RowShape shape,
                       RowScales scales, const float *values, int32_t *codes) {
   withElement(f, [&](auto kind, auto rounding) {

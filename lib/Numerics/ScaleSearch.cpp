@@ -34,6 +34,15 @@ static bool isFine(const Format &format) {
                                       : e.bits >= 12;
 }
 
+/// Whether the search knows how the codes of a block follow from its scale.
+static bool canSearch(const Format &format) {
+  bool isOffsetOfBlock =
+      !format.offset || (format.offsetKind != OffsetKind::Mean &&
+                         format.offsetBlock == format.block);
+  return format.isScaled() && !format.element.isComposite() &&
+         !format.dividesByScale && isOffsetOfBlock;
+}
+
 static FitLimits limitsOf(const Format &format) {
   FitLimits limits;
   limits.lowest = lowestValue(format.element);
@@ -94,8 +103,9 @@ namespace {
 struct ChildPlane {
   const Format *format; ///< null: there are none
   std::string path;
-  std::vector<int32_t> blockOf; ///< of each code, if the child is scaled
-  BlockValues above;            ///< decoded, if the child is scaled
+  std::vector<int32_t> blockOf;       ///< of each code, if the child is scaled
+  std::vector<int32_t> offsetBlockOf; ///< likewise, if it has an offset
+  BlockValues above;                  ///< decoded
 
   ChildPlane(const Format *format, std::string path, const Blocks &parent)
       : format(format), path(std::move(path)) {
@@ -253,12 +263,12 @@ StoredSide LevelSearch::storedSide(const ChildPlane &child,
     // Lanes without a block of their own do as the last one does.
     int64_t block = std::min(first + lane, last);
     side.code[lane] = codes[block];
-    if (child.blockOf.empty())
-      continue;
-    size_t above = size_t(child.blockOf[size_t(block)]);
-    side.scale[lane] = child.above.scales[above];
-    if (!child.above.offsets.empty())
-      side.offset[lane] = child.above.offsets[above];
+    if (!child.blockOf.empty())
+      side.scale[lane] =
+          child.above.scales[size_t(child.blockOf[size_t(block)])];
+    if (!child.offsetBlockOf.empty())
+      side.offset[lane] =
+          child.above.offsets[size_t(child.offsetBlockOf[size_t(block)])];
   }
   return side;
 }
@@ -328,7 +338,7 @@ void LevelSearch::run(const CodedTensor *known, CodedTensor &out,
     keepBest();
   }
   BlockValues stored = decodeBlockValues(kernels, format, best, path);
-  encodeLevel(kernels, format, nullptr, matrix, stored, codes);
+  encodeLevel(kernels, format, nullptr, matrix, stored, best, codes);
   for (auto &[key, plane] : best.planes)
     out.planes[key] = std::move(plane);
 }
@@ -337,16 +347,18 @@ static void searchBelow(const LaneKernels &kernels, const Format &format,
                         const std::string &path, const MatrixView &matrix,
                         const WeightView &weights, CodedTensor &out) {
   int32_t *codes = addPlane(path, matrix, out);
-  if (format.isScaled())
+  if (canSearch(format))
     LevelSearch(kernels, format, path, matrix, weights)
         .run(nullptr, out, codes);
   else
-    encodeLevel(kernels, format, nullptr, matrix, BlockValues(), codes);
+    encodeTree(kernels, format, nullptr, path, matrix, out, codes);
 }
 
 void numerics::searchTree(const LaneKernels &kernels, const Format &format,
                           const MatrixView &matrix, const WeightView &weights,
                           CodedTensor &out, int32_t *codes) {
+  if (!canSearch(format))
+    return encodeTree(kernels, format, nullptr, "", matrix, out, codes);
   CodedTensor plain;
   encodeScales(kernels, format, "", matrix, plain);
   LevelSearch(kernels, format, "", matrix, weights).run(&plain, out, codes);

@@ -11,7 +11,7 @@
 
 namespace quern::numerics {
 
-/// Codes a matrix of a scaled format into `codes` and the matrices of its
+/// Codes a matrix into `codes` and the matrices of its
 /// scales and offsets into `out`. In no outermost block worse than encodeTree.
 /// The method is in docs/Rationale/Encoders.md.
 void searchTree(const LaneKernels &kernels, const Format &format,

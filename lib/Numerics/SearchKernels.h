@@ -66,6 +66,7 @@ private:
       return 0;
     case OffsetKind::Min:
       return -stored;
+    case OffsetKind::Mean:
     case OffsetKind::Add:
       return stored;
     case OffsetKind::Zero:
@@ -83,6 +84,7 @@ private:
     case OffsetKind::Min:
       stored = -line.shift;
       break;
+    case OffsetKind::Mean:
     case OffsetKind::Add:
       stored = line.shift;
       break;
@@ -187,14 +189,14 @@ inline float relativeStep(const Element &e, float largest) {
   float second = 0;
   switch (e.kind) {
   case ElementKind::Int:
-    second = largest - 1;
+    second = largest - std::fabs(e.multiplier);
     break;
   case ElementKind::Float:
     second =
         decodeElement(v, e, v.constI32(maxFiniteCodeOf(*e.floatType) - 1))[0];
     break;
   case ElementKind::Codebook:
-    for (float value : e.codebook)
+    for (float value : e.codebook.values)
       if (std::fabs(value) < largest)
         second = std::max(second, std::fabs(value));
     break;

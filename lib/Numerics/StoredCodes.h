@@ -23,7 +23,7 @@ inline I32 neighbour(LaneValues &v, const Element &e, I32 code, int delta) {
     sign = code & ~magnitudeMaskOf(*e.floatType);
     break;
   case ElementKind::Codebook:
-    high = int32_t(e.codebook.size()) - 1;
+    high = int32_t(e.codebook.values.size()) - 1;
     break;
   }
   I32 moved = v.addI(v.subI(code, sign), v.constI32(delta));
@@ -39,8 +39,9 @@ inline F32 storedValue(LaneValues &v, const StoredSide &side, I32 code) {
 /// The code nearest to `x`.
 inline I32 storedCode(LaneValues &v, const StoredSide &side, F32 x) {
   const Format &f = *side.format;
-  F32 inverse =
-      f.isScaled() ? inverseScale(v, LaneValues::load(side.scale)) : F32(1);
+  F32 scale = LaneValues::load(side.scale), inverse = 1;
+  if (f.isScaled())
+    inverse = f.dividesByScale ? scale : inverseScale(v, scale);
   return encodeElement(
       v, f.element, CodeRounding::Even,
       codeDomainValue(v, f, x, inverse, LaneValues::load(side.offset)));

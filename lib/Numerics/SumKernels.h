@@ -36,8 +36,8 @@ template <ElementKind kind> class NearestValue {
 public:
   explicit NearestValue(const Format &f) : f(f) {
     if constexpr (kind == ElementKind::Codebook) {
-      const float *table = f.element.codebook.data();
-      count = int(f.element.codebook.size());
+      const float *table = f.element.codebook.values.data();
+      count = int(f.element.codebook.values.size());
       isSorted = count <= kLimit;
       for (int i = 0; isSorted && i + 1 < count; ++i) {
         isSorted = table[i] < table[i + 1];
@@ -49,7 +49,7 @@ public:
   F32 operator()(LaneValues &v, F32 y) const {
     if constexpr (kind == ElementKind::Codebook) {
       if (isSorted) {
-        const float *table = f.element.codebook.data();
+        const float *table = f.element.codebook.values.data();
         F32 value = v.constF32(table[0]);
         for (int i = 0; i + 1 < count; ++i)
           value = y > F32(middle[i]) ? F32(table[i + 1]) : value;
@@ -112,6 +112,7 @@ template <ElementKind kind, CodeRounding rounding, bool hasWeights>
 SumsFunction sumsFunctionOf(OffsetKind offsetKind) {
   switch (offsetKind) {
   case OffsetKind::None:
+  case OffsetKind::Mean: // is not searched
     break;
   case OffsetKind::Min:
     return sumsOf<kind, rounding, OffsetKind::Min, hasWeights>;

@@ -42,11 +42,12 @@ void encodeTree(const LaneKernels &kernels, const Format &format,
 int32_t *addPlane(const std::string &path, const MatrixView &matrix,
                   CodedTensor &out);
 
-/// Codes one level, given the scales that its codes are chosen with. `stored`
-/// is empty where the format has no scale.
+/// Codes one level, given the scales that its codes are chosen with; `stored`
+/// is empty where the format has no scale. Signs that are kept apart go to
+/// `out`.
 void encodeLevel(const LaneKernels &kernels, const Format &format,
                  const ScaleRule *rule, const MatrixView &matrix,
-                 const BlockValues &stored, int32_t *codes);
+                 const BlockValues &stored, CodedTensor &out, int32_t *codes);
 
 } // namespace quern::numerics
 

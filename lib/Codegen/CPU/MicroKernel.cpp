@@ -130,6 +130,9 @@ MicroKernel::Scales MicroKernel::decodeScales(const Chunk &chunk) {
                                chunk.tileAddresses[n], chunk.kInTile);
     };
     result.scale[n] = decodeValue(v, *format.scale, codeOf, "scale");
+    // A dot product is multiplied.
+    if (format.dividesByScale && spec.input.kind == ActivationRow::Kind::Int8)
+      result.scale[n] = v.divF(v.constF32(1), result.scale[n]);
     if (format.offset)
       result.offset[n] = decodeValue(v, *format.offset, codeOf,
                                      offsetKeyword(format.offsetKind));
@@ -183,22 +186,30 @@ MicroKernel::Values MicroKernel::accumulateExact(const Chunk &chunk,
                   });
 }
 
+PanelStep MicroKernel::panelStep(const Chunk &chunk, int64_t panel,
+                                 int64_t step) {
+  int64_t position = chunk.first + step;
+  return {&at[panel],
+          chunk.tile,
+          chunk.tileAddresses[panel],
+          b.add(chunk.base, position / shape.stepPeriod),
+          position % shape.stepPeriod,
+          b.add(chunk.kInTile, 4 * step)};
+}
+
 void MicroKernel::exactStep(const Chunk &chunk, int64_t step,
                             const Scales &scales, Values &sums) {
   VectorValues v(b);
   const Format &format = spec.weight;
   Value k = kOf(chunk);
-  int64_t position = chunk.first + step;
-  Value lane = b.add(chunk.base, position / shape.stepPeriod);
-  SmallVector<SmallVector<Value, 4>> codes;
+  SmallVector<SmallVector<Value, 4>> elements;
   for (int64_t n = 0; n < panels; ++n)
-    codes.push_back(reader.codeLanes(chunk.tileAddresses[n], lane,
-                                     position % shape.stepPeriod));
+    elements.push_back(reader.elementLanes(panelStep(chunk, n, step)));
   for (int64_t kk = 0; kk < 4; ++kk) {
     Values weights;
     for (int64_t n = 0; n < panels; ++n) {
-      Value w = decodeElement(v, format.element, codes[n][kk]);
-      w = applyScale(v, format, w, scales.scale[n], scales.offset[n]);
+      Value w = applyScale(v, format, elements[n][kk], scales.scale[n],
+                           scales.offset[n]);
       weights.push_back(spec.roundToBf16 ? roundToBf16(v, w) : w);
     }
     for (int64_t m = 0; m < rows; ++m) {

@@ -70,6 +70,7 @@ private:
   mlir::Value scaledSum(mlir::Value sum, mlir::Value dot, mlir::Value scale,
                         mlir::Value offset, const RowInput &input);
   Scales decodeScales(const Chunk &chunk);
+  PanelStep panelStep(const Chunk &chunk, int64_t panel, int64_t step);
   mlir::Value weightBytes(const Chunk &chunk, int64_t panel, int64_t step);
   mlir::Value tableBytes(mlir::Value codes);
   mlir::Value byteDot(mlir::Value sum, mlir::Value unsignedBytes,

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Four numbers at a time: the value class (Values.h) of bulk encoding.
+// \file Sixteen numbers at a time: the value class (Values.h) of bulk encoding.
 //
-// The same bits as ScalarValues, lane by lane. Written with Clang's vectors,
-// since compilers do not turn the scalar code into vector code by themselves:
-// it branches on the format.
+// The same bits as ScalarValues, lane by lane, on every CPU: there are always
+// sixteen lanes, and no operation fuses. Written with Clang's vectors, since
+// compilers do not turn the scalar code into vector code by themselves: it
+// branches on the format.
+//
+// Only LaneKernels.cpp includes this. It is compiled once an instruction set,
+// with QUERN_LANES the name of the set, which keeps the copies apart.
 
 #ifndef QUERN_LIB_NUMERICS_LANEVALUES_H
 #define QUERN_LIB_NUMERICS_LANEVALUES_H
@@ -15,13 +19,13 @@
 #include <optional>
 #include <vector>
 
-namespace quern::numerics {
+namespace quern::numerics::QUERN_LANES {
 
 struct LaneValues {
-  static constexpr int lanes = 4;
-  using F32 = float __attribute__((ext_vector_type(4)));
-  using I32 = int32_t __attribute__((ext_vector_type(4)));
-  using U32 = uint32_t __attribute__((ext_vector_type(4)));
+  static constexpr int lanes = 16;
+  using F32 = float __attribute__((ext_vector_type(16)));
+  using I32 = int32_t __attribute__((ext_vector_type(16)));
+  using U32 = uint32_t __attribute__((ext_vector_type(16)));
   using Bool = I32; ///< all bits of a lane set, or none
 
   static F32 load(const float *x) {
@@ -99,6 +103,6 @@ private:
   static I32 asI(U32 a) { return __builtin_bit_cast(I32, a); }
 };
 
-} // namespace quern::numerics
+} // namespace quern::numerics::QUERN_LANES
 
 #endif // QUERN_LIB_NUMERICS_LANEVALUES_H

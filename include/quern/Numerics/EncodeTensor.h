@@ -13,11 +13,12 @@
 
 namespace quern::numerics {
 
-/// How the scales of the outermost level are chosen.
+/// How scales, offsets and codes are chosen.
 enum class Solver {
   Plain, ///< the format's scale rule ("rtn")
-  /// Searches scales, and offsets, for the smallest sum of
-  /// weight * (x - decoded)^2. In no outermost block worse than Plain.
+  /// Searches the scales and offsets of all levels for the smallest sum of
+  /// weight * (x - decoded)^2. In no outermost block worse than Plain. The
+  /// method and its sources are in docs/Rationale/Encoders.md.
   Mse,
 };
 
@@ -27,7 +28,14 @@ struct EncodeOptions {
   Span<const float> columnWeights;
   unsigned threads = 1;
   int64_t firstRow = 0; ///< added to row numbers in messages
+  /// One of encoderIsas(), for tests and measurements; empty: the best. All
+  /// give the same codes.
+  std::string isa;
 };
+
+/// The instruction sets that the encoder was built for and this CPU has, best
+/// first.
+std::vector<std::string> encoderIsas();
 
 /// Codes `values`, row-major [rows, cols]. The rows may be part of a larger
 /// tensor if they are a multiple of outermostBlock(format).rows. A matrix whose

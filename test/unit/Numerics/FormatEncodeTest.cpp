@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Encoding of matrices: special values, threads, the scale search.
+// \file Encoding of matrices by the formats' own rules: special values,
+// threads, instruction sets.
 
 #include "quern/Numerics/Encode.h"
 #include "quern/Numerics/EncodeTensor.h"
@@ -157,81 +158,4 @@ TEST(EncodeRows, ThreadsChangeNothing) {
         EXPECT_EQ(plane.rows, many->planes[path].rows);
       }
     }
-}
-
-//===----------------------------------------------------------------------===//
-// The scale search
-//===----------------------------------------------------------------------===//
-
-static double errorOf(const std::vector<float> &x,
-                      const std::vector<float> &decoded,
-                      const std::vector<float> &weights, size_t begin,
-                      size_t end) {
-  double error = 0;
-  for (size_t i = begin; i < end; ++i) {
-    double rest = double(x[i]) - double(decoded[i]);
-    error +=
-        (weights.empty() ? 1.0 : weights[i % weights.size()]) * rest * rest;
-  }
-  return error;
-}
-
-TEST(ScaleSearch, IsNeverWorseInAnyOutermostBlock) {
-  const int64_t rows = 8, cols = 512;
-  std::vector<float> x = normalValues(rows * cols, 3);
-  std::vector<float> weights(cols);
-  for (size_t i = 0; i < weights.size(); ++i)
-    weights[i] = float(i % 7) + 0.1f;
-  for (const char *text : {"q4_0", "q4_k", "q6_k", "nf4", "mxfp4", "q8_0",
-                           "int4_g128_asym", "int2_g32_asym", "iq4_nl"}) {
-    Format f = format(text);
-    EncodeOptions options;
-    options.columnWeights = weights;
-    std::vector<float> plain = through(f, x, rows, cols, options);
-    options.solver = Solver::Mse;
-    std::vector<float> searched = through(f, x, rows, cols, options);
-    size_t block = size_t(outermostBlock(f).cols);
-    for (size_t begin = 0; begin < x.size(); begin += block)
-      EXPECT_LE(errorOf(x, searched, weights, begin, begin + block),
-                errorOf(x, plain, weights, begin, begin + block))
-          << text << " at " << begin;
-    EXPECT_LT(errorOf(x, searched, weights, 0, x.size()),
-              errorOf(x, plain, weights, 0, x.size()))
-        << text;
-  }
-}
-
-TEST(ScaleSearch, FindsTheBestScaleOfOneBlock) {
-  // Brute force over 20,000 scales; the search may miss the best by 2 %.
-  Format f = format("i3 [1, 32], scale f32");
-  for (unsigned seed = 0; seed < 20; ++seed) {
-    std::vector<float> x = normalValues(32, seed);
-    double best = HUGE_VAL;
-    for (int i = 1; i <= 20000; ++i) {
-      double scale = i * 1e-4, error = 0;
-      for (float value : x) {
-        double q = std::min(3.0, std::max(-4.0, std::nearbyint(value / scale)));
-        error += (value - q * scale) * (value - q * scale);
-      }
-      best = std::min(best, error);
-    }
-    EncodeOptions options;
-    options.solver = Solver::Mse;
-    double found = errorOf(x, through(f, x, 1, 32, options), {}, 0, 32);
-    EXPECT_LE(found, best * 1.02) << "seed " << seed;
-    EXPECT_GE(found, best * 0.999) << "seed " << seed;
-  }
-}
-
-TEST(ScaleSearch, WeightsMoveTheErrorToColumnsThatMatterLess) {
-  Format f = format("i2 [1, 32], scale f32");
-  std::vector<float> x = normalValues(32 * 64, 5), weights(32, 1e-6f);
-  weights[0] = weights[9] = 1;
-  EncodeOptions options;
-  options.solver = Solver::Mse;
-  std::vector<float> even = through(f, x, 64, 32, options);
-  options.columnWeights = weights;
-  std::vector<float> weighted = through(f, x, 64, 32, options);
-  EXPECT_LT(errorOf(x, weighted, weights, 0, x.size()),
-            0.5 * errorOf(x, even, weights, 0, x.size()));
 }

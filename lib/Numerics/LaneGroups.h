@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The blocks of a matrix dealt to lanes, sixteen blocks a group.
+
+#ifndef QUERN_LIB_NUMERICS_LANEGROUPS_H
+#define QUERN_LIB_NUMERICS_LANEGROUPS_H
+
+#include "Blocks.h"
+#include "LaneKernels.h"
+
+namespace quern::numerics {
+
+/// Copies of the values and weights of all blocks of a matrix. Blocks of many
+/// elements get a group of their own.
+class LaneGroups {
+public:
+  LaneGroups(const Blocks &blocks, const MatrixView &matrix,
+             const WeightView &weights);
+
+  int64_t count() const { return groups; }
+  LaneGroup group(int64_t index) const;
+  /// Blocks in a group; the last one may have fewer.
+  int64_t blocksPerGroup() const { return isWide ? 1 : kLanes; }
+  int64_t blocksIn(int64_t index) const {
+    int64_t rest = blockCount - index * blocksPerGroup();
+    return rest < blocksPerGroup() ? rest : blocksPerGroup();
+  }
+
+private:
+  void deal(const Blocks &blocks, int64_t block, const float *from,
+            int64_t rowStride, std::vector<float> &to);
+
+  bool isWide;
+  int64_t blockCount, groups, steps;
+  std::vector<float> values;
+  std::vector<float> importance; ///< empty: all one
+};
+
+} // namespace quern::numerics
+
+#endif // QUERN_LIB_NUMERICS_LANEGROUPS_H

@@ -13,11 +13,6 @@
 using namespace quern;
 using namespace quern::numerics;
 
-std::vector<float> numerics::decodeRows(const Format &format,
-                                        const CodedTensor &coded) {
-  return decodeTree(*laneKernels()[0], format, coded, "");
-}
-
 std::vector<std::string> numerics::encoderIsas() {
   std::vector<std::string> names;
   for (const LaneKernels *kernels : laneKernels())
@@ -178,6 +173,71 @@ private:
 };
 } // namespace
 
+//===----------------------------------------------------------------------===//
+// Partial blocks
+//===----------------------------------------------------------------------===//
+
+/// The shape that whole outermost blocks fill.
+static BlockShape paddedShape(const Format &format, int64_t rows,
+                              int64_t cols) {
+  BlockShape block = outermostBlock(format);
+  auto padded = [](int64_t extent, int64_t grain) {
+    return grain == 0 ? extent : (extent + grain - 1) / grain * grain;
+  };
+  return {padded(rows, block.rows), padded(cols, block.cols)};
+}
+
+/// A row-major matrix cut or filled up with zeros to another shape.
+template <typename T>
+static std::vector<T> resized(const T *values, BlockShape from, BlockShape to) {
+  std::vector<T> result(size_t(to.rows * to.cols), T(0));
+  int64_t cols = std::min(from.cols, to.cols);
+  for (int64_t r = 0; r < std::min(from.rows, to.rows); ++r)
+    std::copy(values + r * from.cols, values + r * from.cols + cols,
+              result.begin() + r * to.cols);
+  return result;
+}
+
+/// The planes of a tensor of `coded`'s format cut or filled up to [rows, cols].
+static CodedTensor resizedTensor(const Format &format, const CodedTensor &coded,
+                                 int64_t rows, int64_t cols) {
+  CodedTensor result;
+  result.rows = rows;
+  result.cols = cols;
+  for (const Plane &plane : planesOf(format)) {
+    const PlaneCodes &from = coded.planes.at(plane.path);
+    BlockShape shape = {planeRows(plane, rows), planeCols(plane, cols)};
+    result.planes[plane.path] = {
+        shape.rows, shape.cols,
+        resized(from.codes.data(), {from.rows, from.cols}, shape)};
+  }
+  return result;
+}
+
+/// Zeros change neither the statistics of a block, which all count zero in, nor
+/// its error.
+static Result<CodedTensor> encodePartial(const LaneKernels &kernels,
+                                         const Format &format,
+                                         const MatrixView &matrix,
+                                         const EncodeOptions &options) {
+  BlockShape shape = paddedShape(format, matrix.rows, matrix.cols);
+  std::vector<float> filled =
+      resized(matrix.values, {matrix.rows, matrix.cols}, shape);
+  std::vector<float> weights;
+  EncodeOptions inner = options;
+  if (!options.columnWeights.empty()) {
+    weights = resized(options.columnWeights.data(), {1, matrix.cols},
+                      {1, shape.cols});
+    inner.columnWeights = weights;
+  }
+  Result<CodedTensor> coded =
+      StripEncoder(kernels, format, {filled.data(), shape.rows, shape.cols},
+                   inner)
+          .run();
+  return coded ? resizedTensor(format, *coded, matrix.rows, matrix.cols)
+               : coded;
+}
+
 Result<CodedTensor> numerics::encodeRows(const Format &format,
                                          Span<const float> values, int64_t rows,
                                          int64_t cols,
@@ -189,6 +249,19 @@ Result<CodedTensor> numerics::encodeRows(const Format &format,
     return Status::error(StatusCode::InvalidArgument,
                          "expects an instruction set of this CPU, but got '" +
                              options.isa + "'");
-  return StripEncoder(*kernels, format, {values.data(), rows, cols}, options)
-      .run();
+  MatrixView matrix = {values.data(), rows, cols};
+  if (format.allowsPartialBlocks)
+    return encodePartial(*kernels, format, matrix, options);
+  return StripEncoder(*kernels, format, matrix, options).run();
+}
+
+std::vector<float> numerics::decodeRows(const Format &format,
+                                        const CodedTensor &coded) {
+  const LaneKernels &kernels = *laneKernels()[0];
+  if (!format.allowsPartialBlocks)
+    return decodeTree(kernels, format, coded, "");
+  BlockShape shape = paddedShape(format, coded.rows, coded.cols);
+  CodedTensor filled = resizedTensor(format, coded, shape.rows, shape.cols);
+  return resized(decodeTree(kernels, format, filled, "").data(), shape,
+                 {coded.rows, coded.cols});
 }

@@ -41,8 +41,9 @@ bool Format::operator==(const Format &o) const {
     return true;
   if (offset && !(offsetBlock == o.offsetBlock))
     return false;
-  return block == o.block && offsetKind == o.offsetKind &&
-         dividesByScale == o.dividesByScale && scaleRule == o.scaleRule &&
+  return block == o.block && allowsPartialBlocks == o.allowsPartialBlocks &&
+         offsetKind == o.offsetKind && dividesByScale == o.dividesByScale &&
+         scaleRule == o.scaleRule &&
          codesFromExactScale == o.codesFromExactScale &&
          equalOrBothNull(scale, o.scale) && equalOrBothNull(offset, o.offset);
 }
@@ -195,6 +196,8 @@ static void collectPlanes(const Format &f, const std::string &path,
 std::vector<Plane> numerics::planesOf(const Format &format) {
   std::vector<Plane> planes;
   collectPlanes(format, "", {1, 1}, planes);
+  for (Plane &plane : planes)
+    plane.isPartial = format.allowsPartialBlocks;
   return planes;
 }
 
@@ -211,12 +214,19 @@ BlockShape numerics::outermostBlock(const Format &format) {
   return block;
 }
 
+/// Granules along an axis; the last may be cut short where that is allowed.
+static int64_t granulesIn(int64_t extent, int64_t granule, bool isPartial) {
+  if (granule == 0)
+    return 1;
+  return (extent + (isPartial ? granule - 1 : 0)) / granule;
+}
+
 int64_t numerics::planeRows(const Plane &plane, int64_t rows) {
-  return plane.granule.rows == 0 ? 1 : rows / plane.granule.rows;
+  return granulesIn(rows, plane.granule.rows, plane.isPartial);
 }
 
 int64_t numerics::planeCols(const Plane &plane, int64_t cols) {
-  return plane.granule.cols == 0 ? 1 : cols / plane.granule.cols;
+  return granulesIn(cols, plane.granule.cols, plane.isPartial);
 }
 
 /// Bits that a code is worth: less than its width for a digit of a radix.
@@ -249,6 +259,8 @@ Status numerics::checkShape(const Format &format, int64_t rows, int64_t cols) {
                          "expects at least one row and column, but got " +
                              std::to_string(rows) + "x" + std::to_string(cols));
   for (const Plane &plane : planesOf(format)) {
+    if (plane.isPartial)
+      continue;
     if (Status s = checkAxis("rows", rows, plane.granule.rows, plane.path); !s)
       return s;
     if (Status s = checkAxis("columns", cols, plane.granule.cols, plane.path);

@@ -117,6 +117,7 @@ std::string numerics::printFormat(const Format &format) {
   std::string text = printElement(format.element);
   if (format.isScaled()) {
     text += " " + printBlock(format.block) +
+            (format.allowsPartialBlocks ? " partial" : "") +
             (format.dividesByScale ? ", divisor " : ", scale ") +
             printOperand(*format.scale);
     if (!(format.scaleRule ==

@@ -2,7 +2,8 @@
 //
 // \file Parsing of formats, by recursive descent.
 //
-//   format   := element [ block ',' ( 'scale' | 'divisor' ) operand rule?
+//   format   := element [ block [ 'partial' ] ',' ( 'scale' | 'divisor' )
+//   operand rule?
 //               offset? ] rounding?
 //   element  := 'i' BITS | ( 'u' BITS | 'r' LEVELS ) [ '*' NUMBER ] [ ( '+' |
 //   '-' ) NUMBER ]
@@ -423,6 +424,20 @@ static Status checkWholeVectors(FormatLexer &lexer, const Format &format) {
                            std::to_string(format.block.cols));
 }
 
+/// `partial` behind the block of the weights.
+static Status parsePartial(const Context &context, Format &format) {
+  FormatLexer &lexer = context.lexer;
+  lexer.skipSpace();
+  size_t begin = lexer.position;
+  format.allowsPartialBlocks = lexer.takeWord("partial");
+  if (!format.allowsPartialBlocks ||
+      (context.depth == 0 && !format.element.isComposite()))
+    return Status::ok();
+  return lexer.errorAt(begin, "expects 'partial' only behind the block of "
+                              "weights without vectors and signs, but got it "
+                              "elsewhere");
+}
+
 static Result<Format> parseLevel(const Context &context) {
   FormatLexer &lexer = context.lexer;
   if (context.depth > maxDepth)
@@ -443,6 +458,8 @@ static Result<Format> parseLevel(const Context &context) {
     if (Status s = parseBlock(lexer, format.block); !s)
       return s;
     if (Status s = checkWholeVectors(lexer, format); !s)
+      return s;
+    if (Status s = parsePartial(context, format); !s)
       return s;
     if (Status s = parseScale(context, format); !s)
       return s;

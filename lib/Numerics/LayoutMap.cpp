@@ -34,10 +34,12 @@ static Result<int64_t> tileExtent(int64_t tile, int64_t axis,
 
 /// Codes of a plane along one axis of a tile.
 static Result<int64_t> codesInTile(const Piece &piece, int64_t granule,
-                                   int64_t tile, int64_t extent,
+                                   int64_t tile, int64_t extent, bool isPartial,
                                    const char *axisName) {
   if (granule == 0 && tile == 0)
     return int64_t(1);
+  if (granule != 0 && tile == 0 && isPartial)
+    return ceilDiv(extent, granule);
   if (granule != 0 && extent % granule == 0)
     return extent / granule;
   std::string block = granule == 0 ? "all" : std::to_string(granule);
@@ -172,11 +174,11 @@ static Result<PlacedPiece> placePiece(const Piece &piece,
   if (Status status = resolveBits(placed); !status)
     return status;
   auto codeRows = codesInTile(piece, plane->granule.rows, segment.tileRows,
-                              tile.tileRows, "rows");
+                              tile.tileRows, plane->isPartial, "rows");
   if (!codeRows)
     return codeRows.status();
   auto codeCols = codesInTile(piece, plane->granule.cols, segment.tileCols,
-                              tile.tileCols, "cols");
+                              tile.tileCols, plane->isPartial, "cols");
   if (!codeCols)
     return codeCols.status();
   placed.codeRows = *codeRows;

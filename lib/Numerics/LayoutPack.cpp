@@ -188,8 +188,7 @@ template <typename Visit> static void withAccess(Access access, Visit visit) {
 
 /// Rows of codes that the tensor's first `rows` rows need.
 static int64_t codeRowsBefore(const Plane &plane, int64_t rows) {
-  return plane.granule.rows == 0 ? int64_t(rows > 0)
-                                 : rows / plane.granule.rows;
+  return plane.granule.rows == 0 ? int64_t(rows > 0) : planeRows(plane, rows);
 }
 
 /// Calls visit(run, access, index of its first code in the part) for every

@@ -185,6 +185,9 @@ struct Format {
   /// Composite elements occur at the root only.
   Element element;
   BlockShape block; ///< in elements of this level; meaningless without a scale
+  /// Of the root: blocks at the lower and right edge of the matrix may be cut
+  /// short. They are coded as if zeros filled them up.
+  bool allowsPartialBlocks = false;
   std::shared_ptr<const Format> scale; ///< null: unscaled
   /// An element is divided by its scale, not multiplied.
   bool dividesByScale = false;
@@ -210,6 +213,8 @@ struct Plane {
   const Element *element = nullptr;
   /// Elements of the tensor that share one code; 0 = whole axis.
   BlockShape granule;
+  /// Whether the last granule of an axis may be cut short.
+  bool isPartial = false;
 };
 
 /// The blocks of an offset that states none.

@@ -55,6 +55,8 @@ const Case kCases[] = {
     {"nf4", 128, 0, true},
     {"int8_tensor", 64, 64},
     {"fp8_block", 256, 0, false, 128},
+    {"fp8_block", 172, 0, false, 1}, // both edges cut blocks
+    {"i8 [32, 48] partial, scale f16", 100, 4, true},
     {"q4_1", 64, 32},
     {"i3 [1, 48], scale (u5 [1, 6], scale f16)", 576, 48, true},
     {"u5 [1, 20], scale f32, min f16", 100, 20},

@@ -40,7 +40,8 @@ TEST(FormatText, CanonicalFormStatesOnlyWhatDiffersFromTheDefault) {
             "i8 [1, 32], scale f32 from amax / 128");
   EXPECT_EQ(canonical("u4 [1, 32], scale (u6 [8], scale f16) from range / 15,"
                       " min ((u6 [8], scale f16))"),
-            "error: expects an element: i1 to i16, u1 to u16, r3 to r255, codebook, f32, "
+            "error: expects an element: i1 to i16, u1 to u16, r3 to r255, "
+            "codebook, f32, "
             "bf16, f16, f8E5M2, f8E4M3, f8E3M4, f8E4M3FN, f8E5M2FNUZ, "
             "f8E4M3FNUZ, f8E4M3B11FNUZ, f8E8M0FNU, f6E3M2FN, f6E2M3FN, "
             "f4E2M1FN, but got '('");
@@ -107,6 +108,11 @@ TEST(FormatText, FactorsAddendsAndLevels) {
 }
 
 TEST(FormatText, OffsetsOfTheirOwnAndDivisors) {
+  EXPECT_EQ(canonical("i8 [16, 16] partial, scale f32"),
+            "i8 [16, 16] partial, scale f32");
+  EXPECT_EQ(errorOf("i8 [16], scale (u8 [4] partial, scale f32)"),
+            "expects 'partial' only behind the block of weights without "
+            "vectors and signs, but got it elsewhere");
   EXPECT_EQ(canonical("u2 [16], scale f16, zero [8] codebook [-0.5, 0.5]"),
             "u2 [1, 16], scale f16, zero [1, 8] codebook [-0.5, 0.5]");
   EXPECT_EQ(canonical("u2 [16], scale f16, zero [16] u2"),
@@ -234,7 +240,8 @@ TEST(FormatRegistry, FilesAddToTheShippedOnes) {
 TEST(FormatRegistry, ErrorsNameTheLineAndColumn) {
   FormatRegistry mine = registry();
   EXPECT_EQ(mine.addText("\n  a = i4 [8], scale f17\n", "f").message(),
-            "f:2:21: expects an element: i1 to i16, u1 to u16, r3 to r255, codebook, f32, "
+            "f:2:21: expects an element: i1 to i16, u1 to u16, r3 to r255, "
+            "codebook, f32, "
             "bf16, f16, f8E5M2, f8E4M3, f8E3M4, f8E4M3FN, f8E5M2FNUZ, "
             "f8E4M3FNUZ, f8E4M3B11FNUZ, f8E8M0FNU, f6E3M2FN, f6E2M3FN, "
             "f4E2M1FN, but got 'f17'\n"
@@ -302,6 +309,8 @@ TEST(Format, ShapesThatBlocksDoNotDivide) {
             "got 64");
   EXPECT_EQ(checkShape(format, 0, 256).message(),
             "expects at least one row and column, but got 0x256");
-  EXPECT_EQ(checkShape(*registry().lookup("fp8_block"), 100, 128).message(),
-            "expects rows divisible by 128 (one 'scale' a block), but got 100");
+  EXPECT_EQ(
+      checkShape(*parseFormat("i8 [128, 128], scale f32", registry()), 100, 128)
+          .message(),
+      "expects rows divisible by 128 (one 'scale' a block), but got 100");
 }

@@ -41,7 +41,7 @@ check() {
 }
 
 cpp_files() {
-  find lib include tools test/unit test/Examples python/bindings -type f \
+  find lib include tools test/unit test/Examples test/benchmarks examples python/bindings -type f \
     \( -name '*.h' -o -name '*.cpp' -o -name '*.c' \) 2>/dev/null | sort
 }
 
@@ -71,6 +71,7 @@ check_python() {
 check "clang-format" check_format
 check "layering" "$python" utils/check-layering.py
 check "style" "$python" utils/check-style.py
+check "format names" "$python" utils/check-format-names.py
 check "tablegen documentation" check_tablegen
 check "generated pages" utils/check-docs.sh ${fix:+-f}
 check "python" check_python

@@ -24,9 +24,7 @@ static ordered_json formatTensor(const ManifestTensor &tensor) {
 
 /// As Hugging Face's configurations do: null, one number, or an array.
 static ordered_json formatTokenizer(const TokenizerFacts &facts) {
-  ordered_json json = {{"bos_token_id", nullptr},
-                       {"eos_token_id", nullptr},
-                       {"add_bos", facts.addBos}};
+  ordered_json json = {{"bos_token_id", nullptr}, {"eos_token_id", nullptr}};
   if (facts.bosTokenId)
     json["bos_token_id"] = *facts.bosTokenId;
   if (facts.eosTokenIds.size() == 1)
@@ -57,6 +55,8 @@ Result<std::string> artifact::formatManifest(const Manifest &manifest) {
                        {"model", std::move(*model)},
                        {"compute", manifest.compute},
                        {"kv_cache", manifest.kvCache},
+                       {"kv_rotate", manifest.kvRotate},
+                       {"kv_bytes_per_token", manifest.kvBytesPerToken},
                        {"isas", manifest.isas},
                        {"weight_bytes", manifest.weightBytes},
                        {"bits_per_weight", manifest.bitsPerWeight},

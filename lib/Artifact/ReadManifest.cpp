@@ -66,7 +66,6 @@ void readFiles(JsonReader &reader, Manifest &manifest) {
 void readTokenizer(JsonReader &reader, Manifest &manifest) {
   JsonReader json = reader.inside(reader.object("tokenizer"), "tokenizer");
   TokenizerFacts &facts = manifest.tokenizer;
-  facts.addBos = json.flag("add_bos");
 
   const Json &bos = json.any("bos_token_id");
   if (bos.is_number_integer())
@@ -100,6 +99,8 @@ Manifest readContent(const Json &json, Status &status) {
   manifest.model = reader.object("model").dump();
   manifest.compute = reader.text("compute");
   manifest.kvCache = reader.text("kv_cache");
+  manifest.kvRotate = reader.flag("kv_rotate");
+  manifest.kvBytesPerToken = reader.count("kv_bytes_per_token");
   manifest.isas = reader.texts("isas");
   manifest.weightBytes = reader.count("weight_bytes");
   manifest.bitsPerWeight = reader.number("bits_per_weight");

@@ -25,9 +25,8 @@ namespace {
 class ModelBuilder {
 public:
   ModelBuilder(MLIRContext &context, const Architecture &architecture,
-               const weights::WeightSource &source,
-               const ImportOptions &options)
-      : a(architecture), source(source), options(options), builder(&context) {}
+               const weights::WeightSource &source)
+      : a(architecture), source(source), builder(&context) {}
 
   OwningOpRef<ModuleOp> build();
 
@@ -48,7 +47,6 @@ private:
 
   const Architecture &a;
   const weights::WeightSource &source;
-  const ImportOptions &options;
   OpBuilder builder;
   Value position;
   Value cache;
@@ -70,10 +68,9 @@ RankedTensorType ModelBuilder::activations(int64_t width) {
 }
 
 nn::KVCacheType ModelBuilder::cacheType() {
-  Type element = options.kvCache == KVElement::F16 ? Type(builder.getF16Type())
-                                                   : Type(builder.getF32Type());
   return nn::KVCacheType::get(builder.getContext(), a.layers, a.kvHeads,
-                              a.headDim, element);
+                              a.headDim, builder.getF16Type(),
+                              /*encoding=*/nullptr);
 }
 
 DictionaryAttr ModelBuilder::modelAttr() {
@@ -232,7 +229,7 @@ Result<OwningOpRef<ModuleOp>> buildModel(MLIRContext &context,
                                          const ImportOptions &options) {
   context.loadDialect<func::FuncDialect, nn::NNDialect, param::ParamDialect>();
   OwningOpRef<ModuleOp> module =
-      ModelBuilder(context, architecture, source, options).build();
+      ModelBuilder(context, architecture, source).build();
   // Numbers that only the dialects bound, such as the size of a cache, are
   // reported by their verifiers.
   std::string message;

@@ -5,16 +5,17 @@
 // A weight [N, K] is cut into panels of 16 rows (16 output columns of the
 // product, one to a 32-bit lane of a 512-bit register), a panel into tiles of
 // T columns. T is the extent of the outermost block of scales, so that a
-// kernel meets whole blocks: 32 for Q4_0, 256 for Q4_K. Formats whose scales
-// do not vary along K get T = 64. Tiles of a panel follow each other along K,
-// so a kernel reads one stream:
+// kernel meets whole blocks: the least common multiple of all. Formats whose
+// scales do not vary along K get T = 64. Tiles of a panel follow each other
+// along K, so a kernel reads one stream:
 //
 //   panel 0: [tile 0][tile 1] … | panel 1: …
 //   tile:    [scale codes, coarsest first][codes, low bits first]
 //
 // Scale-like planes (scales, minima, scales of scales) take one slot of 8, 16
 // or 32 bits a code: 16 slots for the 16 rows, then the next sub-block. For
-// Q4_K this is (offsets in bits)
+// 4-bit codes with 6-bit scales and minima to 32, and f16 scales of these to
+// 256 columns, this is (offsets in bits)
 //
 //   scale.scale{0:16} @0    row(16:16)             16 x f16
 //   min.scale{0:16}   @256  row(16:16)             16 x f16
@@ -33,6 +34,10 @@
 // columns, of 16 bits 2 columns, of 32 bits 1 column. Signed integers of at
 // most 8 bits are stored in offset binary (`flip`): that instruction wants an
 // unsigned operand.
+//
+// Codes of vectors of a codebook fill steps likewise, with vectors in place of
+// columns. A plane of one sign a column is a piece of 1 bit; codes of eight
+// signs take slots, as scales do.
 //
 // Scale planes that do not vary along K lie in a segment before the codes,
 // tile [16, *]; those that several rows share in one tile of whole rows, one
@@ -60,7 +65,11 @@ static int64_t slotBits(const Plane &plane) {
   return slot;
 }
 
-static bool isCode(const Plane &plane) { return plane.path == "code"; }
+/// Whether `plane` fills steps: codes, and signs of single columns.
+static bool isInSteps(const Plane &plane) {
+  return plane.path == "code" ||
+         (plane.path == "sign" && plane.granule.cols == 1);
+}
 
 /// Whether `plane` lies in the tile beside the codes.
 static bool isInTile(const Plane &plane) {
@@ -82,10 +91,11 @@ static int64_t tileColsOf(const std::vector<Plane> &planes) {
   int64_t extent = 1, leastCols = 1;
   bool variesAlongCols = false;
   for (const Plane &plane : planes) {
-    if (isCode(plane)) {
+    if (isInSteps(plane)) {
       int64_t bits = plane.element->bits;
       for (int64_t low = 0; low < bits; low += pieceBits(bits, low))
         leastCols = std::max(leastCols, stepCols(pieceBits(bits, low)));
+      extent = std::lcm(extent, plane.granule.cols);
     } else if (plane.granule.cols != 0) {
       variesAlongCols = true;
       extent = std::lcm(extent, plane.granule.cols);
@@ -135,8 +145,9 @@ static Segment sharedScaleSegment(const Plane &plane, int64_t cols) {
   return segment;
 }
 
+/// `count` codes of a row from bit `low` on.
 static Piece codePiece(const Plane &plane, int64_t low, int64_t base,
-                       int64_t tileCols) {
+                       int64_t count) {
   int64_t bits = plane.element->bits, width = pieceBits(bits, low);
   Piece piece;
   piece.plane = plane.path;
@@ -148,7 +159,7 @@ static Piece codePiece(const Plane &plane, int64_t low, int64_t base,
     piece.cols = {{4, 8}, {8 / width, width}};
   else if (width < laneBits)
     piece.cols = {{laneBits / width, width}};
-  int64_t steps = ceilDiv(tileCols, stepCols(width));
+  int64_t steps = ceilDiv(count, stepCols(width));
   if (steps > 1)
     piece.cols.push_back({steps, stepBits});
   const Element &element = *plane.element;
@@ -167,7 +178,7 @@ static int64_t paddedTileBytes(int64_t bytes) {
 static Segment codeSegment(const std::vector<Plane> &planes) {
   std::vector<const Plane *> scales;
   for (const Plane &plane : planes)
-    if (!isCode(plane) && isInTile(plane))
+    if (!isInSteps(plane) && isInTile(plane))
       scales.push_back(&plane);
   std::sort(scales.begin(), scales.end(), [](const Plane *a, const Plane *b) {
     if (a->granule.cols != b->granule.cols)
@@ -183,12 +194,15 @@ static Segment codeSegment(const std::vector<Plane> &planes) {
     segment.pieces.push_back(slotPiece(*plane, base, codes));
     base += panelRows * slotBits(*plane) * codes;
   }
-  const Plane &code = planes.front();
-  int64_t bits = code.element->bits;
-  for (int64_t low = 0; low < bits; low += pieceBits(bits, low)) {
-    segment.pieces.push_back(codePiece(code, low, base, segment.tileCols));
-    base +=
-        stepBits * ceilDiv(segment.tileCols, stepCols(pieceBits(bits, low)));
+  for (const Plane &plane : planes) {
+    if (!isInSteps(plane))
+      continue;
+    int64_t bits = plane.element->bits;
+    int64_t count = segment.tileCols / plane.granule.cols;
+    for (int64_t low = 0; low < bits; low += pieceBits(bits, low)) {
+      segment.pieces.push_back(codePiece(plane, low, base, count));
+      base += stepBits * ceilDiv(count, stepCols(pieceBits(bits, low)));
+    }
   }
   segment.tileBytes = paddedTileBytes(base / 8);
   return segment;
@@ -199,7 +213,7 @@ Layout makeCpuPanelLayout(const Format &format, int64_t /*rows*/,
   std::vector<Plane> planes = planesOf(format);
   Layout layout;
   for (const Plane &plane : planes) {
-    if (isCode(plane) || isInTile(plane))
+    if (isInSteps(plane) || isInTile(plane))
       continue;
     layout.segments.push_back(plane.granule.rows == 1
                                   ? panelScaleSegment(plane)

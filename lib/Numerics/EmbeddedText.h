@@ -7,8 +7,9 @@
 
 namespace quern::numerics {
 
-extern const char *const builtinFormatsText; ///< share/formats.txt
-extern const char *const builtinLayoutsText; ///< share/layouts.txt
+extern const char *const builtinCodebooksText; ///< share/codebooks.txt
+extern const char *const builtinFormatsText;   ///< share/formats.txt
+extern const char *const builtinLayoutsText;   ///< share/layouts.txt
 
 } // namespace quern::numerics
 

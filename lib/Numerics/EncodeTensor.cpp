@@ -5,8 +5,10 @@
 #include "quern/Numerics/EncodeTensor.h"
 #include "ElementLoops.h"
 #include "ScaleSearch.h"
+#include "VectorSearch.h"
 #include "quern/Numerics/Encode.h"
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 using namespace quern;
@@ -31,8 +33,24 @@ struct Blocks {
         cols(shape.cols ? shape.cols : matrix.cols), down(matrix.rows / rows),
         across(matrix.cols / cols) {}
   int64_t count() const { return down * across; }
+  size_t indexOf(int64_t row, int64_t col) const {
+    return size_t(row / rows * across + col / cols);
+  }
 };
 } // namespace
+
+/// Calls visit(row, column, columns, scale's index, offset's index) for every
+/// run of elements that share a scale and an offset.
+template <typename Visit>
+static void forEachRun(const Format &format, const MatrixView &matrix,
+                       Visit visit) {
+  Blocks scales(format.block, matrix);
+  Blocks offsets(format.offset ? format.offsetBlock : format.block, matrix);
+  int64_t width = std::min(scales.cols, offsets.cols);
+  for (int64_t r = 0; r < matrix.rows; ++r)
+    for (int64_t c = 0; c < matrix.cols; c += width)
+      visit(r, c, width, scales.indexOf(r, c), offsets.indexOf(r, c));
+}
 
 //===----------------------------------------------------------------------===//
 // Decoding
@@ -45,23 +63,42 @@ static std::vector<float> decodeCodes(const Element &element,
   return values;
 }
 
+/// The elements of one level, before scales and offsets.
+static std::vector<float> decodeElementsOf(const Format &format,
+                                           const CodedTensor &coded,
+                                           const std::string &path) {
+  const PlaneCodes &plane = coded.planes.at(path.empty() ? "code" : path);
+  const Element &element = format.element;
+  if (!element.isComposite())
+    return decodeCodes(element, plane.codes);
+  // A row is whole vectors and signs, so rows can be decoded as one.
+  std::vector<float> values(plane.codes.size() * element.vectorSize());
+  const int32_t *signs = element.signs == SignPolicy::None
+                             ? nullptr
+                             : coded.planes.at("sign").codes.data();
+  decodeVectors(element, plane.codes.data(), signs, int64_t(values.size()),
+                values.data());
+  return values;
+}
+
 /// The values of one level from its codes and its decoded scales and offsets
 /// (empty where the format has none).
 static std::vector<float> decodeLevel(const Format &format,
-                                      const PlaneCodes &plane,
+                                      const CodedTensor &coded,
+                                      const std::string &path,
                                       const std::vector<float> &scales,
                                       const std::vector<float> &offsets) {
-  std::vector<float> values = decodeCodes(format.element, plane.codes);
+  std::vector<float> values = decodeElementsOf(format, coded, path);
   if (!format.isScaled())
     return values;
-  Blocks blocks(format.block, {nullptr, plane.rows, plane.cols});
-  for (int64_t r = 0; r < plane.rows; ++r)
-    for (int64_t b = 0; b < blocks.across; ++b) {
-      size_t block = size_t(r / blocks.rows * blocks.across + b);
-      BlockCode code = {scales[block], 0, offsets.empty() ? 0 : offsets[block]};
-      applyBlock(format, code, values.data() + r * plane.cols + b * blocks.cols,
-                 blocks.cols);
-    }
+  const PlaneCodes &plane = coded.planes.at(path.empty() ? "code" : path);
+  int64_t cols = plane.cols * format.element.vectorSize();
+  forEachRun(format, {nullptr, plane.rows, cols},
+             [&](int64_t r, int64_t c, int64_t width, size_t s, size_t o) {
+               applyBlock(format,
+                          {scales[s], 0, format.offset ? offsets[o] : 0},
+                          values.data() + r * cols + c, width);
+             });
   return values;
 }
 
@@ -74,8 +111,7 @@ static std::vector<float> decodeTree(const Format &format,
   if (format.offset)
     offsets = decodeTree(*format.offset, coded,
                          childPath(path, offsetKeyword(format.offsetKind)));
-  const PlaneCodes &plane = coded.planes.at(path.empty() ? "code" : path);
-  return decodeLevel(format, plane, scales, offsets);
+  return decodeLevel(format, coded, path, scales, offsets);
 }
 
 std::vector<float> numerics::decodeRows(const Format &format,
@@ -105,8 +141,7 @@ public:
     if (!format.isScaled())
       encodeUnscaled(format, nullptr, "", matrix);
     else
-      encodeScaled(format, nullptr, "", matrix,
-                   rangesOf(format, matrix, solver));
+      encodeScaled(format, nullptr, "", matrix, solver);
   }
 
 private:
@@ -118,29 +153,54 @@ private:
   std::vector<float> encodeUnscaled(const Format &format, const ScaleRule *rule,
                                     const std::string &path,
                                     const MatrixView &matrix);
-  /// Codes a scaled level whose blocks have the given ranges.
   BlockValues encodeScaled(const Format &format, const ScaleRule *rule,
                            const std::string &path, const MatrixView &matrix,
-                           const std::vector<BlockRange> &ranges);
+                           Solver solver);
   std::vector<BlockRange>
   rangesOf(const Format &format, const MatrixView &matrix, Solver solver) const;
+  std::vector<float> encodeMean(const Format &format, const std::string &path,
+                                const MatrixView &matrix);
+  std::vector<float> encodeOffsets(const Format &format,
+                                   const std::string &path,
+                                   const MatrixView &matrix,
+                                   const std::vector<BlockRange> &ranges,
+                                   const std::vector<float> &scales);
+  void encodeCodes(const Format &format, const ScaleRule *rule,
+                   const std::string &path, const MatrixView &matrix,
+                   const std::vector<float> &scales,
+                   const std::vector<float> &offsets);
+  PlaneCodes &makePlane(const std::string &path, int64_t rows, int64_t cols);
 
   const EncodeOptions &options;
   CodedTensor &out;
 };
 } // namespace
 
+PlaneCodes &TreeEncoder::makePlane(const std::string &path, int64_t rows,
+                                   int64_t cols) {
+  PlaneCodes &plane = out.planes[path];
+  plane = {rows, cols, {}};
+  plane.codes.resize(size_t(rows) * size_t(cols));
+  return plane;
+}
+
 std::vector<float> TreeEncoder::encodeUnscaled(const Format &format,
                                                const ScaleRule *rule,
                                                const std::string &path,
                                                const MatrixView &matrix) {
-  PlaneCodes &plane = out.planes[path.empty() ? "code" : path];
-  plane = {matrix.rows, matrix.cols, {}};
-  plane.codes.resize(size_t(matrix.size()));
+  PlaneCodes &plane =
+      makePlane(path.empty() ? "code" : path, matrix.rows, matrix.cols);
   BlockCode one = {1, 1, 0};
   encodeScaleBlock(format, rule ? *rule : ScaleRule(), one, matrix.values,
                    matrix.size(), plane.codes.data());
   return decodeCodes(format.element, plane.codes);
+}
+
+/// Whether searchRange knows how the codes of a block follow from its range.
+static bool canSearch(const Format &format) {
+  bool isOffsetShared = format.offset && !(format.offsetBlock == format.block);
+  return !format.element.isComposite() && !format.dividesByScale &&
+         !isOffsetShared;
 }
 
 std::vector<BlockRange> TreeEncoder::rangesOf(const Format &format,
@@ -157,65 +217,128 @@ std::vector<BlockRange> TreeEncoder::rangesOf(const Format &format,
     BlockView block = {matrix.values + firstRow * matrix.cols + firstCol,
                        matrix.cols, blocks.rows, blocks.cols, weights};
     BlockRange range = plainRange(format, block);
-    ranges[size_t(i)] =
-        solver == Solver::Mse ? searchRange(format, block, range) : range;
+    ranges[size_t(i)] = solver == Solver::Mse && canSearch(format)
+                            ? searchRange(format, block, range)
+                            : range;
   }
   return ranges;
 }
 
-/// Codes of a scaled level, given the decoded scales and offsets of its blocks.
-static void encodeBlockCodes(const Format &format, const ScaleRule *rule,
-                             const MatrixView &matrix,
-                             const std::vector<float> &scales,
-                             const std::vector<float> &offsets,
-                             std::vector<int32_t> &codes) {
+/// What values are multiplied with to get codes.
+static float inverseOf(const Format &format, float scale) {
   ScalarValues v;
-  Blocks blocks(format.block, matrix);
-  for (int64_t r = 0; r < matrix.rows; ++r)
-    for (int64_t b = 0; b < blocks.across; ++b) {
-      size_t block = size_t(r / blocks.rows * blocks.across + b);
-      BlockCode code = {scales[block], inverseScale(v, scales[block]),
-                        offsets.empty() ? 0 : offsets[block]};
-      int64_t first = r * matrix.cols + b * blocks.cols;
-      const float *values = matrix.values + first;
-      if (rule)
-        encodeScaleBlock(format, *rule, code, values, blocks.cols,
-                         codes.data() + first);
-      else
-        encodeBlock(format, code, values, blocks.cols, codes.data() + first);
-    }
+  if (!format.dividesByScale)
+    return inverseScale(v, scale);
+  return std::isfinite(scale) ? scale : 0;
+}
+
+/// Codes of the elements of a composite element, which has no offset but zero
+/// points; `codes` and `signs` advance.
+static void encodeRun(VectorSearch &search, const Format &format,
+                      const BlockCode &block, const float *values,
+                      int64_t count, int32_t *codes, int32_t *signs) {
+  ScalarValues v;
+  std::vector<float> scaled(values, values + count);
+  for (float &x : scaled)
+    x = codeDomainValue(v, format, x, block.inverse, block.offset);
+  search.encode(scaled.data(), nullptr, count, codes, signs);
+}
+
+void TreeEncoder::encodeCodes(const Format &format, const ScaleRule *rule,
+                              const std::string &path, const MatrixView &matrix,
+                              const std::vector<float> &scales,
+                              const std::vector<float> &offsets) {
+  const Element &element = format.element;
+  int64_t size = element.vectorSize(), rows = matrix.rows;
+  PlaneCodes &plane =
+      makePlane(path.empty() ? "code" : path, rows, matrix.cols / size);
+  int64_t perSign = element.signs == SignPolicy::Even ? kSignsOfEven : 1;
+  int32_t *signs = nullptr;
+  if (element.signs != SignPolicy::None)
+    signs = makePlane("sign", rows, matrix.cols / perSign).codes.data();
+  std::optional<VectorSearch> search;
+  if (element.isComposite())
+    search.emplace(element);
+  forEachRun(format, matrix,
+             [&](int64_t r, int64_t c, int64_t width, size_t s, size_t o) {
+               int64_t first = r * matrix.cols + c;
+               BlockCode code = {scales[s], inverseOf(format, scales[s]),
+                                 format.offset ? offsets[o] : 0};
+               const float *values = matrix.values + first;
+               if (search)
+                 encodeRun(*search, format, code, values, width,
+                           plane.codes.data() + first / size,
+                           signs ? signs + first / perSign : nullptr);
+               else if (rule)
+                 encodeScaleBlock(format, *rule, code, values, width,
+                                  plane.codes.data() + first);
+               else
+                 encodeBlock(format, code, values, width,
+                             plane.codes.data() + first);
+             });
+}
+
+std::vector<float> TreeEncoder::encodeMean(const Format &format,
+                                           const std::string &path,
+                                           const MatrixView &matrix) {
+  double sum = 0;
+  for (int64_t i = 0; i < matrix.size(); ++i)
+    sum += double(matrix.values[i]);
+  float mean = float(sum / double(matrix.size()));
+  return encodeTree(*format.offset, nullptr,
+                    childPath(path, offsetKeyword(format.offsetKind)),
+                    {&mean, 1, 1});
+}
+
+std::vector<float> TreeEncoder::encodeOffsets(
+    const Format &format, const std::string &path, const MatrixView &matrix,
+    const std::vector<BlockRange> &ranges, const std::vector<float> &scales) {
+  ScalarValues v;
+  Blocks blocks(format.block, matrix), own(format.offsetBlock, matrix);
+  std::vector<float> offsets(size_t(own.count()));
+  for (int64_t i = 0; i < own.count(); ++i) {
+    int64_t row = i / own.across * own.rows, col = i % own.across * own.cols;
+    size_t block = blocks.indexOf(row, col);
+    float low = ranges[block].low, inverse = inverseOf(format, scales[block]);
+    BlockView view = {matrix.values + row * matrix.cols + col, matrix.cols,
+                      own.rows, own.cols, nullptr};
+    if (!(format.offsetBlock == format.block))
+      low = plainRange(format, view).low;
+    offsets[size_t(i)] = exactOffset(v, format, low, scales[block], inverse);
+  }
+  return encodeTree(*format.offset, nullptr,
+                    childPath(path, offsetKeyword(format.offsetKind)),
+                    {offsets.data(), own.down, own.across});
 }
 
 BlockValues TreeEncoder::encodeScaled(const Format &format,
                                       const ScaleRule *rule,
                                       const std::string &path,
-                                      const MatrixView &matrix,
-                                      const std::vector<BlockRange> &ranges) {
-  ScalarValues v;
+                                      const MatrixView &matrix, Solver solver) {
+  BlockValues stored;
+  std::vector<BlockRange> ranges;
+  if (format.offsetKind == OffsetKind::Mean) {
+    stored.offsets = encodeMean(format, path, matrix);
+    std::vector<float> rest(matrix.values, matrix.values + matrix.size());
+    for (float &x : rest)
+      x -= stored.offsets.front();
+    ranges = rangesOf(format, {rest.data(), matrix.rows, matrix.cols},
+                      Solver::Plain);
+  } else {
+    ranges = rangesOf(format, matrix, solver);
+  }
   Blocks blocks(format.block, matrix);
   std::vector<float> exact(ranges.size());
   for (size_t i = 0; i < ranges.size(); ++i)
-    exact[i] = ranges[i].scale;
-  BlockValues stored;
+    exact[i] = format.dividesByScale ? 1 / ranges[i].scale : ranges[i].scale;
   stored.scales =
       encodeTree(*format.scale, &format.scaleRule, childPath(path, "scale"),
                  {exact.data(), blocks.down, blocks.across});
   const std::vector<float> &scales =
       format.codesFromExactScale ? exact : stored.scales;
-  if (format.offset) {
-    std::vector<float> offsets(ranges.size());
-    for (size_t i = 0; i < ranges.size(); ++i)
-      offsets[i] = exactOffset(v, format, ranges[i].low, scales[i],
-                               inverseScale(v, scales[i]));
-    stored.offsets =
-        encodeTree(*format.offset, nullptr,
-                   childPath(path, offsetKeyword(format.offsetKind)),
-                   {offsets.data(), blocks.down, blocks.across});
-  }
-  PlaneCodes &plane = out.planes[path.empty() ? "code" : path];
-  plane = {matrix.rows, matrix.cols, {}};
-  plane.codes.resize(size_t(matrix.size()));
-  encodeBlockCodes(format, rule, matrix, scales, stored.offsets, plane.codes);
+  if (format.offset && format.offsetKind != OffsetKind::Mean)
+    stored.offsets = encodeOffsets(format, path, matrix, ranges, scales);
+  encodeCodes(format, rule, path, matrix, scales, stored.offsets);
   return stored;
 }
 
@@ -225,9 +348,8 @@ std::vector<float> TreeEncoder::encodeTree(const Format &format,
                                            const MatrixView &matrix) {
   if (!format.isScaled())
     return encodeUnscaled(format, rule, path, matrix);
-  BlockValues stored = encodeScaled(format, rule, path, matrix,
-                                    rangesOf(format, matrix, Solver::Plain));
-  return decodeLevel(format, out.planes[path], stored.scales, stored.offsets);
+  BlockValues stored = encodeScaled(format, rule, path, matrix, Solver::Plain);
+  return decodeLevel(format, out, path, stored.scales, stored.offsets);
 }
 
 //===----------------------------------------------------------------------===//

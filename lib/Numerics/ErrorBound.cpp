@@ -16,11 +16,14 @@ static const double unitRoundoff = std::ldexp(1.0, -24);
 // Elements
 //===----------------------------------------------------------------------===//
 
-/// The largest gap between neighbouring values of an element.
+/// The largest gap between neighbouring values of an element. A vector is
+/// chosen as a whole, so that one of its values may be off by any distance.
 static double largestGap(const Element &e) {
+  if (e.isComposite())
+    return 2 * (double(largestValue(e)) - double(lowestValue(e)));
   switch (e.kind) {
   case ElementKind::Int:
-    break;
+    return std::fabs(double(e.multiplier));
   case ElementKind::Float: {
     ScalarValues v;
     int32_t top = maxFiniteCodeOf(*e.floatType);
@@ -28,7 +31,7 @@ static double largestGap(const Element &e) {
            double(decodeFloat(v, *e.floatType, top - 1));
   }
   case ElementKind::Codebook: {
-    std::vector<float> sorted = e.codebook;
+    std::vector<float> sorted = e.codebook.values;
     std::sort(sorted.begin(), sorted.end());
     double gap = 0;
     for (size_t i = 1; i < sorted.size(); ++i)

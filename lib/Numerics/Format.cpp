@@ -6,6 +6,7 @@
 #include "quern/Numerics/Decode.h"
 #include "quern/Numerics/Encode.h"
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 using namespace quern;
@@ -16,9 +17,10 @@ using namespace quern::numerics;
 //===----------------------------------------------------------------------===//
 
 bool Element::operator==(const Element &o) const {
-  // A codebook's name is only a way to write its values.
   return kind == o.kind && bits == o.bits && isSigned == o.isSigned &&
-         floatType == o.floatType && codebook == o.codebook;
+         levels == o.levels && multiplier == o.multiplier &&
+         addend == o.addend && floatType == o.floatType && signs == o.signs &&
+         codebook == o.codebook;
 }
 
 bool ScaleRule::operator==(const ScaleRule &o) const {
@@ -37,8 +39,10 @@ bool Format::operator==(const Format &o) const {
     return false;
   if (!isScaled())
     return true;
+  if (offset && !(offsetBlock == o.offsetBlock))
+    return false;
   return block == o.block && offsetKind == o.offsetKind &&
-         scaleRule == o.scaleRule &&
+         dividesByScale == o.dividesByScale && scaleRule == o.scaleRule &&
          codesFromExactScale == o.codesFromExactScale &&
          equalOrBothNull(scale, o.scale) && equalOrBothNull(offset, o.offset);
 }
@@ -57,8 +61,16 @@ const char *numerics::offsetKeyword(OffsetKind kind) {
     return "add";
   case OffsetKind::Zero:
     return "zero";
+  case OffsetKind::Mean:
+    return "mean";
   }
   return "";
+}
+
+Element numerics::unsignedInt(unsigned bits) {
+  Element element;
+  element.bits = bits;
+  return element;
 }
 
 float numerics::lowestValue(const Element &e) {
@@ -72,10 +84,13 @@ float numerics::lowestValue(const Element &e) {
       return decodeFloat(v, t, 0);
     return -decodeFloat(v, t, maxFiniteCodeOf(t));
   }
-  case ElementKind::Codebook:
-    return *std::min_element(e.codebook.begin(), e.codebook.end());
+  case ElementKind::Codebook: {
+    const std::vector<float> &values = e.codebook.values;
+    auto [least, most] = std::minmax_element(values.begin(), values.end());
+    return e.signs == SignPolicy::None ? *least : std::min(*least, -*most);
   }
-  return float(lowestCodeOf(e));
+  }
+  return std::min(e.valueOf(lowestCodeOf(e)), e.valueOf(highestCodeOf(e)));
 }
 
 float numerics::largestValue(const Element &e) {
@@ -86,29 +101,38 @@ float numerics::largestValue(const Element &e) {
     ScalarValues v;
     return decodeFloat(v, *e.floatType, maxFiniteCodeOf(*e.floatType));
   }
-  case ElementKind::Codebook:
-    return *std::max_element(e.codebook.begin(), e.codebook.end());
+  case ElementKind::Codebook: {
+    const std::vector<float> &values = e.codebook.values;
+    auto [least, most] = std::minmax_element(values.begin(), values.end());
+    return e.signs == SignPolicy::None ? *most : std::max(*most, -*least);
   }
-  return float(highestCodeOf(e));
+  }
+  return std::max(e.valueOf(lowestCodeOf(e)), e.valueOf(highestCodeOf(e)));
 }
 
 /// Whether all values times 2^shift are integers in [-127, 127].
 static bool isIntegerTable(const Element &e, int shift) {
-  ScalarValues v;
-  for (int32_t code = 0; code < int32_t(1u << e.bits); ++code) {
-    float scaled = decodeElement(v, e, code) * powerOfTwo(shift);
+  auto fits = [&](float value) {
+    float scaled = value * powerOfTwo(shift);
     // The comparison is false for NaN.
-    if (!(std::fabs(scaled) <= 127) || scaled != std::floor(scaled))
+    return std::fabs(scaled) <= 127 && scaled == std::floor(scaled);
+  };
+  if (e.kind == ElementKind::Codebook)
+    return std::all_of(e.codebook.values.begin(), e.codebook.values.end(),
+                       fits);
+  ScalarValues v;
+  int32_t low = e.kind == ElementKind::Int ? lowestCodeOf(e) : 0;
+  for (int32_t code = low; code < low + int32_t(1u << e.bits); ++code)
+    if (!fits(decodeElement(v, e, code)))
       return false;
-  }
   return true;
 }
 
 std::optional<int> numerics::integerShift(const Element &e) {
-  if (e.bits > 8)
+  if (e.isPlainInt())
+    return e.bits <= 8 ? std::optional<int>(0) : std::nullopt;
+  if (e.bits > 8 && e.kind != ElementKind::Codebook)
     return std::nullopt;
-  if (e.kind == ElementKind::Int)
-    return 0;
   for (int shift = 0; shift <= 7; ++shift)
     if (isIntegerTable(e, shift))
       return shift;
@@ -119,7 +143,7 @@ ScaleRule numerics::defaultScaleRule(const Element &element,
                                      OffsetKind offset) {
   ScaleRule rule;
   double low = lowestValue(element), high = largestValue(element);
-  if (offset != OffsetKind::None) {
+  if (offset != OffsetKind::None && offset != OffsetKind::Mean) {
     rule.statistic = ScaleStatistic::Range;
     rule.divisor = high - low;
     return rule;
@@ -132,17 +156,40 @@ ScaleRule numerics::defaultScaleRule(const Element &element,
 // Planes and blocks
 //===----------------------------------------------------------------------===//
 
+BlockShape numerics::defaultOffsetBlock(const Format &format) {
+  return format.offsetKind == OffsetKind::Mean ? BlockShape{0, 0}
+                                               : format.block;
+}
+
+/// What a plane of signs holds, as an element.
+static const Element *signElement(SignPolicy policy) {
+  static const Element each = unsignedInt(1);
+  static const Element even = unsignedInt(kSignsOfEven - 1);
+  return policy == SignPolicy::Even ? &even : &each;
+}
+
+/// 0, the whole axis, stays 0 whatever it is multiplied with.
+static BlockShape blockOfBlocks(BlockShape granule, BlockShape block) {
+  return {granule.rows * block.rows, granule.cols * block.cols};
+}
+
 static void collectPlanes(const Format &f, const std::string &path,
                           BlockShape granule, std::vector<Plane> &planes) {
-  planes.push_back({path.empty() ? "code" : path, &f.element, granule});
+  const Element &e = f.element;
+  planes.push_back({path.empty() ? "code" : path, &e,
+                    blockOfBlocks(granule, {1, int64_t(e.vectorSize())})});
+  if (e.signs != SignPolicy::None)
+    planes.push_back(
+        {"sign", signElement(e.signs),
+         blockOfBlocks(granule,
+                       {1, e.signs == SignPolicy::Even ? kSignsOfEven : 1})});
   if (!f.isScaled())
     return;
-  // 0, the whole axis, stays 0 whatever it is multiplied with.
-  BlockShape inner = {granule.rows * f.block.rows, granule.cols * f.block.cols};
-  collectPlanes(*f.scale, childPath(path, "scale"), inner, planes);
+  collectPlanes(*f.scale, childPath(path, "scale"),
+                blockOfBlocks(granule, f.block), planes);
   if (f.offset)
     collectPlanes(*f.offset, childPath(path, offsetKeyword(f.offsetKind)),
-                  inner, planes);
+                  blockOfBlocks(granule, f.offsetBlock), planes);
 }
 
 std::vector<Plane> numerics::planesOf(const Format &format) {
@@ -172,11 +219,16 @@ int64_t numerics::planeCols(const Plane &plane, int64_t cols) {
   return plane.granule.cols == 0 ? 1 : cols / plane.granule.cols;
 }
 
+/// Bits that a code is worth: less than its width for a digit of a radix.
+static double informationBits(const Element &e) {
+  return e.levels == 0 ? double(e.bits) : std::log2(double(e.levels));
+}
+
 double numerics::bitsPerElement(const Format &format, int64_t rows,
                                 int64_t cols) {
   double bits = 0;
   for (const Plane &plane : planesOf(format))
-    bits += double(plane.element->bits) * double(planeRows(plane, rows)) *
+    bits += informationBits(*plane.element) * double(planeRows(plane, rows)) *
             double(planeCols(plane, cols));
   return bits / (double(rows) * double(cols));
 }

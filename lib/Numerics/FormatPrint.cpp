@@ -4,6 +4,7 @@
 
 #include "FormatText.h"
 #include <charconv>
+#include <cmath>
 
 using namespace quern;
 using namespace quern::numerics;
@@ -15,18 +16,34 @@ template <class T> static std::string printShortest(T value) {
 }
 
 std::string numerics::printNumber(double value) { return printShortest(value); }
+std::string numerics::printNumber(float value) { return printShortest(value); }
 
-static std::string printCodebook(const Element &element) {
-  std::string name = FormatRegistry::builtin().codebookNameOf(element.codebook);
-  if (!name.empty())
-    return "codebook @" + name;
-  std::string text = "codebook [";
-  const char *separator = "";
-  for (float value : element.codebook) {
-    text += separator + printShortest(value);
-    separator = ", ";
+static std::string printCodebookElement(const Element &element) {
+  const Codebook &codebook = element.codebook;
+  std::string name = FormatRegistry::builtin().codebookNameOf(codebook);
+  std::string text =
+      "codebook " + (name.empty() ? printCodebook(codebook) : "@" + name);
+  switch (element.signs) {
+  case SignPolicy::None:
+    break;
+  case SignPolicy::Each:
+    return text + " signs";
+  case SignPolicy::Even:
+    return text + " signs even";
   }
-  return text + "]";
+  return text;
+}
+
+static std::string printInt(const Element &element) {
+  std::string text = element.levels != 0 ? "r" + std::to_string(element.levels)
+                                         : (element.isSigned ? "i" : "u") +
+                                               std::to_string(element.bits);
+  if (element.multiplier != 1)
+    text += " * " + printNumber(element.multiplier);
+  if (element.addend != 0)
+    text += (element.addend < 0 ? " - " : " + ") +
+            printNumber(std::fabs(element.addend));
+  return text;
 }
 
 static std::string printElement(const Element &element) {
@@ -36,13 +53,17 @@ static std::string printElement(const Element &element) {
   case ElementKind::Float:
     return element.floatType->name;
   case ElementKind::Codebook:
-    return printCodebook(element);
+    return printCodebookElement(element);
   }
-  return (element.isSigned ? "i" : "u") + std::to_string(element.bits);
+  return printInt(element);
 }
 
 static std::string printExtent(int64_t extent) {
   return extent == 0 ? "*" : std::to_string(extent);
+}
+
+static std::string printBlock(BlockShape block) {
+  return "[" + printExtent(block.rows) + ", " + printExtent(block.cols) + "]";
 }
 
 /// The format as an operand of `scale` or an offset.
@@ -95,14 +116,17 @@ static const char *roundingKeyword(CodeRounding rounding) {
 std::string numerics::printFormat(const Format &format) {
   std::string text = printElement(format.element);
   if (format.isScaled()) {
-    text += " [" + printExtent(format.block.rows) + ", " +
-            printExtent(format.block.cols) + "], scale " +
+    text += " " + printBlock(format.block) +
+            (format.dividesByScale ? ", divisor " : ", scale ") +
             printOperand(*format.scale);
     if (!(format.scaleRule ==
           defaultScaleRule(format.element, format.offsetKind)))
       text += printRule(format.scaleRule);
     if (format.offset)
       text += std::string(", ") + offsetKeyword(format.offsetKind) + " " +
+              (format.offsetBlock == defaultOffsetBlock(format)
+                   ? ""
+                   : printBlock(format.offsetBlock) + " ") +
               printOperand(*format.offset);
   }
   if (format.codeRounding != CodeRounding::Even || format.codesFromExactScale)

@@ -5,6 +5,7 @@
 #include "EmbeddedText.h"
 #include "FormatText.h"
 #include "quern/Base/MappedFile.h"
+#include "quern/Numerics/FormatDiagnostics.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -22,8 +23,11 @@ static std::string lowerCase(std::string text) {
 const FormatRegistry &FormatRegistry::builtin() {
   static const FormatRegistry registry = [] {
     FormatRegistry result;
-    // The text is part of the build, and a unit test reads it.
-    if (Status s = result.addText(builtinFormatsText, "formats.txt"); !s) {
+    // The texts are part of the build, and a unit test reads them.
+    Status s = result.addText(builtinCodebooksText, "codebooks.txt");
+    if (s)
+      s = result.addText(builtinFormatsText, "formats.txt");
+    if (!s) {
       fprintf(stderr, "%s\n", s.message().c_str());
       abort();
     }
@@ -40,11 +44,10 @@ const Format *FormatRegistry::lookup(const std::string &name) const {
   return nullptr;
 }
 
-const std::vector<float> *
-FormatRegistry::lookupCodebook(const std::string &name) const {
-  for (const auto &[key, values] : codebooks)
+const Codebook *FormatRegistry::lookupCodebook(const std::string &name) const {
+  for (const auto &[key, codebook] : codebooks)
     if (key == name)
-      return &values;
+      return &codebook;
   return nullptr;
 }
 
@@ -62,10 +65,9 @@ std::string FormatRegistry::nameOf(const Format &format) const {
   return "";
 }
 
-std::string
-FormatRegistry::codebookNameOf(const std::vector<float> &values) const {
+std::string FormatRegistry::codebookNameOf(const Codebook &codebook) const {
   for (const auto &[name, known] : codebooks)
-    if (known == values)
+    if (known == codebook)
       return name;
   return "";
 }
@@ -86,13 +88,13 @@ Status FormatRegistry::addCodebook(FormatLexer &lexer) {
   lexer.position += name.size();
   if (!lexer.take('='))
     return lexer.expected("'='");
-  Result<std::vector<float>> values = parseCodebookValues(lexer);
-  if (!values)
-    return values.status();
+  Result<Codebook> codebook = parseCodebook(lexer);
+  if (!codebook)
+    return codebook.status();
   lexer.skipSpace();
   if (lexer.position != lexer.text.size())
     return lexer.expected("the end of the line");
-  codebooks.push_back({name, *values});
+  codebooks.push_back({name, std::move(*codebook)});
   return Status::ok();
 }
 
@@ -119,22 +121,46 @@ Status FormatRegistry::addLine(FormatLexer &lexer) {
   return Status::ok();
 }
 
+/// "line:column: message", then the line and a caret, for an offset in an entry
+/// that begins at `firstLine`.
+static std::string placeIn(const std::string &entry, size_t firstLine,
+                           size_t offset, const std::string &message) {
+  auto at = entry.begin() + std::ptrdiff_t(offset);
+  size_t line = firstLine + size_t(std::count(entry.begin(), at, '\n'));
+  size_t begin = offset == 0 ? 0 : entry.rfind('\n', offset - 1) + 1;
+  size_t end = std::min(entry.find('\n', offset), entry.size());
+  return std::to_string(line) + ":" + std::to_string(offset - begin + 1) +
+         ": " + message +
+         pointAt(entry.substr(begin, end - begin), offset - begin);
+}
+
 Status FormatRegistry::addText(const std::string &text,
                                const std::string &fileName) {
-  size_t lineNumber = 0;
+  size_t lineNumber = 0, firstLine = 1;
+  std::string entry;
   for (size_t begin = 0; begin < text.size();) {
     size_t end = std::min(text.find('\n', begin), text.size());
     std::string line = text.substr(begin, end - begin);
     begin = end + 1;
     ++lineNumber;
     line.resize(std::min(line.find('#'), line.size()));
-    FormatLexer lexer{line};
-    lexer.skipSpace();
-    if (lexer.position == line.size())
+    if (entry.empty())
+      firstLine = lineNumber;
+    entry += (entry.empty() ? "" : "\n") + line;
+    // An open brace holds the words of a codebook, which may go on.
+    bool isOpen = entry.find('{') < entry.size() &&
+                  entry.find('}') == std::string::npos && begin < text.size();
+    if (isOpen)
       continue;
-    if (Status s = addLine(lexer); !s)
-      return s.withContext(fileName + ":" + std::to_string(lineNumber) + ":" +
-                           std::to_string(lexer.errorOffset + 1));
+    FormatLexer lexer{entry};
+    lexer.skipSpace();
+    if (lexer.position != entry.size())
+      if (Status s = addLine(lexer); !s)
+        return Status::error(
+            s.code(),
+            fileName + ":" +
+                placeIn(entry, firstLine, lexer.errorOffset, s.message()));
+    entry.clear();
   }
   return Status::ok();
 }

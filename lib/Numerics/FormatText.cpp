@@ -2,15 +2,19 @@
 //
 // \file Parsing of formats, by recursive descent.
 //
-//   format   := element [ block ',' 'scale' operand rule? offset? ] rounding?
-//   element  := ('i' | 'u') BITS | FLOAT-TYPE
-//             | 'codebook' ( '@' NAME | '[' NUMBER (',' NUMBER)* ']' )
+//   format   := element [ block ',' ( 'scale' | 'divisor' ) operand rule?
+//               offset? ] rounding?
+//   element  := 'i' BITS | ( 'u' BITS | 'r' LEVELS ) [ '*' NUMBER ] [ ( '+' |
+//   '-' ) NUMBER ]
+//             | FLOAT-TYPE
+//             | 'codebook' ( '@' NAME | codebook ) [ 'signs' [ 'even' ] ]
 //   block    := '[' extent ',' extent ']' | '[' extent ']'
 //   extent   := INTEGER | '*'
 //   operand  := element | '(' format ')'
 //   rule     := 'from' ('amax' | 'max' | 'range') '/' NUMBER
 //               [ 'down' | 'up' | 'up_from' NUMBER ]
-//   offset   := ',' ('min' | 'add' | 'zero') operand
+//   offset   := ',' ('min' | 'add' | 'zero') [ block ] operand
+//             | ',' 'mean' operand
 //   rounding := ',' 'round' ('even' | 'away' | 'up') [ 'exact' ]
 
 #include "FormatText.h"
@@ -31,56 +35,68 @@ static constexpr unsigned maxDepth = 8;
 // Elements
 //===----------------------------------------------------------------------===//
 
-Result<std::vector<float>> numerics::parseCodebookValues(FormatLexer &lexer) {
-  if (!lexer.take('['))
-    return lexer.expected("'[' before the values of a codebook");
+/// `* NUMBER`, `+ NUMBER` or `- NUMBER` behind an unsigned integer. Every value
+/// must be exact, so that decoding rounds nowhere.
+static Status parseAffine(FormatLexer &lexer, Element &element) {
   lexer.skipSpace();
-  size_t begin = lexer.position;
-  std::vector<float> values;
-  do {
-    Result<float> value = lexer.singleNumber();
-    if (!value)
-      return value.status();
-    values.push_back(*value);
-  } while (lexer.take(','));
-  if (!lexer.take(']'))
-    return lexer.expected("',' or ']' in a codebook");
-  size_t count = values.size();
-  if (count < 2 || count > 256 || (count & (count - 1)) != 0)
-    return lexer.errorAt(begin, "expects a codebook of 2, 4, 8, ... or 256 "
-                                "values, but got " +
-                                    std::to_string(count));
-  return values;
+  size_t begin = lexer.position, end = begin;
+  if (lexer.take('*')) {
+    Result<float> number = lexer.singleNumber();
+    if (!number)
+      return number.status();
+    element.multiplier = *number;
+    end = lexer.position;
+  }
+  bool isMinus = lexer.take('-');
+  if (isMinus || lexer.take('+')) {
+    Result<float> number = lexer.singleNumber();
+    if (!number)
+      return number.status();
+    element.addend = isMinus ? -*number : *number;
+    end = lexer.position;
+  }
+  if (element.isPlainInt())
+    return Status::ok();
+  if (element.isSigned)
+    return lexer.errorAt(begin, "expects an unsigned integer before '*', '+' "
+                                "and '-', but got i" +
+                                    std::to_string(element.bits));
+  bool isExact = element.multiplier != 0;
+  for (int32_t code = 0; isExact && code < int32_t(1u << element.bits); ++code)
+    isExact = double(element.valueOf(code)) ==
+              double(code) * double(element.multiplier) + element.addend;
+  if (isExact)
+    return Status::ok();
+  return lexer.errorAt(begin, "expects a factor that is not zero and values "
+                              "that are exact in f32, but got " +
+                                  lexer.text.substr(begin, end - begin));
 }
 
-static unsigned log2Of(size_t count) {
-  unsigned bits = 0;
-  while ((size_t(1) << bits) < count)
-    ++bits;
-  return bits;
-}
-
-static Result<Element> parseCodebook(FormatLexer &lexer,
-                                     const FormatRegistry &registry) {
+static Result<Element> parseCodebookElement(FormatLexer &lexer,
+                                            const FormatRegistry &registry) {
   Element element;
   element.kind = ElementKind::Codebook;
   if (lexer.take('@')) {
     size_t begin = lexer.position;
-    element.codebookName = lexer.peekWord();
-    const std::vector<float> *values =
-        registry.lookupCodebook(element.codebookName);
-    if (!values)
+    std::string name = lexer.peekWord();
+    const Codebook *known = registry.lookupCodebook(name);
+    if (!known)
       return lexer.errorAt(begin, "expects the name of a codebook, but got " +
                                       lexer.found());
-    lexer.position += element.codebookName.size();
-    element.codebook = *values;
+    lexer.position += name.size();
+    element.codebook = *known;
   } else {
-    Result<std::vector<float>> values = parseCodebookValues(lexer);
-    if (!values)
-      return values.status();
-    element.codebook = *values;
+    Result<Codebook> codebook = parseCodebook(lexer);
+    if (!codebook)
+      return codebook.status();
+    element.codebook = std::move(*codebook);
   }
-  element.bits = log2Of(element.codebook.size());
+  size_t entries = element.codebook.values.size() / element.codebook.vectorSize;
+  while ((size_t(1) << element.bits) < entries)
+    ++element.bits;
+  if (lexer.takeWord("signs"))
+    element.signs =
+        lexer.takeWord("even") ? SignPolicy::Even : SignPolicy::Each;
   return element;
 }
 
@@ -93,15 +109,22 @@ static std::optional<Element> elementNamed(const std::string &word) {
     element.floatType = type;
     return element;
   }
-  if (word.size() < 2 || word.size() > 3 || (word[0] != 'i' && word[0] != 'u'))
+  if (word.size() < 2 || word.size() > 4)
     return std::nullopt;
-  unsigned bits = 0;
+  unsigned number = 0;
   auto [stop, error] =
-      std::from_chars(word.data() + 1, word.data() + word.size(), bits);
-  if (error != std::errc() || stop != word.data() + word.size() || bits < 1 ||
-      bits > 16)
+      std::from_chars(word.data() + 1, word.data() + word.size(), number);
+  if (error != std::errc() || stop != word.data() + word.size())
     return std::nullopt;
-  element.bits = bits;
+  if (word[0] == 'r' && number >= 3 && number <= 255) {
+    element.levels = number;
+    while ((1u << element.bits) < number)
+      ++element.bits;
+    return element;
+  }
+  if ((word[0] != 'i' && word[0] != 'u') || number < 1 || number > 16)
+    return std::nullopt;
+  element.bits = number;
   element.isSigned = word[0] == 'i';
   return element;
 }
@@ -109,16 +132,20 @@ static std::optional<Element> elementNamed(const std::string &word) {
 static Result<Element> parseElement(FormatLexer &lexer,
                                     const FormatRegistry &registry) {
   if (lexer.takeWord("codebook"))
-    return parseCodebook(lexer, registry);
+    return parseCodebookElement(lexer, registry);
   std::string word = lexer.peekWord();
   std::optional<Element> element = elementNamed(word);
   if (!element) {
-    std::string kinds = "an element: i1 to i16, u1 to u16, codebook";
+    std::string kinds =
+        "an element: i1 to i16, u1 to u16, r3 to r255, codebook";
     for (const std::string &name : floatTypeNames())
       kinds += ", " + name;
     return lexer.expected(kinds);
   }
   lexer.position += word.size();
+  if (element->kind == ElementKind::Int)
+    if (Status s = parseAffine(lexer, *element); !s)
+      return s;
   return *element;
 }
 
@@ -168,11 +195,25 @@ struct Context {
 
 static Result<Format> parseLevel(const Context &context);
 
+static Status checkNotComposite(FormatLexer &lexer, size_t offset,
+                                const Element &element) {
+  if (!element.isComposite())
+    return Status::ok();
+  return lexer.errorAt(offset, "expects a codebook of vectors or with signs "
+                               "only for the weights themselves, but got one "
+                               "for their scales");
+}
+
 static Result<Format> parseOperand(const Context &context) {
-  if (!context.lexer.take('(')) {
-    Result<Element> element = parseElement(context.lexer, context.registry);
+  FormatLexer &lexer = context.lexer;
+  lexer.skipSpace();
+  size_t begin = lexer.position;
+  if (!lexer.take('(')) {
+    Result<Element> element = parseElement(lexer, context.registry);
     if (!element)
       return element.status();
+    if (Status s = checkNotComposite(lexer, begin, *element); !s)
+      return s;
     Format format;
     format.element = *element;
     return format;
@@ -197,10 +238,11 @@ static Status parseScaleRounding(FormatLexer &lexer, const Element &element,
     rule.rounding = ScaleRounding::UpFrom;
   else
     return Status::ok();
-  if (element.kind == ElementKind::Codebook)
+  if (element.kind == ElementKind::Codebook ||
+      (element.kind == ElementKind::Int && !element.isPlainInt()))
     return lexer.errorAt(
         begin, "expects no rounding rule for a scale that is "
-               "a codebook, but got '" +
+               "a codebook or has a factor, but got '" +
                    lexer.text.substr(begin, lexer.position - begin) + "'");
   if (rule.rounding != ScaleRounding::UpFrom)
     return Status::ok();
@@ -241,21 +283,52 @@ static Status parseRule(FormatLexer &lexer, const Element &scaleElement,
   return parseScaleRounding(lexer, scaleElement, rule);
 }
 
+/// Whether blocks of `inner` cut blocks of `outer` into whole ones.
+static bool divides(int64_t inner, int64_t outer) {
+  return inner == outer || (inner != 0 && outer % inner == 0);
+}
+
+/// The block of an offset, if it has one of its own.
+static Status parseOffsetBlock(FormatLexer &lexer, Format &format) {
+  lexer.skipSpace();
+  size_t begin = lexer.position;
+  if (!lexer.take('['))
+    return Status::ok();
+  BlockShape &block = format.offsetBlock;
+  if (Status s = parseBlock(lexer, block); !s)
+    return s;
+  if (!divides(block.rows, format.block.rows) ||
+      !divides(block.cols, format.block.cols))
+    return lexer.errorAt(begin,
+                         "expects a block that divides that of the "
+                         "scale, but got " +
+                             lexer.text.substr(begin, lexer.position - begin));
+  return Status::ok();
+}
+
 /// `, min F` and `, round R`, in this order, each at most once.
 static Status parseOffset(const Context &context, Format &format,
                           const Context &inner) {
   FormatLexer &lexer = context.lexer;
-  for (OffsetKind kind : {OffsetKind::Min, OffsetKind::Add, OffsetKind::Zero}) {
+  for (OffsetKind kind :
+       {OffsetKind::Min, OffsetKind::Add, OffsetKind::Zero, OffsetKind::Mean}) {
     if (!lexer.takeWord(offsetKeyword(kind)))
       continue;
-    Result<Format> offset = parseOperand(inner);
+    format.offsetKind = kind;
+    format.offsetBlock = defaultOffsetBlock(format);
+    if (kind != OffsetKind::Mean)
+      if (Status s = parseOffsetBlock(lexer, format); !s)
+        return s;
+    Context own = inner;
+    own.granule = {context.granule.rows * format.offsetBlock.rows,
+                   context.granule.cols * format.offsetBlock.cols};
+    Result<Format> offset = parseOperand(own);
     if (!offset)
       return offset.status();
-    format.offsetKind = kind;
     format.offset = std::make_shared<const Format>(*offset);
     return Status::ok();
   }
-  return lexer.expected("'min', 'add', 'zero' or 'round'");
+  return lexer.expected("'min', 'add', 'zero', 'mean' or 'round'");
 }
 
 static Status parseRounding(FormatLexer &lexer, Format &format) {
@@ -309,8 +382,11 @@ static Status parseScale(const Context &context, Format &format) {
   if (inner.granule.rows > maxGranule || inner.granule.cols > maxGranule)
     return lexer.errorAt(lexer.position, "expects at most 2^40 elements along "
                                          "a block's axis, but got more");
-  if (!lexer.take(',') || !lexer.takeWord("scale"))
+  if (!lexer.take(','))
     return lexer.expected("', scale' after a block");
+  format.dividesByScale = lexer.takeWord("divisor");
+  if (!format.dividesByScale && !lexer.takeWord("scale"))
+    return lexer.expected("'scale' or 'divisor'");
   lexer.skipSpace();
   size_t begin = lexer.position;
   Result<Format> scale = parseOperand(inner);
@@ -334,19 +410,39 @@ static Status parseScale(const Context &context, Format &format) {
   return checkScaleSign(lexer, begin, format);
 }
 
+/// A block holds whole vectors and whole codes of signs.
+static Status checkWholeVectors(FormatLexer &lexer, const Format &format) {
+  unsigned period = placePeriod(format.element);
+  if (format.block.cols % period == 0)
+    return Status::ok();
+  return lexer.errorAt(lexer.position - 1,
+                       "expects a block of a multiple of " +
+                           std::to_string(period) +
+                           " columns, for vectors and signs of that many, but "
+                           "got " +
+                           std::to_string(format.block.cols));
+}
+
 static Result<Format> parseLevel(const Context &context) {
   FormatLexer &lexer = context.lexer;
   if (context.depth > maxDepth)
     return lexer.errorAt(lexer.position, "expects at most " +
                                              std::to_string(maxDepth) +
                                              " levels of scales, but got more");
+  lexer.skipSpace();
+  size_t begin = lexer.position;
   Result<Element> element = parseElement(lexer, context.registry);
   if (!element)
     return element.status();
+  if (context.depth > 0)
+    if (Status s = checkNotComposite(lexer, begin, *element); !s)
+      return s;
   Format format;
   format.element = *element;
   if (lexer.take('[')) {
     if (Status s = parseBlock(lexer, format.block); !s)
+      return s;
+    if (Status s = checkWholeVectors(lexer, format); !s)
       return s;
     if (Status s = parseScale(context, format); !s)
       return s;

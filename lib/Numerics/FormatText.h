@@ -31,11 +31,13 @@ struct FormatLexer {
   Status errorAt(size_t offset, const std::string &message);
 };
 
-/// `[v0, v1, …]`
-Result<std::vector<float>> parseCodebookValues(FormatLexer &lexer);
+/// `[v0, v1, …]`, `[[v00, v01], …]` or `[v0, v1, …] { 0101 … }`
+Result<Codebook> parseCodebook(FormatLexer &lexer);
+std::string printCodebook(const Codebook &codebook);
 
 /// The shortest text that reads back as `value`.
 std::string printNumber(double value);
+std::string printNumber(float value);
 
 } // namespace quern::numerics
 

@@ -10,7 +10,8 @@ namespace quern::numerics {
 
 bool Piece::operator==(const Piece &o) const {
   return plane == o.plane && bitLo == o.bitLo && bitHi == o.bitHi &&
-         base == o.base && rows == o.rows && cols == o.cols &&
+         colBegin == o.colBegin && colEnd == o.colEnd && base == o.base &&
+         rows == o.rows && cols == o.cols && radix == o.radix &&
          flipTopBit == o.flipTopBit;
 }
 

@@ -19,22 +19,6 @@ static Status invalid(std::string message) {
   return Status::error(StatusCode::InvalidArgument, std::move(message));
 }
 
-/// Each bit of `plane` is placed by exactly one piece.
-static Status checkCoverage(const Plane &plane, const LayoutMap &map) {
-  std::vector<unsigned> places(plane.element->bits, 0);
-  for (const PlacedSegment &segment : map)
-    for (const PlacedPiece &piece : segment.pieces)
-      if (piece.piece->plane == plane.path)
-        for (unsigned bit = piece.bitLo; bit < piece.bitHi; ++bit)
-          ++places[bit];
-  for (unsigned bit = 0; bit < places.size(); ++bit)
-    if (places[bit] != 1)
-      return invalid("plane '" + plane.path + "': expects one place for bit " +
-                     std::to_string(bit) + " of a code, but got " +
-                     std::to_string(places[bit]));
-  return Status::ok();
-}
-
 namespace {
 struct Interval {
   int64_t begin;
@@ -42,12 +26,68 @@ struct Interval {
 };
 } // namespace
 
+/// Pieces that cut a tile's columns among them must leave none out and place
+/// none twice; a piece without a range places all.
+static Status checkColumns(const std::string &what,
+                           std::vector<Interval> columns, int64_t count) {
+  if (columns.size() == 1 && columns[0].begin == 0 && columns[0].end == count)
+    return Status::ok();
+  bool isCut = columns.size() > 1;
+  for (const Interval &range : columns)
+    isCut &= range.end - range.begin < count;
+  if (!isCut && columns.size() != 1)
+    return invalid(what + ", but got " + std::to_string(columns.size()));
+  std::sort(
+      columns.begin(), columns.end(),
+      [](const Interval &a, const Interval &b) { return a.begin < b.begin; });
+  int64_t next = 0;
+  for (const Interval &range : columns) {
+    if (range.begin != next)
+      return invalid(what + ", but got column " + std::to_string(next) +
+                     (range.begin > next ? " without one" : " with two"));
+    next = range.end;
+  }
+  if (next == count)
+    return Status::ok();
+  return invalid(what + ", but got column " + std::to_string(next) +
+                 " without one");
+}
+
+/// Each bit of `plane` is placed by exactly one piece, or by several that share
+/// its columns.
+static Status checkCoverage(const Plane &plane, const LayoutMap &map) {
+  for (unsigned bit = 0; bit < plane.element->bits; ++bit) {
+    std::vector<Interval> columns;
+    int64_t count = 0;
+    for (const PlacedSegment &segment : map)
+      for (const PlacedPiece &piece : segment.pieces) {
+        if (piece.piece->plane != plane.path || bit < piece.bitLo ||
+            bit >= piece.bitHi)
+          continue;
+        columns.push_back({piece.colBegin, piece.colBegin + piece.colCount()});
+        count = piece.codeCols;
+      }
+    std::string what = "plane '" + plane.path +
+                       "': expects one place for bit " + std::to_string(bit) +
+                       " of a code";
+    if (Status status = checkColumns(what, columns, count); !status)
+      return status;
+  }
+  return Status::ok();
+}
+
 /// The interval that `piece` fills without meeting itself, if algebra can tell.
 static std::optional<Interval> injectiveInterval(const PlacedPiece &piece) {
-  std::vector<Digit> digits = {{int64_t(piece.bitHi - piece.bitLo), 1}};
+  std::vector<Digit> digits = {{int64_t(piece.width()), 1}};
   for (const Digit &digit : usedDigits(piece.piece->rows, piece.codeRows))
     digits.push_back(digit);
-  for (const Digit &digit : usedDigits(piece.piece->cols, piece.codeCols))
+  std::vector<Digit> cols = piece.piece->cols;
+  int64_t count = piece.colCount();
+  if (piece.piece->radix) { // its last digit is no address
+    cols.pop_back();
+    count = std::count(piece.places.begin(), piece.places.end(), 0u);
+  }
+  for (const Digit &digit : usedDigits(cols, count))
     digits.push_back(digit);
   std::sort(digits.begin(), digits.end(),
             [](const Digit &a, const Digit &b) { return a.stride < b.stride; });
@@ -83,11 +123,15 @@ template <typename Visit>
 static void forEachBit(const PlacedSegment &segment, Visit visit) {
   for (const PlacedPiece &piece : segment.pieces)
     for (int64_t row = 0; row < piece.codeRows; ++row)
-      for (int64_t col = 0; col < piece.codeCols; ++col)
-        for (unsigned bit = piece.bitLo; bit < piece.bitHi; ++bit)
-          if (!visit(piece, row, col, bit,
-                     piece.addressOf(row, col) + (bit - piece.bitLo)))
+      for (int64_t i = 0; i < piece.colCount(); ++i) {
+        if (piece.piece->radix && piece.places[size_t(i)] != 0)
+          continue; // shares the byte of its number's first digit
+        int64_t col = piece.colBegin + i;
+        for (unsigned bit = 0; bit < piece.width(); ++bit)
+          if (!visit(piece, row, col, piece.bitLo + bit,
+                     piece.addressOf(row, col) + bit))
             return;
+      }
 }
 
 static std::string describe(const PlacedPiece &piece, int64_t row, int64_t col,

@@ -4,6 +4,7 @@
 
 #include "LayoutMap.h"
 #include <algorithm>
+#include <cmath>
 
 namespace quern::numerics {
 
@@ -101,7 +102,7 @@ static Status resolveBits(PlacedPiece &placed) {
 static Status checkInside(const PlacedPiece &placed, int64_t tileBits) {
   auto row = std::max_element(placed.rowOffset.begin(), placed.rowOffset.end());
   auto col = std::max_element(placed.colOffset.begin(), placed.colOffset.end());
-  int64_t width = placed.bitHi - placed.bitLo;
+  int64_t width = placed.width();
   int64_t first = *row + *col; // each below tileBits, which is below 2^54
   if (placed.piece->base >= 0 && placed.piece->base <= tileBits - width &&
       first <= tileBits - width - placed.piece->base)
@@ -114,6 +115,41 @@ static Status checkInside(const PlacedPiece &placed, int64_t tileBits) {
                  ", the end of the tile, but got bit " +
                  std::to_string(placed.piece->base) + " + " +
                  std::to_string(first + width - 1));
+}
+
+/// The columns that the piece places, and of a radix piece the places of their
+/// codes in the numbers.
+static Status placeCols(PlacedPiece &placed, int64_t tileBits) {
+  const Piece &piece = *placed.piece;
+  int64_t end = piece.colEnd == 0 ? placed.codeCols : piece.colEnd;
+  if (end > placed.codeCols)
+    return invalid("plane " + quoted(piece.plane) + ": expects columns up to " +
+                   std::to_string(placed.codeCols) + ", but got " +
+                   std::to_string(end));
+  placed.colBegin = piece.colBegin;
+  int64_t count = end - piece.colBegin;
+  auto offsets = multiplyOut(piece, piece.cols, count, tileBits, "col");
+  if (!offsets)
+    return offsets.status();
+  placed.colOffset = std::move(*offsets);
+  if (piece.radix == 0)
+    return Status::ok();
+  const Element &element = *placed.plane.element;
+  double numbers =
+      piece.cols.empty() ? 0 : std::pow(piece.radix, piece.cols.back().extent);
+  if (element.levels != piece.radix || piece.cols.empty() ||
+      piece.cols.back().stride != 0 || numbers > 256)
+    return invalid("plane " + quoted(piece.plane) + ": expects a radix of " +
+                   std::to_string(element.levels) +
+                   " as its codes have levels, and as the last digit one of "
+                   "stride 0 whose numbers fit a byte, but got radix " +
+                   std::to_string(piece.radix));
+  int64_t weight = 1;
+  for (size_t i = 0; i + 1 < piece.cols.size(); ++i)
+    weight *= piece.cols[i].extent;
+  for (int64_t col = 0; col < count; ++col)
+    placed.places.push_back(unsigned(col / weight));
+  return Status::ok();
 }
 
 static Result<PlacedPiece> placePiece(const Piece &piece,
@@ -149,11 +185,9 @@ static Result<PlacedPiece> placePiece(const Piece &piece,
   auto rowOffset = multiplyOut(piece, piece.rows, *codeRows, tileBits, "row");
   if (!rowOffset)
     return rowOffset.status();
-  auto colOffset = multiplyOut(piece, piece.cols, *codeCols, tileBits, "col");
-  if (!colOffset)
-    return colOffset.status();
   placed.rowOffset = std::move(*rowOffset);
-  placed.colOffset = std::move(*colOffset);
+  if (Status status = placeCols(placed, tileBits); !status)
+    return status;
   if (Status status = checkInside(placed, tileBits); !status)
     return status;
   return placed;
@@ -164,8 +198,8 @@ static Result<PlacedPiece> placePiece(const Piece &piece,
 static Status checkTileBytes(const PlacedSegment &segment) {
   double used = 0;
   for (const PlacedPiece &piece : segment.pieces)
-    used += double(piece.codeRows) * double(piece.codeCols) *
-            (piece.bitHi - piece.bitLo) / 8;
+    used +=
+        double(piece.codeRows) * double(piece.colCount()) * piece.width() / 8;
   double most = 4096 + 8 * used;
   if (double(segment.tileBytes) <= most)
     return Status::ok();
@@ -261,10 +295,10 @@ struct DigitSearch {
 
   explicit DigitSearch(const PlacedPiece &piece) : piece(piece) {
     addAxis(piece.piece->rows, piece.codeRows, true);
-    addAxis(piece.piece->cols, piece.codeCols, false);
+    addAxis(piece.piece->cols, piece.colCount(), false);
     std::sort(steps.begin(), steps.end(),
               [](const Step &a, const Step &b) { return a.stride > b.stride; });
-    reach.assign(steps.size() + 1, int64_t(piece.bitHi - piece.bitLo) - 1);
+    reach.assign(steps.size() + 1, int64_t(piece.width()) - 1);
     for (size_t i = steps.size(); i-- > 0;)
       reach[i] = reach[i + 1] + (steps[i].extent - 1) * steps[i].stride;
   }
@@ -281,7 +315,7 @@ struct DigitSearch {
     if (rest < 0 || rest > reach[i])
       return false;
     if (i == steps.size())
-      return row < piece.codeRows && col < piece.codeCols;
+      return row < piece.codeRows && col < piece.colCount();
     const Step &step = steps[i];
     int64_t &axis = step.isRow ? row : col;
     int64_t high = step.stride == 0
@@ -308,8 +342,10 @@ bool findTileOrigin(const PlacedSegment &segment, int64_t offset,
     DigitSearch search(piece);
     if (!search.find(0, offset - piece.piece->base))
       continue;
-    int64_t bit = offset - piece.addressOf(search.row, search.col);
-    origin = {i, search.row, search.col, unsigned(bit) + piece.bitLo};
+    int64_t col = piece.colBegin + search.col;
+    int64_t bit = offset - piece.addressOf(search.row, col);
+    origin = {i, search.row, col,
+              piece.piece->radix ? 0 : unsigned(bit) + piece.bitLo};
     return true;
   }
   return false;
@@ -328,12 +364,14 @@ int64_t bitAddress(const Layout &layout, const Format &format, int64_t rows,
       if (origin.row < 0 || origin.row >= planeRows(piece.plane, rows) ||
           origin.col < 0 || origin.col >= planeCols(piece.plane, cols))
         return -1;
+      int64_t col = origin.col % piece.codeCols;
+      if (col < piece.colBegin || col >= piece.colBegin + piece.colCount())
+        continue;
       int64_t tile = origin.row / piece.codeRows * segment.tilesAcross +
                      origin.col / piece.codeCols;
       return (segment.byteOffset + tile * segment.tileBytes) * 8 +
-             piece.addressOf(origin.row % piece.codeRows,
-                             origin.col % piece.codeCols) +
-             (origin.bit - piece.bitLo);
+             piece.addressOf(origin.row % piece.codeRows, col) +
+             (piece.piece->radix ? 0 : origin.bit - piece.bitLo);
     }
   return -1;
 }

@@ -20,11 +20,17 @@ struct PlacedPiece {
   unsigned bitHi = 0;
   int64_t codeRows = 0; ///< codes of the plane in a tile
   int64_t codeCols = 0;
+  int64_t colBegin = 0; ///< of these, the first that this piece places
   std::vector<int64_t> rowOffset; ///< in bits, one a row of codes in a tile
-  std::vector<int64_t> colOffset;
+  std::vector<int64_t> colOffset; ///< one a column from colBegin on
+  std::vector<unsigned> places;   ///< of a radix piece: in the number, likewise
 
+  int64_t colCount() const { return int64_t(colOffset.size()); }
+  /// Bits at the address of a code.
+  unsigned width() const { return piece->radix ? 8 : bitHi - bitLo; }
   int64_t addressOf(int64_t row, int64_t col) const {
-    return piece->base + rowOffset[size_t(row)] + colOffset[size_t(col)];
+    return piece->base + rowOffset[size_t(row)] +
+           colOffset[size_t(col - colBegin)];
   }
 };
 

@@ -47,6 +47,7 @@ static uint32_t flipMask(const PlacedPiece &piece) {
 
 /// How a piece's bits of one code meet the bytes of the buffer.
 enum class Access {
+  Radix,   ///< a digit of the number in a byte
   InByte,  ///< within one byte
   Word16,  ///< 16 bits that begin at a byte
   Word32,  ///< 32 bits that begin at a byte
@@ -54,6 +55,8 @@ enum class Access {
 };
 
 static Access accessOf(const Run &run) {
+  if (run.piece.piece->radix)
+    return Access::Radix;
   unsigned width = run.piece.bitHi - run.piece.bitLo;
   bool isInByte = true, isAligned = true;
   for (int64_t i = 0; i < run.count; ++i) {
@@ -80,8 +83,45 @@ static uint32_t loadWord(const uint8_t *from, unsigned bytes) {
   return bits;
 }
 
+/// radix^exponent
+static unsigned power(unsigned radix, unsigned exponent) {
+  unsigned result = 1;
+  while (exponent-- > 0)
+    result *= radix;
+  return result;
+}
+
+/// Numbers are summed up digit by digit, then become fractions of 256.
+static void writeRadixRun(const Run &run, const int32_t *codes,
+                          uint8_t *bytes) {
+  const Piece &piece = *run.piece.piece;
+  unsigned count = unsigned(piece.cols.back().extent);
+  unsigned numbers = power(piece.radix, count);
+  for (int64_t i = 0; i < run.count; ++i) {
+    unsigned place = run.piece.places[size_t(i)];
+    bytes[(run.base + run.offsets[i]) >> 3] +=
+        uint8_t(unsigned(codes[i]) * power(piece.radix, count - 1 - place));
+  }
+  for (int64_t i = 0; i < run.count; ++i)
+    if (run.piece.places[size_t(i)] == 0) {
+      uint8_t &byte = bytes[(run.base + run.offsets[i]) >> 3];
+      byte = uint8_t((byte * 256u + numbers - 1) / numbers);
+    }
+}
+
+static void readRadixRun(const Run &run, const uint8_t *bytes, int32_t *codes) {
+  unsigned radix = run.piece.piece->radix;
+  for (int64_t i = 0; i < run.count; ++i) {
+    unsigned byte = bytes[(run.base + run.offsets[i]) >> 3];
+    unsigned fraction = byte * power(radix, run.piece.places[size_t(i)]) & 255;
+    codes[i] = int32_t(fraction * radix >> 8);
+  }
+}
+
 template <Access access>
 static void writeRun(const Run &run, const int32_t *codes, uint8_t *bytes) {
+  if constexpr (access == Access::Radix)
+    return writeRadixRun(run, codes, bytes);
   unsigned low = run.piece.bitLo, width = run.piece.bitHi - low;
   uint32_t mask = lowMask(width), flip = flipMask(run.piece);
   // Bytes may alias anything: what the loop reads is kept in locals.
@@ -107,6 +147,8 @@ static void writeRun(const Run &run, const int32_t *codes, uint8_t *bytes) {
 
 template <Access access>
 static void readRun(const Run &run, const uint8_t *bytes, int32_t *codes) {
+  if constexpr (access == Access::Radix)
+    return readRadixRun(run, bytes, codes);
   unsigned low = run.piece.bitLo, width = run.piece.bitHi - low;
   uint32_t mask = lowMask(width), flip = flipMask(run.piece);
   // Bytes may alias anything: what the loop reads is kept in locals.
@@ -131,6 +173,8 @@ static void readRun(const Run &run, const uint8_t *bytes, int32_t *codes) {
 /// Calls visit with `access` as a type, std::integral_constant<Access, …>.
 template <typename Visit> static void withAccess(Access access, Visit visit) {
   switch (access) {
+  case Access::Radix:
+    return visit(std::integral_constant<Access, Access::Radix>());
   case Access::InByte:
     return visit(std::integral_constant<Access, Access::InByte>());
   case Access::Word16:
@@ -162,11 +206,11 @@ static void forEachRun(const PlacedSegment &segment, const PlacedPiece &piece,
         piece.piece->base + piece.rowOffset[size_t(row % piece.codeRows)];
     Access access = Access::Anywhere;
     for (int64_t tile = 0; tile < segment.tilesAcross; ++tile) {
-      int64_t col = tile * piece.codeCols;
+      int64_t col = tile * piece.codeCols + piece.colBegin;
       int64_t byte = segment.byteOffset +
                      (panel * segment.tilesAcross + tile) * segment.tileBytes;
       Run run{piece, byte * 8 + rowBase, piece.colOffset.data(),
-              std::min(piece.codeCols, cols - col)};
+              std::min(piece.colCount(), cols - col)};
       // Tiles are whole bytes, so what holds in the first holds in all.
       if (tile == 0)
         access = accessOf(run);

@@ -129,12 +129,21 @@ private:
       piece.bitLo = unsigned(low);
       piece.bitHi = unsigned(high);
     }
+    if (accept('['))
+      if (!parseInteger(piece.colBegin, 0, mostExtent) || !expect(':') ||
+          !parseInteger(piece.colEnd, piece.colBegin + 1, mostExtent) ||
+          !expect(']'))
+        return false;
     if (!expect('@') || !parseInteger(piece.base, 0, mostBits))
       return false;
     if (acceptWord("row") && !parseDigits(piece.rows))
       return false;
     if (acceptWord("col") && !parseDigits(piece.cols))
       return false;
+    int64_t radix = 0;
+    if (acceptWord("radix") && !parseInteger(radix, 2, 255))
+      return false;
+    piece.radix = unsigned(radix);
     piece.flipTopBit = acceptWord("flip");
     return true;
   }
@@ -192,8 +201,12 @@ static std::string pieceText(const Piece &piece) {
   if (piece.bitHi != 0)
     out += "{" + std::to_string(piece.bitLo) + ":" +
            std::to_string(piece.bitHi) + "}";
+  if (piece.colEnd != 0)
+    out += "[" + std::to_string(piece.colBegin) + ":" +
+           std::to_string(piece.colEnd) + "]";
   return out + " @" + std::to_string(piece.base) +
          digitsText("row", piece.rows) + digitsText("col", piece.cols) +
+         (piece.radix == 0 ? "" : " radix " + std::to_string(piece.radix)) +
          (piece.flipTopBit ? " flip" : "");
 }
 

@@ -82,6 +82,12 @@ static KernelSpec specOf(nn::RopeOp op, mlir::Value table) {
       {{"head_dim", op.getHeadDimAttr()}}};
 }
 
+static KernelSpec specOf(nn::HadamardOp op) {
+  return {qk::KernelKind::Hadamard,
+          {{"x", op.getInput()}},
+          {{"group", op.getGroupAttr()}}};
+}
+
 static KernelSpec specOf(nn::KVAppendOp op) {
   return {qk::KernelKind::KVAppend,
           {{"key", op.getKey()},
@@ -170,11 +176,11 @@ static mlir::LogicalResult lower(mlir::Operation *op,
       .Case([&](nn::RopeOp rope) { return lowerRope(rope, tables); })
       .Case([](nn::LinearOp linear) { return lowerLinear(linear); })
       .Case<nn::EmbeddingOp, nn::RMSNormOp, nn::AddOp, nn::GatedActivationOp,
-            nn::LastRowsOp, nn::KVAppendOp, nn::AttentionOp, qt::QuantizeOp>(
-          [](auto lowered) {
-            replace(lowered, specOf(lowered));
-            return mlir::success();
-          })
+            nn::LastRowsOp, nn::HadamardOp, nn::KVAppendOp, nn::AttentionOp,
+            qt::QuantizeOp>([](auto lowered) {
+        replace(lowered, specOf(lowered));
+        return mlir::success();
+      })
       .Default([](mlir::Operation *other) {
         return other->emitOpError()
                << "expects an operation that has a kernel, but got '"

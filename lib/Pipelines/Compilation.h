@@ -80,6 +80,8 @@ private:
   void describeTensors();
   void progress(const std::string &stage, double fraction);
   unsigned threadCount() const;
+  /// Whether the caller still wants the result.
+  Status checkWanted() const;
   std::string describeModel() const;
   artifact::TokenizerFacts tokenizerFacts() const;
 
@@ -99,6 +101,7 @@ private:
   int64_t predictedPeak = 0;
   std::map<std::string, double> seconds;
   std::string runningStage;
+  bool isCancelled = false;
   Clock::time_point stageBegin;
 };
 

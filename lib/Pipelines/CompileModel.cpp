@@ -33,8 +33,14 @@ void Compilation::progress(const std::string &stage, double fraction) {
     stageBegin = now;
   }
   seconds[stage] = std::chrono::duration<double>(now - stageBegin).count();
-  if (options.progress)
-    options.progress(stage, fraction);
+  if (options.progress && !options.progress(stage, fraction))
+    isCancelled = true;
+}
+
+Status Compilation::checkWanted() const {
+  return isCancelled ? Status::error(StatusCode::Cancelled,
+                                     "the compilation was cancelled")
+                     : Status::ok();
 }
 
 static Status invalid(const std::string &text) {
@@ -57,9 +63,6 @@ Status Compilation::checkOptions() {
   if (!isOneOf(options.compute, {"f32", "bf16", "int8"}))
     return invalid("expects compute to be f32, bf16 or int8, but got '" +
                    options.compute + "'");
-  if (!isOneOf(options.kvCache, {"f16", "f32"}))
-    return invalid("expects the KV cache to be f16 or f32, but got '" +
-                   options.kvCache + "'");
   if (!isOneOf(options.solver, {"rtn", "mse"}))
     return invalid("expects solver to be rtn or mse, but got '" +
                    options.solver + "'");
@@ -92,8 +95,6 @@ Status Compilation::importModel() {
     return opened.status();
   source = std::move(*opened);
   import::ImportOptions importOptions;
-  importOptions.kvCache = options.kvCache == "f32" ? import::KVElement::F32
-                                                   : import::KVElement::F16;
   importOptions.context = options.context;
   Result<OwningOpRef<ModuleOp>> imported =
       import::importHuggingFace(*context, options.modelPath, importOptions);
@@ -125,6 +126,8 @@ Status Compilation::quantize() {
     pipeline.rules.push_back(pattern + "=" + format);
   pipeline.solver = options.solver;
   pipeline.compute = options.compute;
+  pipeline.kvCache = options.kvCache;
+  pipeline.kvRotate = options.kvRotate;
   Status status = runPasses(
       "quantize",
       [&](OpPassManager &passes) {
@@ -190,9 +193,12 @@ std::string Compilation::report() const {
 }
 
 Status Compilation::runSteps(std::initializer_list<Step> steps) {
-  for (Step step : steps)
+  for (Step step : steps) {
     if (Status status = (this->*step)(); !status)
       return status;
+    if (Status status = checkWanted(); !status)
+      return status;
+  }
   return Status::ok();
 }
 

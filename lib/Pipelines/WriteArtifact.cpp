@@ -4,10 +4,13 @@
 
 #include "Compilation.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "quern/Artifact/ArtifactFormat.h"
 #include "quern/Base/MappedFile.h"
 #include "quern/Dialect/NN/IR/NNAttrs.h"
+#include "quern/Dialect/NN/IR/NNTypes.h"
 #include "quern/Dialect/Param/IR/ParamOps.h"
+#include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Numerics/Format.h"
 #include "quern/Support/Json.h"
 #include "llvm/ADT/StringExtras.h"
@@ -43,6 +46,23 @@ static llvm::json::Object modelFacts(ModuleOp module) {
       facts[entry.getName().str()] = text.str();
   }
   return facts;
+}
+
+/// The text of the KV cache's format.
+static std::string cacheFormat(ModuleOp module) {
+  std::string text;
+  for (auto function : module.getOps<func::FuncOp>())
+    for (Type type : function.getArgumentTypes()) {
+      auto cache = dyn_cast<nn::KVCacheType>(type);
+      if (!cache)
+        continue;
+      if (auto encoding =
+              dyn_cast_if_present<qt::FormatAttr>(cache.getEncoding()))
+        text = encoding.getText().str();
+      else
+        llvm::raw_string_ostream(text) << cache.getElement();
+    }
+  return text;
 }
 
 void Compilation::describeTensors() {
@@ -98,7 +118,8 @@ Status Compilation::writeWeights() {
   Status status = pack::foldWeights(
       *module, *source,
       [&](const pack::PackedTensor &, Span<const uint8_t> bytes) {
-        return writer->write(next++, bytes);
+        Status wanted = checkWanted();
+        return wanted ? writer->write(next++, bytes) : wanted;
       },
       fold);
   if (!status)
@@ -125,7 +146,9 @@ std::string Compilation::describeModel() const {
       {"inputs", llvm::json::Array{std::move(tokenRow)}},
       {"outputs", llvm::json::Array{std::move(vocabularyRow)}},
       {"compute", options.compute},
-      {"kv_cache", options.kvCache},
+      {"kv_cache", cacheFormat(*module)},
+      {"kv_rotate", options.kvRotate},
+      {"kv_bytes_per_token", int64_t(table.cacheBytesPerToken)},
       {"isas", std::move(isas)},
       {"weight_bytes", int64_t(manifest.weightBytes)},
       {"bits_per_weight", manifest.bitsPerWeight}});
@@ -172,14 +195,6 @@ artifact::TokenizerFacts Compilation::tokenizerFacts() const {
       if (auto id = item.asInteger())
         facts.eosTokenIds.push_back(*id);
   }
-  JsonValue tokenizer =
-      readConfig(options.modelPath + "/tokenizer_config.json");
-  // As Hugging Face: a tokenizer with a BOS token adds it unless told not to.
-  const JsonValue *adds = tokenizer.find("add_bos_token");
-  const JsonValue *bos = tokenizer.find("bos_token");
-  bool hasBos = bos && bos->kind != JsonKind::Null;
-  facts.addBos =
-      adds && adds->kind == JsonKind::Boolean ? adds->boolean : hasBos;
   return facts;
 }
 
@@ -189,7 +204,9 @@ Status Compilation::writeManifest() {
   manifest.architecture = facts.getString("architecture").value_or("").str();
   manifest.model = toText(std::move(facts));
   manifest.compute = options.compute;
-  manifest.kvCache = options.kvCache;
+  manifest.kvCache = cacheFormat(*module);
+  manifest.kvRotate = options.kvRotate;
+  manifest.kvBytesPerToken = table.cacheBytesPerToken;
   for (const codegen::CpuTarget *target : targets)
     manifest.isas.push_back(target->isa);
   manifest.tokenizer = tokenizerFacts();

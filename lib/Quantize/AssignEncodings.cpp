@@ -8,8 +8,10 @@
 #include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
+#include "quern/Numerics/FormatDiagnostics.h"
 #include "quern/Quantize/Passes.h"
 #include "llvm/ADT/MapVector.h"
+#include <map>
 
 namespace quern::quantize {
 #define GEN_PASS_DEF_ASSIGNENCODINGSPASS
@@ -76,6 +78,7 @@ struct AssignEncodings
     }
     if (mlir::failed(checkRulesUsed(isRuleUsed)))
       return signalPassFailure();
+    reportFallbacks();
     mlir::SymbolTable symbols(module);
     module.walk([&](param::LoadOp load) {
       auto global = symbols.lookup<param::GlobalOp>(load.getGlobal());
@@ -92,12 +95,14 @@ private:
     parsedFormat.reset();
     parsedRules.clear();
     parsedFallback.clear();
+    fallbacks.clear();
     if (solver != "rtn" && solver != "mse")
       return Status::error(StatusCode::InvalidArgument,
                            "expects solver 'rtn' or 'mse', but got '" + solver +
                                "'");
     if (!format.empty()) {
-      Result<numerics::Format> parsed = formats().resolve(format);
+      Result<numerics::Format> parsed =
+          numerics::resolveOption(formats(), format);
       if (!parsed)
         return parsed.status();
       parsedFormat = *parsed;
@@ -111,7 +116,8 @@ private:
     llvm::SmallVector<llvm::StringRef> names;
     llvm::StringRef(fallback).split(names, ';', -1, /*KeepEmpty=*/false);
     for (llvm::StringRef name : names) {
-      Result<numerics::Format> parsed = formats().resolve(name.trim().str());
+      Result<numerics::Format> parsed =
+          numerics::resolveOption(formats(), name.trim().str());
       if (!parsed)
         return parsed.status().withContext("fallback");
       parsedFallback.push_back(*parsed);
@@ -138,9 +144,8 @@ private:
       return global.emitOpError() << nameOf(wanted) << " " << problem
                                   << ", and no fallback format fits";
     if (format != &wanted)
-      global.emitRemark() << "'" << global.getSymName()
-                          << "': " << nameOf(wanted) << " " << problem
-                          << "; takes " << nameOf(*format);
+      fallbacks[nameOf(wanted) + " " + problem + "; takes " + nameOf(*format)]
+          .push_back(global);
     if (isSameFloat(*format, type))
       return mlir::success();
     mlir::MLIRContext *context = &getContext();
@@ -151,6 +156,19 @@ private:
         qt::EncodeAttr::get(context, global.getValue(), type.getElementType(),
                             mlir::StringAttr::get(context, solver)));
     return mlir::success();
+  }
+
+  /// One remark for all weights with the same reason: a model has many.
+  void reportFallbacks() {
+    for (auto &[reason, globals] : fallbacks) {
+      std::string others =
+          globals.size() > 1
+              ? " and " + std::to_string(globals.size() - 1) + " more"
+              : "";
+      mlir::emitRemark(globals.front().getLoc())
+          << "'" << globals.front().getSymName() << "'" << others << ": "
+          << reason;
+    }
   }
 
   mlir::LogicalResult checkRulesUsed(const std::vector<bool> &isUsed) {
@@ -166,5 +184,7 @@ private:
   std::optional<numerics::Format> parsedFormat;
   std::vector<EncodingRule> parsedRules;
   std::vector<numerics::Format> parsedFallback;
+  /// Why a weight did not take the wanted format, and which did.
+  std::map<std::string, std::vector<param::GlobalOp>> fallbacks;
 };
 } // namespace

@@ -3,6 +3,7 @@
 // \file Rules that give weights their formats.
 
 #include "EncodingRules.h"
+#include "quern/Numerics/FormatDiagnostics.h"
 #include "quern/Support/Text.h"
 #include "llvm/Support/GlobPattern.h"
 
@@ -37,7 +38,8 @@ quantize::parseEncodingRule(const std::string &text,
     return fail("expects a glob pattern, but got " + inQuotes(pattern.str()) +
                 " (" + llvm::toString(glob.takeError()) + ")");
   rule.pattern = pattern.str();
-  Result<numerics::Format> parsed = formats.resolve(format.str());
+  Result<numerics::Format> parsed =
+      numerics::resolveOption(formats, format.str());
   if (!parsed)
     return fail(parsed.status().message());
   rule.format = *parsed;

@@ -22,6 +22,10 @@ void quantize::buildQuantizePipeline(mlir::OpPassManager &manager,
       createSetComputePass({isInteger ? "f32" : std::string(options.compute)}));
   if (isInteger)
     manager.addPass(createQuantizeActivationsPass());
+  if (!options.kvCache.empty())
+    manager.addPass(createAssignCacheEncodingPass({options.kvCache}));
+  if (options.kvRotate)
+    manager.addPass(createRotateKVCachePass());
 }
 
 void quantize::registerQuantizePipeline() {

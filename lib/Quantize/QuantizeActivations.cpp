@@ -8,6 +8,7 @@
 #include "quern/Dialect/QT/IR/QTDialect.h"
 #include "quern/Dialect/QT/IR/QTOps.h"
 #include "quern/Numerics/Decode.h"
+#include "quern/Numerics/FormatDiagnostics.h"
 #include "quern/Quantize/Passes.h"
 #include "llvm/ADT/MapVector.h"
 #include <numeric>
@@ -42,7 +43,8 @@ struct QuantizeActivations
         getContext().getLoadedDialect<qt::QTDialect>()->getFormats();
     std::optional<numerics::Format> given;
     if (!format.empty()) {
-      Result<numerics::Format> parsed = formats.resolve(format);
+      Result<numerics::Format> parsed =
+          numerics::resolveOption(formats, format);
       if (!parsed) {
         mlir::emitError(module.getLoc()) << parsed.status().message();
         return signalPassFailure();
@@ -75,10 +77,8 @@ struct QuantizeActivations
 private:
   /// One scale a token and `group` columns.
   static numerics::Format groupsOf(int64_t group) {
-    numerics::Format result =
-        *numerics::FormatRegistry::builtin().lookup("int8_g32");
-    result.block.cols = group;
-    return result;
+    std::string text = "i8 [1, " + std::to_string(group) + "], scale f32";
+    return *numerics::parseFormat(text, numerics::FormatRegistry::builtin());
   }
 
   mlir::LogicalResult quantizeInput(nn::LinearOp linear,

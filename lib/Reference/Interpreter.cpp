@@ -5,6 +5,7 @@
 #include "quern/Reference/Interpreter.h"
 #include "Scope.h"
 #include "Types.h"
+#include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "llvm/ADT/ScopeExit.h"
 
 using namespace quern;
@@ -71,7 +72,13 @@ mlir::LogicalResult Interpreter::call(mlir::func::FuncOp function,
 }
 
 KVCache reference::makeCache(nn::KVCacheType type) {
-  // The verifier of the type lets only f16 and f32 through.
+  numerics::Format format;
+  if (auto encoding =
+          llvm::dyn_cast_if_present<qt::FormatAttr>(type.getEncoding()))
+    format = encoding.getFormat();
+  else // the verifier of the type lets only f16 and f32 through
+    format =
+        *numerics::FormatRegistry::builtin().lookup(textOf(type.getElement()));
   return KVCache(type.getLayers(), type.getHeads(), type.getHeadDim(),
-                 *numerics::lookupFloatType(textOf(type.getElement())));
+                 std::move(format));
 }

@@ -4,6 +4,7 @@
 
 #include "quern/Reference/KVCache.h"
 #include "Mismatch.h"
+#include "quern/Numerics/EncodeTensor.h"
 #include <algorithm>
 #include <cmath>
 
@@ -11,20 +12,33 @@ using namespace quern;
 using namespace quern::reference;
 
 KVCache::KVCache(int64_t layers, int64_t heads, int64_t headDim,
-                 const numerics::FloatType &element)
-    : headCount(heads), headWidth(headDim), elementType(element),
+                 numerics::Format format)
+    : headCount(heads), headWidth(headDim), rowFormat(std::move(format)),
       keys(size_t(layers)), values(size_t(layers)) {}
 
 int64_t KVCache::length(int64_t layer) const {
   return int64_t(keys[size_t(layer)].size()) / width();
 }
 
-/// Makes `rows` the tokens of `held` from `position` on.
+/// `rows`, one head after another, as their codes have them.
+static Result<std::vector<float>> codedHeads(const numerics::Format &format,
+                                             const Tensor &rows,
+                                             int64_t headDim) {
+  int64_t heads = rows.size() / headDim;
+  if (heads == 0)
+    return std::vector<float>();
+  Result<numerics::CodedTensor> coded =
+      numerics::encodeRows(format, rows.values(), heads, headDim);
+  if (!coded)
+    return coded.status();
+  return numerics::decodeRows(format, *coded);
+}
+
+/// Makes `rows` the tokens of `held` from `position`, an index of numbers, on.
 static void replaceTail(std::vector<float> &held, int64_t position,
-                        const Tensor &rows, const numerics::FloatType &type) {
-  held.resize(size_t(position * rows.cols()));
-  for (float value : rows.values())
-    held.push_back(roundTo(type, value));
+                        const std::vector<float> &rows) {
+  held.resize(size_t(position));
+  held.insert(held.end(), rows.begin(), rows.end());
 }
 
 Status KVCache::append(int64_t layer, int64_t position, const Tensor &k,
@@ -39,8 +53,14 @@ Status KVCache::append(int64_t layer, int64_t position, const Tensor &k,
   if (!k.isReal() || k.shape() != v.shape() || k.cols() != width())
     return mismatch("keys and values with rows of " + std::to_string(width()),
                     k.shapeText() + " and " + v.shapeText());
-  replaceTail(keys[size_t(layer)], position, k, elementType);
-  replaceTail(values[size_t(layer)], position, v, elementType);
+  Result<std::vector<float>> codedKeys = codedHeads(rowFormat, k, headWidth);
+  if (!codedKeys)
+    return codedKeys.status().withContext("keys");
+  Result<std::vector<float>> codedValues = codedHeads(rowFormat, v, headWidth);
+  if (!codedValues)
+    return codedValues.status().withContext("values");
+  replaceTail(keys[size_t(layer)], position * width(), *codedKeys);
+  replaceTail(values[size_t(layer)], position * width(), *codedValues);
   return Status::ok();
 }
 

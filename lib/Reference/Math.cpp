@@ -174,6 +174,25 @@ Result<Tensor> reference::rope(const Tensor &x, int64_t headDim,
   return Tensor::ofReals(x.shape(), std::move(result));
 }
 
+Result<Tensor> reference::hadamard(const Tensor &x, int64_t group) {
+  if (!x.isReal() || group <= 0 || x.cols() % group != 0)
+    return mismatch("rows that groups of " + std::to_string(group) + " divide",
+                    "shape " + x.shapeText());
+  std::vector<float> result;
+  result.reserve(x.values().size());
+  double scale = 1 / std::sqrt(double(group));
+  for (int64_t begin = 0; begin < x.size(); begin += group)
+    for (int64_t i = 0; i < group; ++i) {
+      double sum = 0;
+      for (int64_t j = 0; j < group; ++j) {
+        double value = x.values()[size_t(begin + j)];
+        sum += __builtin_parityll(uint64_t(i & j)) ? -value : value;
+      }
+      result.push_back(float(sum * scale));
+    }
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
+
 Result<Tensor> reference::add(const Tensor &a, const Tensor &b) {
   if (Status status = checkSameShape(a, b); !status)
     return status;

@@ -58,6 +58,11 @@ static Status evalRope(nn::RopeOp op, Scope &scope) {
                    rope(input, op.getHeadDim(), table, /*first=*/0));
 }
 
+static Status evalHadamard(nn::HadamardOp op, Scope &scope) {
+  return scope.set(op.getResult(),
+                   hadamard(scope.tensor(op.getInput()), op.getGroup()));
+}
+
 static Status evalKVAppend(nn::KVAppendOp op, Scope &scope) {
   return scope.cache(op.getCache())
       .append(op.getLayer(), scope.index(op.getPosition()),
@@ -80,6 +85,7 @@ void reference::addNNOps(OpTable &table) {
   table.add(evalGatedActivation);
   table.add(evalLastRows);
   table.add(evalRope);
+  table.add(evalHadamard);
   table.add(evalKVAppend);
   table.add(evalAttention);
 }

@@ -113,6 +113,8 @@ static Result<Tensor> runKernel(Kernel &kernel) {
     return lastRows(kernel.tensor("x"), kernel.index("rows"));
   case qk::KernelKind::Quantize: // the type of the result does it
     return kernel.tensor("x");
+  case qk::KernelKind::Hadamard:
+    return hadamard(kernel.tensor("x"), kernel.integer("group"));
   case qk::KernelKind::KVAppend:
     break;
   }

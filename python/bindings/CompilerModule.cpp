@@ -19,23 +19,28 @@ using namespace quern::pipelines;
 
 namespace {
 
-/// Hands progress from any thread to a Python function. What that function
-/// raises is kept until the compiler has returned, for no exception may pass
-/// through it.
+/// Hands progress from any thread to a Python function, and stops the compiler
+/// if that raises or a signal's handler does, as after Ctrl-C. What was raised
+/// is kept until the compiler has returned, for no exception may pass through
+/// it.
 class ProgressCallback {
 public:
   explicit ProgressCallback(nb::object function)
       : function(std::move(function)) {}
 
-  void operator()(const std::string &stage, double fraction) {
+  bool operator()(const std::string &stage, double fraction) {
     nb::gil_scoped_acquire lock;
     if (raised)
-      return;
+      return false;
     try {
-      function(stage, fraction);
+      if (PyErr_CheckSignals() != 0)
+        nb::raise_python_error();
+      if (!function.is_none())
+        function(stage, fraction);
     } catch (const nb::python_error &) {
       raised = std::current_exception();
     }
+    return !raised;
   }
 
   void rethrow() {
@@ -52,7 +57,7 @@ std::string compile(std::string modelPath, std::string outputPath,
                     std::string format,
                     std::vector<std::pair<std::string, std::string>> rules,
                     std::string compute, std::string target,
-                    std::string formatsFile, std::string kvCache,
+                    std::string formatsFile, std::string kvCache, bool kvRotate,
                     std::string solver, int64_t context, unsigned threads,
                     std::string dumpPath, nb::object progress) {
   CompileOptions options;
@@ -64,15 +69,15 @@ std::string compile(std::string modelPath, std::string outputPath,
   options.target = std::move(target);
   options.formatsFile = std::move(formatsFile);
   options.kvCache = std::move(kvCache);
+  options.kvRotate = kvRotate;
   options.solver = std::move(solver);
   options.context = context;
   options.threads = threads;
   options.dumpPath = std::move(dumpPath);
   ProgressCallback callback(progress);
-  if (!progress.is_none())
-    options.progress = [&callback](const std::string &stage, double fraction) {
-      callback(stage, fraction);
-    };
+  options.progress = [&callback](const std::string &stage, double fraction) {
+    return callback(stage, fraction);
+  };
   Result<std::string> report = [&] {
     nb::gil_scoped_release unlocked;
     return pipelines::compileModel(options);
@@ -97,11 +102,12 @@ NB_MODULE(_compiler, module) {
   module.def("compile_model", &compile, nb::kw_only(), nb::arg("model_path"),
              nb::arg("output_path"), nb::arg("format"), nb::arg("rules"),
              nb::arg("compute"), nb::arg("target"), nb::arg("formats_file"),
-             nb::arg("kv_cache"), nb::arg("solver"), nb::arg("context"),
-             nb::arg("threads"), nb::arg("dump_path"),
+             nb::arg("kv_cache"), nb::arg("kv_rotate"), nb::arg("solver"),
+             nb::arg("context"), nb::arg("threads"), nb::arg("dump_path"),
              nb::arg("progress").none(),
              "Compiles a model and returns the report as JSON.");
   module.def("import_to_text", &importText, nb::arg("model_path"),
              "The IR of an imported model.");
+  bindFormats(module);
   bindReference(module);
 }

@@ -22,6 +22,9 @@ template <typename T> T unwrap(Result<T> result) {
   return std::move(*result);
 }
 
+/// Adds the functions about texts of formats.
+void bindFormats(nanobind::module_ &module);
+
 /// Adds the class ReferenceRun.
 void bindReference(nanobind::module_ &module);
 

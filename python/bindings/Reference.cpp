@@ -32,7 +32,7 @@ static ReferenceRun
 create(std::string modelPath, std::string format,
        std::vector<std::pair<std::string, std::string>> rules,
        std::string compute, std::string formatsFile, std::string kvCache,
-       std::string solver, int64_t context) {
+       bool kvRotate, std::string solver, int64_t context) {
   CompileOptions options;
   options.modelPath = std::move(modelPath);
   options.format = std::move(format);
@@ -40,6 +40,7 @@ create(std::string modelPath, std::string format,
   options.compute = std::move(compute);
   options.formatsFile = std::move(formatsFile);
   options.kvCache = std::move(kvCache);
+  options.kvRotate = kvRotate;
   options.solver = std::move(solver);
   options.context = context;
   Result<ReferenceRun> run = [&] {
@@ -75,7 +76,7 @@ void python::bindReference(nb::module_ &module) {
       .def_static("create", &create, nb::kw_only(), nb::arg("model_path"),
                   nb::arg("format"), nb::arg("rules"), nb::arg("compute"),
                   nb::arg("formats_file"), nb::arg("kv_cache"),
-                  nb::arg("solver"), nb::arg("context"))
+                  nb::arg("kv_rotate"), nb::arg("solver"), nb::arg("context"))
       .def_prop_ro("vocabulary", &ReferenceRun::vocabulary)
       .def_prop_ro("length", &ReferenceRun::length)
       .def("extend", &extend, nb::arg("tokens"), nb::arg("rows"))

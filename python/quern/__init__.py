@@ -3,7 +3,7 @@
 
 For example:
 
-    quern.compile_model("model/", "out/", format="Q4_K", compute="int8")
+    quern.compile_model("model/", "out/", format="i4 [1, 32], scale f16", compute="int8")
     model = quern.Model("out/")
     tokenizer = quern.Tokenizer("out/")
     for piece in quern.generate(model, tokenizer, "It was a dark"):
@@ -21,6 +21,7 @@ from .inspect import Inspection, Tensor, inspect
 from .reference import ReferenceModel
 from .runtime import Model, Session
 from .sampling import Sampler, SamplingOptions
+from .sweep import sweep
 from .synth import synthesize
 from .tokenizer import StreamDecoder, Tokenizer
 
@@ -52,5 +53,6 @@ __all__ = [
     "import_to_text",
     "inspect",
     "reference_artifact",
+    "sweep",
     "synthesize",
 ]

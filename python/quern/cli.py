@@ -12,7 +12,6 @@ import argparse
 import itertools
 import json
 import os
-import signal
 import sys
 import textwrap
 import time
@@ -25,8 +24,11 @@ import quern
 from .bench import Benchmark
 from .errors import QuernError
 from .evaluate import Evaluation
+from .formats import canonical_format, read_formats
 from .inspect import format_inspection
+from .plot import write_plot
 from .progress import Progress, format_seconds
+from .sweep import SweepOptions, format_table
 from .synth import DTYPES, SHAPES
 
 _ERROR_WIDTH = 100
@@ -62,11 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_error(text: str) -> None:
-    paragraph = " ".join(text.split())
+    """One paragraph; what follows indented is a quotation and stays as it is."""
+    paragraph, quotes, quotation = text.partition("\n  ")
     lines = textwrap.wrap(
-        f"error: {paragraph}", _ERROR_WIDTH, break_long_words=False, break_on_hyphens=False
+        "error: " + " ".join(paragraph.split()),
+        _ERROR_WIDTH,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
-    print("\n".join(lines), file=sys.stderr)
+    print("\n".join(lines) + quotes + quotation, file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compile(commands)
     _add_run(commands)
     _add_eval(commands)
+    _add_sweep(commands)
     _add_bench(commands)
     _add_inspect(commands)
     _add_synth(commands)
@@ -138,7 +145,17 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--context", type=int, default=0, metavar="N", help="longest session; 0: the model's"
     )
     parser.add_argument(
-        "--kv-cache", choices=("f16", "f32"), default="f16", help="element type of the KV cache"
+        "--kv-cache",
+        default="f16",
+        metavar="FORMAT",
+        help="of keys and values: a name, or the text of a format with blocks of one row that "
+        "divide the head dimension",
+    )
+    parser.add_argument(
+        "--kv-rotate",
+        action="store_true",
+        help="rotate keys and values by a Hadamard matrix before they are coded: for caches of "
+        "few bits",
     )
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="compiler threads; 0: all processors"
@@ -186,6 +203,48 @@ def _add_eval(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--against",
         metavar="MODEL_OR_OUT",
         help="also measure the divergence from this artifact, or from this model in float",
+    )
+    _add_json(parser)
+
+
+def _add_sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(
+        commands,
+        "sweep",
+        _sweep,
+        "Compare formats: compile a model in each and measure how far it is from the float model.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="Hugging Face folder")
+    parser.add_argument("--formats", metavar="FILE", help="file of named formats, all compared")
+    parser.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT",
+        help="one more, a name or the text of a format; may be repeated",
+    )
+    parser.add_argument("--text", required=True, metavar="FILE", help="UTF-8 text")
+    parser.add_argument(
+        "--compute", choices=("int8", "f32"), default="f32", help="arithmetic of the linear layers"
+    )
+    parser.add_argument(
+        "--solver", choices=("rtn", "mse"), default="rtn", help="how codes are chosen"
+    )
+    parser.add_argument(
+        "--context", type=int, default=512, metavar="N", help="tokens of a window, BOS included"
+    )
+    parser.add_argument(
+        "--tokens", type=int, default=0, metavar="N", help="of the text, from its start; 0: all"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="0: all that may be used"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        default="sweep",
+        metavar="FOLDER",
+        help="folder for sweep.json and the plot sweep.svg",
     )
     _add_json(parser)
 
@@ -242,7 +301,7 @@ def _rule(text: str) -> tuple[str, str]:
 
 def _compile(options: argparse.Namespace) -> None:
     begin = time.monotonic()
-    with _killable(), _stages() as progress:
+    with _stages() as progress:
         report = quern.compile_model(
             options.model,
             options.output,
@@ -252,6 +311,7 @@ def _compile(options: argparse.Namespace) -> None:
             target=options.target,
             formats_file=options.formats,
             kv_cache=options.kv_cache,
+            kv_rotate=options.kv_rotate,
             solver=options.solver,
             context=options.context,
             threads=options.threads,
@@ -265,17 +325,6 @@ def _compile(options: argparse.Namespace) -> None:
         f"{report['bits_per_weight']:.3f} bits per weight, for {', '.join(report['isas'])}, in "
         f"{format_seconds(time.monotonic() - begin)}"
     )
-
-
-@contextmanager
-def _killable() -> Iterator[None]:
-    """Lets Ctrl-C end the process at once: the interpreter would only look at
-    the signal after the compiler's return."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -344,7 +393,7 @@ def _eval(options: argparse.Namespace) -> None:
 def _open_reference(options: argparse.Namespace, tokenizer: quern.Tokenizer) -> quern.Model:
     path = Path(options.against)
     if not (path / "manifest.json").exists():
-        with _killable(), _stages() as progress:
+        with _stages() as progress:
             path = quern.reference_artifact(path, progress)
     other = quern.Tokenizer(path)
     sample = "The quick brown fox, 1234 times."
@@ -374,6 +423,32 @@ def _format_evaluation(result: Evaluation) -> str:
             f"same top token  {100 * (result.same_top or 0):.2f} %",
         ]
     return "\n".join(lines)
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    formats = read_formats(options.formats) if options.formats else {}
+    formats |= {text: canonical_format(text, options.formats) for text in options.format}
+    if not formats:
+        raise QuernError("expects formats to compare: --formats FILE or --format FORMAT")
+    text = _read_text(Path(options.text))
+    settings = SweepOptions(
+        options.compute, options.solver, options.context, options.tokens, options.threads
+    )
+    folder = Path(options.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    with Progress("sweeping") as bar:
+        rows = quern.sweep(
+            options.model, text, formats, folder / "in-progress", settings, bar.update
+        )
+    entries = json.dumps([row.as_dict() for row in rows], indent=1)
+    (folder / "sweep.json").write_text(entries + "\n", encoding="utf-8")
+    write_plot(rows, folder / "sweep.svg")
+    print(entries if options.json else format_table(rows))
+    failed = [row.name for row in rows if row.error]
+    if failed:
+        raise QuernError(
+            f"{len(failed)} of {len(rows) - 1} formats have no result: {', '.join(failed)}"
+        )
 
 
 def _bench(options: argparse.Namespace) -> None:

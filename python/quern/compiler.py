@@ -27,6 +27,7 @@ def compile_model(
     target: str = "all",
     formats_file: str | Path | None = None,
     kv_cache: str = "f16",
+    kv_rotate: bool = False,
     solver: str = "rtn",
     context: int = 0,
     threads: int = 0,
@@ -39,16 +40,20 @@ def compile_model(
     format: a name, or the text of a format; "" leaves the weights in the
     model's own precision. rules: (pattern, format) for weights whose name the
     pattern matches; the last that matches decides. compute: "int8", "bf16" or
-    "f32". context: tokens of the longest session, 0 for the model's own maximum.
-    threads: 0 takes all processors. dump_path: folder for the IR of every stage
-    and the assembly. progress: is told the stage and the share of it that is
-    done. Returns the compiler's report: "output", "weight_bytes",
-    "bits_per_weight", "peak_bytes_predicted", "isas", "notes" and "seconds".
+    "f32". kv_cache: format of a key or value, a row of head_dim; kv_rotate: turns
+    them by a Hadamard matrix first. context: tokens of the longest session, 0
+    for the model's own maximum. threads: 0 takes all processors. dump_path:
+    folder for the IR of every stage and the assembly. progress: is told the
+    stage and the share of it that is done; what it raises, as an interrupt does,
+    ends the compilation and leaves nothing behind. Returns the compiler's
+    report: "output", "weight_bytes", "bits_per_weight", "peak_bytes_predicted",
+    "isas", "notes" and "seconds".
     """
     for name, number, limit in (("context", context, 2**63), ("threads", threads, 2**32)):
         if not 0 <= number < limit:
             raise QuernError(f"{name}: expects a number from 0 to {limit - 1}, but got {number}")
-    for text in (model, output, format, formats_file, dump_path, *itertools.chain(*rules)):
+    texts = (model, output, format, kv_cache, formats_file, dump_path)
+    for text in (*texts, *itertools.chain(*rules)):
         check_unicode("the options", str(text))
     compiler = load_extension()
     try:
@@ -61,6 +66,7 @@ def compile_model(
             target=target,
             formats_file="" if formats_file is None else str(formats_file),
             kv_cache=kv_cache,
+            kv_rotate=kv_rotate,
             solver=solver,
             context=context,
             threads=threads,
@@ -122,6 +128,13 @@ def cache_folder() -> Path:
     if chosen := os.environ.get("QUERN_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quern"
+
+
+def compiler_identity() -> str:
+    """Changes with the version and with the code of the compiler."""
+    from . import __version__
+
+    return f"{__version__} {artifact.hash_file(Path(load_extension().__file__))}"
 
 
 def _fingerprint(folder: Path) -> str:

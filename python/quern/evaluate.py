@@ -13,16 +13,51 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import QuernError
-from .runtime import Model, Session
 
 # Logits of one call: windows are run in pieces so that a large vocabulary does
 # not need gigabytes.
 _LOGIT_BYTES = 32 << 20
+
+
+class PredictorSession(Protocol):
+    """The part of `quern.Session` that an evaluation needs."""
+
+    def reset(self) -> None: ...
+
+    def prefill(self, tokens: NDArray[np.int32], rows: int = 1) -> NDArray[np.float32]: ...
+
+    def __enter__(self) -> PredictorSession: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+
+class Predictor(Protocol):
+    """The part of `quern.Model` that an evaluation needs."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def max_context(self) -> int: ...
+
+    @property
+    def vocabulary(self) -> int: ...
+
+    def session(self, capacity: int = 0) -> PredictorSession: ...
 
 
 @dataclass(frozen=True)
@@ -68,12 +103,12 @@ def windows(
 
 
 def evaluate(
-    model: Model,
+    model: Predictor,
     tokens: NDArray[np.int32],
     context: int = 512,
     bos: int | None = None,
     score_from: int = 0,
-    against: Model | None = None,
+    against: Predictor | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> Evaluation:
     """Scores the predictions of `tokens` at positions of at least `score_from`.
@@ -88,9 +123,10 @@ def evaluate(
     losses: list[NDArray[np.float64]] = []
     divergences: list[NDArray[np.float64]] = []
     agreements, total, count = 0, 0.0, 0
+    rows = max(1, _LOGIT_BYTES // (4 * model.vocabulary))
     with model.session(context) as session, _maybe_session(against, context) as other:
         for done, window in enumerate(pieces, start=1):
-            for scored in _score_window(session, other, window, score_from):
+            for scored in _score_window(session, other, window, score_from, rows):
                 losses.append(scored.losses)
                 divergences.append(scored.divergences)
                 agreements += scored.agreements
@@ -115,11 +151,13 @@ class _NoSession:
         return None
 
 
-def _maybe_session(model: Model | None, context: int) -> Session | _NoSession:
+def _maybe_session(model: Predictor | None, context: int) -> PredictorSession | _NoSession:
     return _NoSession() if model is None else model.session(context)
 
 
-def _check_windows(model: Model, against: Model | None, context: int, score_from: int) -> None:
+def _check_windows(
+    model: Predictor, against: Predictor | None, context: int, score_from: int
+) -> None:
     for candidate in (model, against):
         if candidate and context > candidate.max_context:
             raise QuernError(
@@ -145,15 +183,18 @@ class _Scores:
 
 
 def _score_window(
-    session: Session, other: Session | None, window: NDArray[np.int32], score_from: int
+    session: PredictorSession,
+    other: PredictorSession | None,
+    window: NDArray[np.int32],
+    score_from: int,
+    rows: int,
 ) -> Iterator[_Scores]:
-    """Runs a window piece by piece and scores what each piece predicts."""
+    """Runs a window in pieces of `rows` tokens and scores what each predicts."""
     session.reset()
     if other:
         other.reset()
     # The last token of a window predicts nothing that is scored.
     inputs, targets = window[:-1], window[1:]
-    rows = max(1, _LOGIT_BYTES // (4 * session.model.vocabulary))
     for begin in range(0, len(inputs), rows):
         piece = inputs[begin : begin + rows]
         wanted = targets[begin : begin + rows]

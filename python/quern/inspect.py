@@ -162,7 +162,8 @@ def _inspect_artifact(folder: Path) -> Inspection:
                 f"{folder / artifact.MANIFEST}: an entry of 'tensors' is damaged: {error}",
                 Status.FILE,
             ) from None
-    keys = ("quern", "build_id", "architecture", "compute", "kv_cache", "isas", "model")
+    described = ("quern", "build_id", "architecture", "compute", "isas", "model")
+    keys = (*described, "kv_cache", "kv_rotate", "kv_bytes_per_token")
     facts = {key: manifest[key] for key in keys if key in manifest}
     return _summarize(folder, "artifact", facts, tensors)
 

@@ -32,10 +32,11 @@ class ReferenceModel:
         compute: str = "f32",
         formats_file: str | Path | None = None,
         kv_cache: str = "f16",
+        kv_rotate: bool = False,
         solver: str = "rtn",
         context: int = 0,
     ) -> None:
-        for text in (model, format, formats_file, *itertools.chain(*rules)):
+        for text in (model, format, kv_cache, formats_file, *itertools.chain(*rules)):
             check_unicode("the options", str(text))
         self._extension = load_extension()
         self._run = self._checked(
@@ -46,6 +47,7 @@ class ReferenceModel:
             compute=compute,
             formats_file="" if formats_file is None else str(formats_file),
             kv_cache=kv_cache,
+            kv_rotate=kv_rotate,
             solver=solver,
             context=context,
         )

@@ -3,6 +3,13 @@
 !cache = !nn.kv_cache<layers = 2, heads = 2, head_dim = 4, element = f16>
 param.global @rope.table : tensor<16x4xf32> = #nn.rope_table<positions = 16, inverse_frequencies = [1.0, 0.5]>
 
+// CHECK-LABEL: func.func @hadamard
+func.func @hadamard(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  // CHECK: qk.kernel hadamard(%arg0) {group = 4 : i64, operand_roles = ["x"]} : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  %y = nn.hadamard %x group 4 : tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
 // CHECK-LABEL: func.func @attention
 func.func @attention(%x: tensor<?x8xf32>, %position: index, %cache: !cache) -> tensor<?x8xf32> {
   // CHECK: %[[T:.*]] = param.load @rope.table : tensor<16x4xf32>

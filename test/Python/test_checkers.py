@@ -174,6 +174,37 @@ def test_style_reports_pass_without_file(tmp_path, missing):
     expect_error("check-style.py", tmp_path, f"LowerToLLVMPass expects the file {missing}")
 
 
+# Names of formats.
+
+NAMES = "# f\nf16 = f16\ncodebook steps = [0, 1]\nmine4 = i4 [8], scale f16 # why\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "name"),
+    [
+        ("lib/A.cpp", 'lookup("mine4");', "mine4"),
+        ("include/A.td", "// As MINE4 has it.", "MINE4"),
+        ("python/a.py", "x = [steps]", "steps"),
+    ],
+)
+def test_format_names_are_reported(tmp_path, file, line, name):
+    write(tmp_path, "share/formats.txt", NAMES)
+    write(tmp_path, file, "\n" + line)
+    expect_error(
+        "check-format-names.py",
+        tmp_path,
+        f"{file}:2: error: expects what a format is, but got the name '{name}'",
+    )
+
+
+def test_format_names_may_be_elements_parts_of_words_and_elsewhere(tmp_path):
+    write(tmp_path, "share/formats.txt", NAMES)
+    write(tmp_path, "lib/A.cpp", "f16 x; int mine42 = footsteps; i4 [8], scale f16")
+    write(tmp_path, "test/A.mlir", "mine4")
+    done = run("check-format-names.py", "--root", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # Generated pages.
 
 

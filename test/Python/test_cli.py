@@ -145,7 +145,14 @@ def test_wrong_usage_is_status_2(capfd, arguments):
 def start(*arguments):
     command = [sys.executable, "-m", "quern", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, **pipes, text=True, env={**os.environ, "LC_ALL": "C"})
+    # A job in the background of a shell inherits that interrupts are ignored.
+    return subprocess.Popen(
+        command,
+        **pipes,
+        text=True,
+        env={**os.environ, "LC_ALL": "C"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def test_an_interrupt_is_status_130(tmp_path):

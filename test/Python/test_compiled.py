@@ -2,6 +2,8 @@
 """The compiler as Python and the command line see it: its results against
 weights that others rounded, its reference artifacts, progress and errors."""
 
+import signal
+
 import numpy as np
 import pytest
 import quern
@@ -86,12 +88,35 @@ def test_progress_and_report(tiny_model, tmp_path):
     assert report["bits_per_weight"] == pytest.approx(made.bits_per_weight)
 
 
-def test_what_a_callback_raises_is_raised(tiny_model, tmp_path):
+@pytest.mark.parametrize("stage", ["import", "codegen", "weights", "link"])
+def test_an_interrupt_leaves_nothing_behind(tiny_model, tmp_path, stage):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    told = []
+
+    def interrupt(running, share):
+        told.append(running)
+        if running.startswith(stage):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        quern.compile_model(tiny_model, tmp_path / "out", "q8_0", target="host", progress=interrupt)
+    signal.signal(signal.SIGINT, before)
+    assert told[-1].startswith(stage)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_replaced_survives_an_interrupt(tiny_model, tmp_path):
+    quern.compile_model(tiny_model, tmp_path / "out", "q8_0", target="host")
+    before = (tmp_path / "out/manifest.json").read_bytes()
+
     def fail(stage, share):
-        raise ZeroDivisionError(stage)
+        if stage.startswith("weights"):
+            raise ZeroDivisionError(stage)
 
     with pytest.raises(ZeroDivisionError):
-        quern.compile_model(tiny_model, tmp_path / "out", "q8_0", target="host", progress=fail)
+        quern.compile_model(tiny_model, tmp_path / "out", "q4_0", target="host", progress=fail)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out/manifest.json").read_bytes() == before
 
 
 def test_import_to_text(tiny_model):

@@ -61,6 +61,16 @@ def test_formats_page_has_every_named_format():
     assert dict(rows) == read_formats()
 
 
+MEASURED = ROOT / "docs" / "generated" / "Formats.md"
+
+
+@pytest.mark.skipif(not MEASURED.is_file(), reason="docs/generated/Formats.md is not measured yet")
+def test_measured_page_has_every_named_format():
+    page = MEASURED.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| [\d.]+ \| `([^`]+)` \|$", page, re.MULTILINE)
+    assert dict(rows) == read_formats(), "run utils/gen-formats-page.py"
+
+
 def run_opt(text, tmp_path):
     if not (BIN / "quant-opt").is_file():
         pytest.skip("no build/bin/quant-opt")

@@ -69,6 +69,14 @@ func.func @rope() {
 }
 param.global @table : tensor<8x2xf32> = #nn.rope_table<positions = 8, inverse_frequencies = [0.7]>
 
+func.func @hadamard() {
+  %x = arith.constant dense<[[1.0, 2.0, 3.0, 4.0]]> : tensor<1x4xf32>
+  %y = qk.kernel hadamard(%x) {group = 4 : i64, operand_roles = ["x"]} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %expected = nn.hadamard %x group 4 : tensor<1x4xf32>
+  check.equal %y, %expected : tensor<1x4xf32>
+  return
+}
+
 func.func @attention(%a: !cache, %b: !cache) {
   %k = arith.constant dense<[[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]]> : tensor<3x2xf32>
   %v = arith.constant dense<[[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]> : tensor<3x2xf32>

@@ -37,7 +37,6 @@ struct FileRecord {
 struct TokenizerFacts {
   std::optional<int64_t> bosTokenId;
   std::vector<int64_t> eosTokenIds; ///< JSON: null, a number, or an array
-  bool addBos = false;
 };
 
 /// The content of manifest.json; docs/ArtifactFormat.md describes the keys.
@@ -47,7 +46,9 @@ struct Manifest {
   std::string architecture;
   std::string model = "{}"; ///< JSON object: the nn.model dictionary
   std::string compute;
-  std::string kvCache;
+  std::string kvCache; ///< text of a format
+  bool kvRotate = false;
+  uint64_t kvBytesPerToken = 0;
   std::vector<std::string> isas; ///< best first
   std::vector<ManifestTensor> tensors;
   uint64_t weightBytes = 0;

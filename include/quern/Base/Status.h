@@ -19,7 +19,8 @@ enum class StatusCode {
   NotFound,        ///< a named thing does not exist
   Unsupported,     ///< understood, but not available here
   OutOfMemory,
-  Io, ///< the operating system refused to read or write
+  Io,        ///< the operating system refused to read or write
+  Cancelled, ///< the caller asked to stop
 };
 
 /// Success, or a code with a message for the user: one clear sentence in lower

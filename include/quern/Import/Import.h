@@ -14,12 +14,8 @@
 
 namespace quern::import {
 
-/// The element type of cached keys and values.
-enum class KVElement { F16, F32 };
-
 /// What the model's files leave open.
 struct ImportOptions {
-  KVElement kvCache = KVElement::F16;
   int64_t context = 0; ///< positions to provide for; 0: as many as the model's
 };
 
@@ -31,10 +27,10 @@ constexpr const char *modelScope = "model";
 /// `model.safetensors` or shards. Families: llama, mistral, qwen2, qwen3.
 ///
 /// The result is a verified module with `nn.model`, one `param.global` for each
-/// weight and `@forward(tokens, position, rows, cache) -> logits`. Loads the
-/// dialects it needs into `context`. Weight headers are checked against the
-/// configuration; weight values are not read, save where a tied output matrix
-/// is stored twice and both copies must agree.
+/// weight and `@forward(tokens, position, rows, cache) -> logits`, whose cache
+/// holds f16. Loads the dialects it needs into `context`. Weight headers are
+/// checked against the configuration; weight values are not read, save where a
+/// tied output matrix is stored twice and both copies must agree.
 ///
 /// Errors begin with the file at fault: an unknown family, contradicting or
 /// unsupported numbers of the configuration, tensors that are missing, left

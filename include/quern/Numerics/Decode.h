@@ -125,19 +125,59 @@ typename V::F32 decodeFloat(V &v, const FloatType &t, typename V::I32 code) {
   return result;
 }
 
-/// The number that `code` stands for. Codes of signed integers come
-/// sign-extended, all others zero-extended.
+/// The number that `code` stands for; of a vector, entry `place`. Codes of
+/// signed integers come sign-extended, all others zero-extended.
 template <class V>
-typename V::F32 decodeElement(V &v, const Element &e, typename V::I32 code) {
+typename V::F32 decodeElement(V &v, const Element &e, typename V::I32 code,
+                              unsigned place = 0) {
   switch (e.kind) {
   case ElementKind::Int:
     break;
   case ElementKind::Float:
     return decodeFloat(v, *e.floatType, code);
-  case ElementKind::Codebook:
-    return v.lookup(e.codebook, code);
+  case ElementKind::Codebook: {
+    unsigned size = e.codebook.vectorSize;
+    if (size == 1)
+      return v.lookup(e.codebook.values, code);
+    auto first = v.mulI(code, v.constI32(int32_t(size)));
+    return v.lookup(e.codebook.values,
+                    v.addI(first, v.constI32(int32_t(place % size))));
   }
-  return v.toF32(code);
+  }
+  auto value = v.toF32(code);
+  if (e.multiplier != 1)
+    value = v.mulF(value, v.constF32(e.multiplier));
+  return e.addend == 0 ? value : v.addF(value, v.constF32(e.addend));
+}
+
+/// The sign bit, 0 or 1, of the element whose column is `place` modulo
+/// kSignsOfEven, from a code of its plane "sign".
+template <class V>
+typename V::I32 decodeSign(V &v, SignPolicy policy, typename V::I32 sign,
+                           unsigned place) {
+  if (policy == SignPolicy::Each)
+    return sign;
+  unsigned index = place % kSignsOfEven;
+  auto bits = sign;
+  if (index == kSignsOfEven - 1) { // the parity of the others
+    for (unsigned shift : {4, 2, 1})
+      bits = v.xorI(bits, v.shiftRightLogical(bits, shift));
+  } else if (index != 0) {
+    bits = v.shiftRightLogical(bits, index);
+  }
+  return v.andI(bits, v.constI32(1));
+}
+
+/// `value`, negated where `bit` is 1.
+template <class V>
+typename V::F32 negateIf(V &v, typename V::I32 bit, typename V::F32 value) {
+  return v.bitcastF(v.xorI(v.bitcastI(value), v.shiftLeft(bit, 31)));
+}
+
+/// After how many columns places repeat: in vectors and in codes of signs.
+inline unsigned placePeriod(const Element &e) {
+  unsigned signs = e.signs == SignPolicy::Even ? kSignsOfEven : 1;
+  return e.vectorSize() > signs ? e.vectorSize() : signs;
 }
 
 //===----------------------------------------------------------------------===//
@@ -151,17 +191,21 @@ typename V::F32 applyScale(V &v, const Format &f, typename V::F32 element,
                            typename V::F32 scale, typename V::F32 offset) {
   if (!f.isScaled())
     return element;
+  auto scaled = [&](typename V::F32 x) {
+    return f.dividesByScale ? v.divF(x, scale) : v.mulF(scale, x);
+  };
   switch (f.offsetKind) {
   case OffsetKind::None:
     break;
   case OffsetKind::Min:
-    return v.subF(v.mulF(scale, element), offset);
+    return v.subF(scaled(element), offset);
   case OffsetKind::Add:
-    return v.addF(v.mulF(scale, element), offset);
+  case OffsetKind::Mean:
+    return v.addF(scaled(element), offset);
   case OffsetKind::Zero:
-    return v.mulF(scale, v.subF(element, offset));
+    return scaled(v.subF(element, offset));
   }
-  return v.mulF(scale, element);
+  return scaled(element);
 }
 
 /// The path of a plane's child: "scale" of the root, "scale.scale", ….
@@ -169,13 +213,25 @@ inline std::string childPath(const std::string &path, const char *child) {
   return path.empty() ? child : path + "." + child;
 }
 
+/// The element of one code, sign included: of a column that is `place` modulo
+/// placePeriod(element).
+template <class V, class CodeOf>
+typename V::F32 decodeSignedElement(V &v, const Element &e,
+                                    const CodeOf &codeOf,
+                                    const std::string &path, unsigned place) {
+  auto value = decodeElement(v, e, codeOf(path.empty() ? "code" : path), place);
+  if (e.signs == SignPolicy::None)
+    return value;
+  return negateIf(v, decodeSign(v, e.signs, codeOf("sign"), place), value);
+}
+
 /// The value of one element, given its code in every plane: `codeOf(path)` is
-/// a V::I32 for each path of planesOf(format).
+/// a V::I32 for each path of planesOf(format). The element's column is `place`
+/// modulo placePeriod(element).
 template <class V, class CodeOf>
 typename V::F32 decodeValue(V &v, const Format &f, const CodeOf &codeOf,
-                            const std::string &path = "") {
-  auto value =
-      decodeElement(v, f.element, codeOf(path.empty() ? "code" : path));
+                            const std::string &path = "", unsigned place = 0) {
+  auto value = decodeSignedElement(v, f.element, codeOf, path, place);
   if (!f.isScaled())
     return value;
   auto scale = decodeValue(v, *f.scale, codeOf, childPath(path, "scale"));
@@ -192,12 +248,12 @@ typename V::F32 decodeValue(V &v, const Format &f, const CodeOf &codeOf,
 
 /// The lowest finite value of an element.
 float lowestValue(const Element &e);
-/// The largest finite value of an element.
+/// The largest finite value of an element. Signs count.
 float largestValue(const Element &e);
 
 /// The least n from 0 to 7 for which every code's value times 2^n is an integer
 /// in [-127, 127], or the element is itself an integer of at most 8 bits: what
-/// an 8-bit dot product can read exactly. None for NF4, f8E4M3FN, f16, ….
+/// an 8-bit dot product can read exactly. None for most floats and tables.
 std::optional<int> integerShift(const Element &e);
 
 } // namespace quern::numerics

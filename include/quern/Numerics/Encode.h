@@ -24,6 +24,8 @@ inline int32_t lowestCodeOf(const Element &e) {
   return e.isSigned ? -int32_t(1u << (e.bits - 1)) : 0;
 }
 inline int32_t highestCodeOf(const Element &e) {
+  if (e.levels != 0)
+    return int32_t(e.levels) - 1;
   return int32_t((1u << (e.bits - (e.isSigned ? 1 : 0))) - 1);
 }
 
@@ -163,7 +165,7 @@ typename V::I32 encodeCodebook(V &v, const std::vector<float> &table,
 // Elements and scales
 //===----------------------------------------------------------------------===//
 
-/// The code nearest to x.
+/// The code nearest to x, of an element that is not composite.
 template <class V>
 typename V::I32 encodeElement(V &v, const Element &e, CodeRounding rounding,
                               typename V::F32 x) {
@@ -173,8 +175,12 @@ typename V::I32 encodeElement(V &v, const Element &e, CodeRounding rounding,
   case ElementKind::Float:
     return encodeFloat(v, *e.floatType, x);
   case ElementKind::Codebook:
-    return encodeCodebook(v, e.codebook, x);
+    return encodeCodebook(v, e.codebook.values, x);
   }
+  if (e.addend != 0)
+    x = v.subF(x, v.constF32(e.addend));
+  if (e.multiplier != 1)
+    x = v.mulF(x, v.constF32(1 / e.multiplier));
   return encodeInt(v, e, rounding, x);
 }
 
@@ -252,6 +258,7 @@ typename V::F32 exactOffset(V &v, const Format &f, typename V::F32 low,
   case OffsetKind::Add:
     return v.subF(low, v.mulF(scale, lowest));
   case OffsetKind::Min:
+  case OffsetKind::Mean: // comes with the matrix, not with a block
   case OffsetKind::None:
     break;
   }
@@ -270,6 +277,7 @@ typename V::F32 codeDomainValue(V &v, const Format &f, typename V::F32 x,
   case OffsetKind::Min:
     return v.mulF(v.addF(x, offset), inverse);
   case OffsetKind::Add:
+  case OffsetKind::Mean:
     return v.mulF(v.subF(x, offset), inverse);
   case OffsetKind::Zero:
     return v.addF(v.mulF(x, inverse), offset);

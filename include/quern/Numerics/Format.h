@@ -14,8 +14,11 @@
 //             = scale * element(code) - offset       OffsetKind::Min
 //             = scale * element(code) + offset       OffsetKind::Add
 //             = scale * (element(code) - offset)     OffsetKind::Zero
+//             = scale * element(code) + offset       OffsetKind::Mean
 //
-// where scale and offset are decoded by the same rule. Arithmetic is IEEE
+// where scale and offset are decoded by the same rule, `scale * e` is
+// `e / scale` in a format that divides, and an offset may have smaller blocks
+// than the scale. Arithmetic is IEEE
 // binary32, one rounding an operation, no fused multiply-add, in the written
 // association. Source: FORMATS, the union of the ecosystem's storage formats
 // (GGUF, GPTQ, AWQ, OCP MX, bitsandbytes, compressed-tensors).
@@ -34,7 +37,28 @@ namespace quern::numerics {
 enum class ElementKind {
   Int,      ///< two's complement (signed) or plain binary (unsigned)
   Float,    ///< a binary floating-point type, see FloatType
-  Codebook, ///< a table of 2^bits values, indexed by the code
+  Codebook, ///< a table of 2^bits values or vectors, indexed by the code
+};
+
+/// Signs that are stored apart from the codes of a codebook of magnitudes.
+enum class SignPolicy {
+  None, ///< the codebook holds signed values
+  Each, ///< a bit an element; 1 is negative
+  /// Seven bits for eight neighbouring elements of a row. The eighth sign makes
+  /// the number of negative ones even.
+  Even,
+};
+/// Elements that share one code of SignPolicy::Even.
+constexpr unsigned kSignsOfEven = 8;
+
+/// Values that codes index, along a row; the file syntax is in
+/// docs/Formats.md.
+struct Codebook {
+  std::vector<float> values; ///< [entries, vectorSize]
+  unsigned vectorSize = 1;   ///< 1, 2, 4, 8 or 16
+  bool operator==(const Codebook &o) const {
+    return vectorSize == o.vectorSize && values == o.values;
+  }
 };
 
 /// Layout of a small binary float: [sign] exponent mantissa, high to low.
@@ -66,14 +90,38 @@ std::vector<std::string> floatTypeNames();
 /// How one code becomes a number.
 struct Element {
   ElementKind kind = ElementKind::Int;
-  unsigned bits = 0;                    ///< width of a code, 1..32
-  bool isSigned = false;                ///< Int only
+  unsigned bits = 0;     ///< width of a code, 1..32
+  bool isSigned = false; ///< Int only
+  /// Int only: codes are below this; 0 stands for 2^bits. An element of a
+  /// number of levels that is no power of two is a digit of a radix.
+  unsigned levels = 0;
+  /// Int only: an element is code * multiplier + addend, which is exact.
+  float multiplier = 1, addend = 0;
   const FloatType *floatType = nullptr; ///< Float only
-  std::string codebookName;    ///< Codebook only; empty if written inline
-  std::vector<float> codebook; ///< Codebook only; 2^bits entries
+  Codebook codebook;                    ///< Codebook only; 2^bits entries
+  SignPolicy signs = SignPolicy::None;  ///< Codebook only
 
+  bool isPlainInt() const {
+    return kind == ElementKind::Int && multiplier == 1 && addend == 0;
+  }
+  /// Int only: what a code, sign-extended if signed, stands for.
+  float valueOf(int32_t code) const {
+    return float(code) * multiplier + addend;
+  }
+  /// Neighbouring elements of a row that one code stands for.
+  unsigned vectorSize() const {
+    return kind == ElementKind::Codebook ? codebook.vectorSize : 1;
+  }
+  /// Whether the value of an element depends on more than a code of its own:
+  /// its place in a vector, or its sign.
+  bool isComposite() const {
+    return vectorSize() > 1 || signs != SignPolicy::None;
+  }
   bool operator==(const Element &other) const;
 };
+
+/// A plain unsigned integer of `bits` bits.
+Element unsignedInt(unsigned bits);
 
 /// Extent of a block; 0 stands for the whole axis, written `*`.
 struct BlockShape {
@@ -84,9 +132,16 @@ struct BlockShape {
   }
 };
 
-enum class OffsetKind { None, Min, Add, Zero };
+enum class OffsetKind {
+  None,
+  Min,
+  Add,
+  Zero,
+  Mean, ///< of the whole matrix, taken off before it is cut into blocks
+};
 
-/// "min", "add" or "zero": the keyword of an offset and the name of its planes.
+/// "min", "add", "zero" or "mean": the keyword of an offset and the name of its
+/// planes.
 const char *offsetKeyword(OffsetKind kind);
 
 /// How the exact scale of a block is found from its values.
@@ -99,7 +154,7 @@ enum class ScaleStatistic {
 /// How the exact scale is rounded to the codes of the scale's own format.
 enum class ScaleRounding {
   Nearest, ///< to nearest, ties to even
-  Down,    ///< toward zero magnitude: OCP MX, ggml MXFP4
+  Down,    ///< toward zero magnitude: OCP MX, and ggml for it
   Up,      ///< away from zero
   UpFrom,  ///< up if the significand is at least `threshold`, else down
 };
@@ -127,15 +182,20 @@ enum class CodeRounding {
 
 /// A format. Build one by parseFormat, which checks that it makes sense.
 struct Format {
+  /// Composite elements occur at the root only.
   Element element;
   BlockShape block; ///< in elements of this level; meaningless without a scale
   std::shared_ptr<const Format> scale; ///< null: unscaled
+  /// An element is divided by its scale, not multiplied.
+  bool dividesByScale = false;
   OffsetKind offsetKind = OffsetKind::None;
   std::shared_ptr<const Format> offset; ///< null iff offsetKind is None
-  ScaleRule scaleRule;                  ///< ScaleRule() without a scale
+  /// Divides `block`; whole axes for Mean; meaningless without an offset.
+  BlockShape offsetBlock;
+  ScaleRule scaleRule; ///< ScaleRule() without a scale
   CodeRounding codeRounding = CodeRounding::Even;
-  /// Codes are chosen with the exact scale (ggml's Q4_0, Q8_0) instead of the
-  /// scale as stored.
+  /// Codes are chosen with the exact scale (ggml's blocks of one scale) instead
+  /// of the scale as stored.
   bool codesFromExactScale = false;
 
   bool isScaled() const { return scale != nullptr; }
@@ -143,7 +203,7 @@ struct Format {
   bool operator!=(const Format &other) const { return !(*this == other); }
 };
 
-/// One array of codes that a format needs, e.g. "code", "scale",
+/// One array of codes that a format needs, e.g. "code", "sign", "scale",
 /// "scale.scale", "min.scale" (in this, depth-first order).
 struct Plane {
   std::string path;
@@ -152,7 +212,11 @@ struct Plane {
   BlockShape granule;
 };
 
-/// All planes of `format`, "code" first, then the scale's, then the offset's.
+/// The blocks of an offset that states none.
+BlockShape defaultOffsetBlock(const Format &format);
+
+/// All planes of `format`: "code", "sign" if there is one, then the scale's,
+/// then the offset's.
 std::vector<Plane> planesOf(const Format &format);
 
 /// Smallest block of elements that no plane's granule cuts: the least common
@@ -183,8 +247,10 @@ Result<Format> parseFormat(const std::string &text,
 /// The canonical text; parseFormat(printFormat(f)) == f.
 std::string printFormat(const Format &format);
 
-/// Named formats and codebooks: lines of text `name = format` and
-/// `codebook name = [v0, v1, …]`; `#` begins a comment.
+/// Named formats and codebooks: lines of text `name = format`,
+/// `codebook name = [v0, v1, …]`, or with a word of digits for each vector
+/// `codebook name = [v0, v1, …] { 0101 0011 … }`, which may go over several
+/// lines; `#` begins a comment.
 class FormatRegistry {
 public:
   /// The formats that Quern ships (share/formats.txt, embedded).
@@ -196,13 +262,13 @@ public:
   Status addFile(const std::string &path);
 
   const Format *lookup(const std::string &name) const;
-  const std::vector<float> *lookupCodebook(const std::string &name) const;
+  const Codebook *lookupCodebook(const std::string &name) const;
   std::vector<std::string> names() const;
   /// The name of a format equal to `format`, or "".
   std::string nameOf(const Format &format) const;
 
   /// The name of a codebook of these values, or "".
-  std::string codebookNameOf(const std::vector<float> &values) const;
+  std::string codebookNameOf(const Codebook &codebook) const;
 
   /// `text` is a registered name, in any case of letters, or the text of a
   /// format.
@@ -214,7 +280,7 @@ private:
   Status addCodebook(FormatLexer &lexer);
 
   std::vector<std::pair<std::string, Format>> formats;
-  std::vector<std::pair<std::string, std::vector<float>>> codebooks;
+  std::vector<std::pair<std::string, Codebook>> codebooks;
 };
 
 } // namespace quern::numerics

@@ -13,6 +13,13 @@
 //   address = base + (bit - bitLo) + sum_i rowDigit_i * stride_i
 //                                  + sum_j colDigit_j * stride_j     (in bits)
 //
+// A piece may place only a range of the tile's columns. In a radix piece the
+// last column digit, of extent n, is not an address but a place in a number:
+// the codes of a byte are its digits d_0 … d_(n-1) to the base R, and the byte
+// holds ceil(v * 256 / R^n) of v = sum_i d_i R^(n-1-i), so that digit i is the
+// integer part of R times the fraction of byte * R^i / 256: no division (ggml's
+// TQ1_0).
+//
 // Bit k of a buffer is bit k % 8 (least significant first) of byte k / 8. The
 // digits make every map of the ecosystem a few lines of text, GGUF's split
 // nibbles and 12-byte scale packing included: there, too, each range of bits
@@ -46,12 +53,16 @@ struct Piece {
   std::string plane; ///< a path of planesOf(format)
   unsigned bitLo = 0;
   unsigned bitHi = 0; ///< 0: all bits (with bitLo 0), written without braces
-  int64_t base = 0;   ///< in bits from the start of the tile
+  /// Columns of the tile, in codes, that this piece places; colEnd 0: all.
+  int64_t colBegin = 0;
+  int64_t colEnd = 0;
+  int64_t base = 0; ///< in bits from the start of the tile
   std::vector<Digit>
       rows; ///< innermost first; empty: the tile has one row of codes
   std::vector<Digit> cols;
+  unsigned radix = 0; ///< base of the numbers in the bytes; 0: bits
   /// Stored with the code's top bit flipped: two's complement becomes offset
-  /// binary (GGUF's Q4_0, Q6_K). Only on the piece that holds the top bit.
+  /// binary (most of GGUF's). Only on the piece that holds the top bit.
   bool flipTopBit = false;
   bool operator==(const Piece &other) const;
 };
@@ -79,12 +90,13 @@ struct Layout {
 ///   segment = "tile" "[" extent "," extent "]" bytes "B"
 ///             "{" piece { ";" piece } "}"
 ///   extent  = integer | "*"                        elements; "*": whole axis
-///   piece   = plane [ "{" bit ":" bit "}" ] "@" base
-///             [ "row" digits ] [ "col" digits ] [ "flip" ]
+///   piece   = plane [ "{" bit ":" bit "}" ] [ "[" column ":" column "]" ]
+///             "@" base [ "row" digits ] [ "col" digits ]
+///             [ "radix" base ] [ "flip" ]
 ///   digits  = "(" extent ":" stride { "," extent ":" stride } ")"
 ///
-/// Base and strides are in bits; digits are innermost first. GGUF's Q4_0, a
-/// scale in f16 and 32 codes whose low nibbles hold columns 0 to 15:
+/// Base and strides are in bits; digits are innermost first. A block of GGUF,
+/// a scale in f16 and 32 codes whose low nibbles hold columns 0 to 15:
 ///
 ///   tile [1, 32] 18B { scale @0; code @16 col(16:8, 2:4) flip }
 Result<Layout> parseLayout(const std::string &text,
@@ -127,10 +139,12 @@ struct BitOrigin {
   unsigned bit = 0;
 };
 
-/// Bit address of (plane, row, col, bit); -1 if the layout has no such bit.
+/// Bit address of (plane, row, col, bit); -1 if the layout has no such bit. Of
+/// a code in a radix piece, the address of its byte.
 int64_t bitAddress(const Layout &layout, const Format &format, int64_t rows,
                    int64_t cols, const BitOrigin &origin);
-/// The inverse of bitAddress.
+/// The inverse of bitAddress; of a bit of a radix piece, one of the codes that
+/// share its byte.
 BitOrigin bitOrigin(const Layout &layout, const Format &format, int64_t rows,
                     int64_t cols, int64_t address);
 

@@ -54,18 +54,18 @@ def AssignLayoutsPass : Pass<"pack-assign-layouts", "::mlir::ModuleOp"> {
 
     ```mlir
     param.global @g : tensor<64xbf16> = #param.external<"model", "g">
-    param.global @w : tensor<64x64xf32, #qt.format<q4_0>>
+    param.global @w : tensor<64x64xf32, #qt.format<i4 [1, 32], scale f16>>
         = #qt.encode<#param.external<"model", "w">, from = f32, solver = "rtn">
     ```
 
     becomes
 
     ```mlir
-    #q4_0 = #qt.format<i4 [1, 32], scale f16 from max / -8, round up exact>
+    #int4 = #qt.format<i4 [1, 32], scale f16>
     param.global @g : tensor<64xf32>
         layout #qk.layout<tile [1, *] 256B { code{0:32} @0 col(64:32) }>
         = #param.external<"model", "g">
-    param.global @w : tensor<64x64xf32, #q4_0>
+    param.global @w : tensor<64x64xf32, #int4>
         layout #qk.layout<tile [16, 32] 288B { scale{0:16} @0 row(16:16); code{0:4} @256 row(16:32) col(4:8, 2:4, 4:512) flip }>
         = #qt.encode<#param.external<"model", "w">, from = f32, solver = "rtn">
     ```
@@ -92,7 +92,7 @@ def LowerToKernelsPass : Pass<"pack-lower-to-kernels", "::mlir::ModuleOp"> {
     ```mlir
     %hq = qt.quantize %h : tensor<?x64xf32> to tensor<?x64xf32, #int8_row32>
     %y = nn.linear %hq, %w
-        : (tensor<?x64xf32, #int8_row32>, tensor<128x64xf32, #q4_0>) -> tensor<?x128xf32>
+        : (tensor<?x64xf32, #int8_row32>, tensor<128x64xf32, #int4>) -> tensor<?x128xf32>
     ```
 
     becomes
@@ -101,7 +101,7 @@ def LowerToKernelsPass : Pass<"pack-lower-to-kernels", "::mlir::ModuleOp"> {
     %hq = qk.kernel quantize(%h) {operand_roles = ["x"]}
         : (tensor<?x64xf32>) -> tensor<?x64xf32, #int8_row32>
     %y = qk.kernel linear(%hq, %w) {compute = "int8", operand_roles = ["x", "w"]}
-        : (tensor<?x64xf32, #int8_row32>, tensor<128x64xf32, #q4_0>) -> tensor<?x128xf32>
+        : (tensor<?x64xf32, #int8_row32>, tensor<128x64xf32, #int4>) -> tensor<?x128xf32>
     ```
   }];
   let dependentDialects = ["::quern::param::ParamDialect", "::quern::qk::QKDialect"];

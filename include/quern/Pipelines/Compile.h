@@ -25,13 +25,17 @@ struct CompileOptions {
   std::string compute = "f32"; ///< f32, bf16 or int8
   /// Names of instruction sets or of groups of them (Codegen/CPU/Target.h).
   std::string target = "all";
-  std::string formatsFile;     ///< more named formats; may be empty
-  std::string kvCache = "f16"; ///< f16 or f32
-  std::string solver = "rtn";  ///< rtn or mse
-  int64_t context = 0;         ///< most tokens of a session; 0: the model's
-  unsigned threads = 0;        ///< 0: one a processor
-  /// Called with a stage's name and how much of it is done, 0 to 1.
-  std::function<void(const std::string &stage, double fraction)> progress;
+  std::string formatsFile; ///< more named formats; may be empty
+  /// Name or text of the format of keys and values; its blocks divide a row
+  /// [1, head_dim].
+  std::string kvCache = "f16";
+  bool kvRotate = false;      ///< by a Hadamard matrix, before they are coded
+  std::string solver = "rtn"; ///< rtn or mse
+  int64_t context = 0;        ///< most tokens of a session; 0: the model's
+  unsigned threads = 0;       ///< 0: one a processor
+  /// Called with a stage's name and how much of it is done, 0 to 1. Where it
+  /// returns false the compilation stops soon, as after an error.
+  std::function<bool(const std::string &stage, double fraction)> progress;
   /// If not empty, the folder that receives the IR of every stage and the
   /// assembly of every instruction set.
   std::string dumpPath;

@@ -39,16 +39,16 @@ def AssignEncodingsPass : Pass<"quantize-assign-encodings", "::mlir::ModuleOp"> 
     }
     ```
 
-    becomes, with `format=q8_0`,
+    becomes, with `format="i8 [1, 32], scale f16"`,
 
     ```mlir
-    #q8_0 = #qt.format<i8 [1, 32], scale f16, round away exact>
-    param.global @up : tensor<128x64xbf16, #q8_0>
+    #int8 = #qt.format<i8 [1, 32], scale f16>
+    param.global @up : tensor<128x64xbf16, #int8>
         = #qt.encode<#param.external<"model", "up">, from = bf16, solver = "rtn">
     func.func @forward(%x: tensor<?x64xf32>) -> tensor<?x128xf32> {
-      %w = param.load @up : tensor<128x64xbf16, #q8_0>
+      %w = param.load @up : tensor<128x64xbf16, #int8>
       %y = nn.linear %x, %w
-          : (tensor<?x64xf32>, tensor<128x64xbf16, #q8_0>) -> tensor<?x128xf32>
+          : (tensor<?x64xf32>, tensor<128x64xbf16, #int8>) -> tensor<?x128xf32>
       return %y : tensor<?x128xf32>
     }
     ```
@@ -60,7 +60,9 @@ def AssignEncodingsPass : Pass<"quantize-assign-encodings", "::mlir::ModuleOp"> 
                "Rules PATTERN=FORMAT; the last that matches decides">,
     Option<"solver", "solver", "std::string", /*default=*/"\"rtn\"",
            "How codes are chosen: rtn or mse">,
-    Option<"fallback", "fallback", "std::string", /*default=*/"\"q4_0;q8_0;f16\"",
+    Option<"fallback", "fallback", "std::string",
+           /*default=*/"\"i4 [1, 32], scale f16 from max / -8, round up exact;\""
+                       "\"i8 [1, 32], scale f16, round away exact;f16\"",
            "Formats for weights that blocks do not divide, in order, between semicolons">,
   ];
   let dependentDialects = ["::quern::param::ParamDialect", "::quern::qt::QTDialect"];
@@ -105,8 +107,8 @@ def QuantizeActivationsPass
   let description = [{
     Puts a `qt.quantize` before each `nn.linear` whose weight holds integers of
     at most 8 bits, or numbers that are such integers times a power of two (as
-    those of f4E2M1FN and IQ4_NL are). Linears that read the same value share
-    it.
+    those of f4E2M1FN and of a codebook of small integers are). Linears that
+    read the same value share it.
 
     Without `format` the input is coded in `i8 [1, G], scale f32` with a scale
     for each token and group of G columns. G is the weight's own number of
@@ -119,10 +121,11 @@ def QuantizeActivationsPass
     Example:
 
     ```mlir
-    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xf32, #qt.format<q4_0>>)
+    #int4 = #qt.format<i4 [1, 32], scale f16>
+    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xf32, #int4>)
         -> tensor<?x128xf32> {
       %y = nn.linear %x, %w
-          : (tensor<?x64xf32>, tensor<128x64xf32, #qt.format<q4_0>>) -> tensor<?x128xf32>
+          : (tensor<?x64xf32>, tensor<128x64xf32, #int4>) -> tensor<?x128xf32>
       return %y : tensor<?x128xf32>
     }
     ```
@@ -130,12 +133,13 @@ def QuantizeActivationsPass
     becomes
 
     ```mlir
-    #int8_g32 = #qt.format<i8 [1, 32], scale f32>
-    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xf32, #qt.format<q4_0>>)
+    #int4 = #qt.format<i4 [1, 32], scale f16>
+    #int8 = #qt.format<i8 [1, 32], scale f32>
+    func.func @forward(%x: tensor<?x64xf32>, %w: tensor<128x64xf32, #int4>)
         -> tensor<?x128xf32> {
-      %xq = qt.quantize %x : tensor<?x64xf32> to tensor<?x64xf32, #int8_g32>
+      %xq = qt.quantize %x : tensor<?x64xf32> to tensor<?x64xf32, #int8>
       %y = nn.linear %xq, %w
-          : (tensor<?x64xf32, #int8_g32>, tensor<128x64xf32, #qt.format<q4_0>>)
+          : (tensor<?x64xf32, #int8>, tensor<128x64xf32, #int4>)
          -> tensor<?x128xf32>
       return %y : tensor<?x128xf32>
     }
@@ -146,6 +150,91 @@ def QuantizeActivationsPass
            "Format of the inputs; empty derives one from each weight">,
   ];
   let dependentDialects = ["::quern::qt::QTDialect"];
+}
+
+def AssignCacheEncodingPass : Pass<"quantize-assign-cache-encoding", "::mlir::ModuleOp"> {
+  let summary = "Choose the numbers that the KV cache holds";
+  let description = [{
+    Gives every `!nn.kv_cache` the element type `format` if that is f16 or f32,
+    and else the encoding `format`, a name or a text. Keys and values are coded
+    as they are appended, each head of each token on its own, so that the blocks
+    of the format have one row and divide the head dimension.
+
+    Example:
+
+    ```mlir
+    func.func @forward(%x: tensor<?x64xf32>, %p: index,
+        %cache: !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>) {
+      nn.kv_append %x, %x into %cache[0] at %p : tensor<?x64xf32>,
+          !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>
+      return
+    }
+    ```
+
+    becomes, with `format=int8_g32`,
+
+    ```mlir
+    #int8_g32 = #qt.format<i8 [1, 32], scale f32>
+    func.func @forward(%x: tensor<?x64xf32>, %p: index,
+        %cache: !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f32,
+                             encoding = #int8_g32>) {
+      nn.kv_append %x, %x into %cache[0] at %p : tensor<?x64xf32>,
+          !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f32,
+                       encoding = #int8_g32>
+      return
+    }
+    ```
+  }];
+  let options = [
+    Option<"format", "format", "std::string", /*default=*/"\"f16\"",
+           "Format of the cache: a name or a text">,
+  ];
+  let dependentDialects = ["::quern::nn::NNDialect", "::quern::qt::QTDialect"];
+}
+
+def RotateKVCachePass : Pass<"quantize-rotate-kv-cache", "::mlir::ModuleOp"> {
+  let summary = "Rotate keys and values before they are coded";
+  let description = [{
+    Puts an `nn.hadamard` over the head dimension before the query of each
+    `nn.attention` and the key and value of each `nn.kv_append`, and one behind
+    each `nn.attention`. Scores are dot products, which a rotation of both sides
+    keeps; the sum of rotated values is rotated back, for the transform is its
+    own inverse. What the cache holds no longer has outlying columns, which
+    would cost the others of their block their precision.
+
+    The head dimension must be a power of two.
+
+    Example:
+
+    ```mlir
+    func.func @forward(%q: tensor<?x64xf32>, %p: index,
+        %cache: !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>)
+        -> tensor<?x64xf32> {
+      %a = nn.attention %q, %cache[0] at %p scale 1.0
+          : (tensor<?x64xf32>,
+             !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>)
+         -> tensor<?x64xf32>
+      return %a : tensor<?x64xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @forward(%q: tensor<?x64xf32>, %p: index,
+        %cache: !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>)
+        -> tensor<?x64xf32> {
+      %r = nn.hadamard %q group 32 : tensor<?x64xf32>
+      %a = nn.attention %r, %cache[0] at %p scale 1.0
+          : (tensor<?x64xf32>,
+             !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f16>)
+         -> tensor<?x64xf32>
+      %b = nn.hadamard %a group 32 : tensor<?x64xf32>
+      return %b : tensor<?x64xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::quern::nn::NNDialect"];
 }
 
 #endif // QUERN_QUANTIZE_PASSES_TD

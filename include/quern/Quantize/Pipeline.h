@@ -31,6 +31,14 @@ struct QuantizePipelineOptions
       llvm::cl::desc("Precision of products: f32, bf16, or int8 where weights "
                      "allow it and f32 elsewhere"),
       llvm::cl::init("f32")};
+  Option<std::string> kvCache{
+      *this, "kv-cache",
+      llvm::cl::desc("Format of the KV cache; empty leaves it alone"),
+      llvm::cl::init("")};
+  Option<bool> kvRotate{
+      *this, "kv-rotate",
+      llvm::cl::desc("Rotate keys and values by a Hadamard matrix"),
+      llvm::cl::init(false)};
 };
 
 /// Adds the passes of the phase, in order.

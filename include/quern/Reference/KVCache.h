@@ -9,23 +9,26 @@
 
 namespace quern::reference {
 
-/// Keys and values of every layer, one row of [heads * headDim] a token. What
-/// is stored is rounded to the cache's element type, ties to even.
+/// Keys and values of every layer, one row of [heads * headDim] a token. The
+/// key and the value of each head are coded on their own, and held as the
+/// numbers that their codes stand for.
 class KVCache {
 public:
+  /// The blocks of `format` must divide a row [1, headDim].
   KVCache(int64_t layers, int64_t heads, int64_t headDim,
-          const numerics::FloatType &element);
+          numerics::Format format);
 
   int64_t layers() const { return int64_t(keys.size()); }
   int64_t heads() const { return headCount; }
   int64_t headDim() const { return headWidth; }
-  const numerics::FloatType &element() const { return elementType; }
+  const numerics::Format &format() const { return rowFormat; }
   /// Tokens held by `layer`.
   int64_t length(int64_t layer) const;
 
   /// Stores the rows of `k` and `v` as tokens position, position + 1, … of
   /// `layer`; what was held from `position` on is forgotten. Fails if that
-  /// leaves a gap, or if the layer or the widths do not fit.
+  /// leaves a gap, if the layer or the widths do not fit, or if there are
+  /// numbers that cannot be coded.
   Status append(int64_t layer, int64_t position, const Tensor &k,
                 const Tensor &v);
 
@@ -38,7 +41,7 @@ private:
 
   int64_t headCount;
   int64_t headWidth;
-  const numerics::FloatType &elementType;
+  numerics::Format rowFormat;
   std::vector<std::vector<float>> keys;   ///< [layer][token * width()]
   std::vector<std::vector<float>> values; ///< as `keys`
 };

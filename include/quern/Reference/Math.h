@@ -40,6 +40,10 @@ Tensor ropeTable(int64_t first, int64_t rows,
 Result<Tensor> rope(const Tensor &x, int64_t headDim, const Tensor &table,
                     int64_t first);
 
+/// y[i] = sum over j of (-1)^popcount(i & j) * x[j] / sqrt(group) in each run
+/// of `group` columns, a power of two: the normalised Walsh-Hadamard transform.
+Result<Tensor> hadamard(const Tensor &x, int64_t group);
+
 Result<Tensor> add(const Tensor &a, const Tensor &b);
 
 /// x / (1 + exp(-x)).

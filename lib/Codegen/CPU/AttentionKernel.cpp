@@ -28,8 +28,8 @@ namespace {
 class AttentionItem {
 public:
   AttentionItem(KernelBuilder &builder, const AttentionSpec &spec,
-                ValueRange args)
-      : b(builder), v(builder), spec(spec),
+                int64_t tokensTogether, ValueRange args)
+      : b(builder), v(builder), spec(spec), tokensTogether(tokensTogether),
         cache(builder, spec.cache, args[2], args[6]), query(args[0]),
         output(args[1]), scratch(args[3]), tokens(args[4]), position(args[5]),
         capacity(args[6]) {}
@@ -50,13 +50,11 @@ private:
     Value at = b.add(b.mul(capacity, 4 * row), b.mul(block, 4 * kLanes));
     return b.offset(scratch, at);
   }
-  int64_t tokensTogether() const {
-    return spec.rowsTogether() / spec.headsTogether();
-  }
 
   KernelBuilder &b;
   VectorValues v;
   const AttentionSpec &spec;
+  int64_t tokensTogether;
   CacheAccess cache;
   Value query, output, scratch, tokens, position, capacity;
   Values queryRows, outputRows, rowPositions; ///< a query row's
@@ -70,7 +68,7 @@ void AttentionItem::locateRows(Value head, Value firstToken) {
   int64_t shared = spec.headsTogether();
   Value lastToken = b.sub(tokens, b.i64(1));
   Value token;
-  for (int64_t t = 0; t < tokensTogether(); ++t) {
+  for (int64_t t = 0; t < tokensTogether; ++t) {
     // Past the last token its rows are computed again, to the same result.
     token = b.min(b.add(firstToken, t), lastToken);
     for (int64_t h = 0; h < shared; ++h) {
@@ -93,20 +91,19 @@ void AttentionItem::locateRows(Value head, Value firstToken) {
 
 /// Masked, scaled scores of all rows at 16 positions.
 SmallVector<Value> AttentionItem::scoreBlock(Value head, Value block) {
-  int64_t rows = queryRows.size(), bytes = spec.cache.elementBytes();
-  Value keys = cache.keyBlock(head, block);
+  int64_t rows = queryRows.size();
   Values sums(rows, b.splat(0));
-  sums = b.loop(
-      b.i64(0), b.i64(spec.cache.headDim), 1, sums,
-      [&](Value d, ValueRange carried) {
-        Value key = cache.load(b.offset(keys, b.mul(d, kLanes * bytes)));
-        Values next;
-        for (int64_t r = 0; r < rows; ++r) {
-          Value q = b.broadcast(b.loadF32(b.offset(queryRows[r], b.mul(d, 4))));
-          next.push_back(b.multiplyAdd(q, key, carried[r]));
-        }
-        return next;
-      });
+  sums = cache.foldKeys(cache.keyBlock(head, block), sums,
+                        [&](Value column, Value keys, ValueRange carried) {
+                          Value at = b.mul(column, 4);
+                          Values next;
+                          for (int64_t r = 0; r < rows; ++r) {
+                            Value q = b.broadcast(
+                                b.loadF32(b.offset(queryRows[r], at)));
+                            next.push_back(b.multiplyAdd(q, keys, carried[r]));
+                          }
+                          return next;
+                        });
   Value first = b.mul(block, kLanes);
   for (int64_t r = 0; r < rows; ++r) {
     Value score = b.mulF(sums[r], b.splat(spec.scale));
@@ -166,13 +163,13 @@ void AttentionItem::storeResult(Value result, Value row, int64_t column) {
 }
 
 void AttentionItem::valuePass(Value head, const Values &sums) {
-  int64_t rows = queryRows.size(), bytes = spec.cache.elementBytes();
+  int64_t rows = queryRows.size();
   for (int64_t column = 0; column < spec.cache.headDim; column += kLanes) {
     Values totals(rows, b.splat(0));
     totals =
         b.loop(firstKey, endKey, 1, totals, [&](Value key, ValueRange carried) {
           Value value =
-              cache.load(b.offset(cache.valueRow(head, key), column * bytes));
+              cache.loadValues(cache.valueRow(head, key), column / kLanes);
           Values next;
           for (int64_t r = 0; r < rows; ++r) {
             Value at = b.add(b.mul(capacity, 4 * r), b.mul(key, 4));
@@ -196,12 +193,10 @@ void AttentionItem::emit(Value head, Value firstToken) {
   valuePass(head, sums);
 }
 
-void codegen::emitAttentionKernel(KernelBuilder &b, StringRef name,
-                                  const AttentionSpec &spec) {
-  Type p = b.ptrType(), i = b.getI64Type();
-  auto args = b.beginFunction(name, {p, p, p, p, i, i, i, i, i}).getArguments();
-  AttentionItem item(b, spec, args);
-  int64_t together = spec.rowsTogether() / spec.headsTogether();
+/// The items of this worker, of `together` tokens each.
+static void emitItems(KernelBuilder &b, const AttentionSpec &spec,
+                      int64_t together, ValueRange args) {
+  AttentionItem item(b, spec, together, args);
   Value blocks = b.divCeil(args[4], together);
   // Heads vary slowest: every worker gets short and long contexts alike.
   Value items = b.mul(blocks, spec.cache.heads);
@@ -210,5 +205,19 @@ void codegen::emitAttentionKernel(KernelBuilder &b, StringRef name,
     Value block = arith::RemUIOp::create(b, index, blocks);
     item.emit(head, b.mul(block, together));
   });
+}
+
+void codegen::emitAttentionKernel(KernelBuilder &b, StringRef name,
+                                  const AttentionSpec &spec) {
+  Type p = b.ptrType(), i = b.getI64Type();
+  auto args = b.beginFunction(name, {p, p, p, p, i, i, i, i, i}).getArguments();
+  int64_t together = spec.rowsTogether() / spec.headsTogether();
+  // A token that is decoded alone must not be computed several times.
+  if (together == 1)
+    emitItems(b, spec, 1, args);
+  else
+    b.ifThenElse(
+        b.equal(args[4], b.i64(1)), [&] { emitItems(b, spec, 1, args); },
+        [&] { emitItems(b, spec, together, args); });
   b.endFunction();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Addresses and element conversion of the KV cache.
+// \file Addresses in the KV cache, and decoding of what lies there.
 
 #ifndef QUERN_LIB_CODEGEN_CPU_CACHEACCESS_H
 #define QUERN_LIB_CODEGEN_CPU_CACHEACCESS_H
@@ -14,23 +14,48 @@ class CacheAccess {
 public:
   CacheAccess(KernelBuilder &builder, const CacheShape &shape,
               mlir::Value layer, mlir::Value capacity)
-      : b(builder), shape(shape), layer(layer), capacity(capacity) {}
+      : b(builder), v(builder), shape(shape), layer(layer), capacity(capacity) {
+  }
 
-  /// Key component 0 of the 16 positions of `block`; the next component is 16
-  /// elements further.
   mlir::Value keyBlock(mlir::Value head, mlir::Value block);
-  /// Value component 0 at `position`.
   mlir::Value valueRow(mlir::Value head, mlir::Value position);
 
-  /// 16 elements as f32.
-  mlir::Value load(mlir::Value address);
-  /// 16 f32 as elements.
-  void store(mlir::Value vector, mlir::Value address);
-  void storeScalar(mlir::Value scalar, mlir::Value address);
+  /// Calls `body` for each column in order with the numbers that the 16 keys of
+  /// the block at `block` have there.
+  using KeyFold = std::function<llvm::SmallVector<mlir::Value>(
+      mlir::Value column, mlir::Value keys, mlir::ValueRange carried)>;
+  llvm::SmallVector<mlir::Value>
+  foldKeys(mlir::Value block, mlir::ValueRange initial, const KeyFold &body);
+
+  /// The numbers of columns [16 * chunk, 16 * chunk + 16) of the row at `row`;
+  /// columns past its end hold anything.
+  mlir::Value loadValues(mlir::Value row, int64_t chunk);
 
 private:
+  using Values = llvm::SmallVector<mlir::Value>;
+  /// Decoded scale and offset; null where the format has none.
+  struct Parameters {
+    mlir::Value scale, offset;
+  };
+
+  Values loadCodes(const LaneCodes &codes, mlir::Value address,
+                   mlir::Value period, int64_t count);
+  mlir::Value extend(mlir::Value codes, const numerics::Element &element);
+  Parameters keyParameters(mlir::Value block, mlir::Value column);
+  Parameters valueParameters(mlir::Value row, int64_t chunk);
+  mlir::Value keySlots(const numerics::Plane &plane, mlir::Value block,
+                       mlir::Value column);
+  mlir::Value valueSlot(const numerics::Plane &plane, mlir::Value row,
+                        int64_t column);
+  mlir::Value valueSlots(const numerics::Plane &plane, mlir::Value row,
+                         int64_t chunk);
+  const numerics::Plane &planeAt(const std::string &path);
+  mlir::Value decode(mlir::Value code, const Parameters &parameters);
+
   KernelBuilder &b;
+  VectorValues v;
   const CacheShape &shape;
+  std::vector<numerics::Plane> planes = numerics::planesOf(shape.format);
   mlir::Value layer;
   mlir::Value capacity;
 };

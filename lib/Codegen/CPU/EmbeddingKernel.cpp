@@ -26,8 +26,8 @@ private:
   Value decodePlane(const PanelPointers &at, Value tile, Value address,
                     Value kInTile, const Format &format,
                     const std::string &path);
-  void emitStep(Value address, Value group, int64_t position, Value scale,
-                Value offset, Value lane, Value k, Value y);
+  void emitStep(const PanelStep &step, Value scale, Value offset, Value lane,
+                Value k, Value y);
 
   KernelBuilder &b;
   const PanelShape &shape;
@@ -48,15 +48,12 @@ Value RowDecoder::decodePlane(const PanelPointers &at, Value tile,
   return decodeValue(v, format, codeOf, path);
 }
 
-void RowDecoder::emitStep(Value address, Value group, int64_t position,
-                          Value scale, Value offset, Value lane, Value k,
-                          Value y) {
+void RowDecoder::emitStep(const PanelStep &step, Value scale, Value offset,
+                          Value lane, Value k, Value y) {
   VectorValues v(b);
-  Value word = b.add(group, position / shape.stepPeriod);
-  auto codes = reader.codeLanes(address, word, position % shape.stepPeriod);
+  auto elements = reader.elementLanes(step);
   for (int64_t i = 0; i < 4; ++i) {
-    Value element = decodeElement(v, shape.format->element, codes[i]);
-    Value row = applyScale(v, *shape.format, element, scale, offset);
+    Value row = applyScale(v, *shape.format, elements[i], scale, offset);
     Value index = arith::IndexCastOp::create(b, b.getIndexType(), lane);
     Value one =
         vector::ExtractOp::create(b, row, ArrayRef<OpFoldResult>{index});
@@ -95,9 +92,13 @@ void RowDecoder::emit(const PanelPointers &at, Value lane, Value tile,
       b.loop(b.i64(0), b.i64(steps / run), 1, [&](Value index) {
         Value first = b.add(group, b.mul(index, run / period));
         Value firstK = b.add(k, b.mul(index, 4 * run));
-        for (int64_t step = 0; step < run; ++step)
-          emitStep(address, first, block * steps + step, scale, offset, lane,
-                   b.add(firstK, 4 * step), y);
+        for (int64_t step = 0; step < run; ++step) {
+          int64_t position = block * steps + step;
+          Value inRun = b.add(b.mul(index, 4 * run), 4 * step);
+          emitStep({&at, tile, address, b.add(first, position / period),
+                    position % period, b.add(kInTile, inRun)},
+                   scale, offset, lane, b.add(firstK, 4 * step), y);
+        }
       });
     }
   });

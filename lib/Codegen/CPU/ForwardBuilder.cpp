@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "quern/Dialect/NN/IR/NNTypes.h"
+#include "quern/Dialect/QT/IR/QTAttrs.h"
 
 using namespace mlir;
 using namespace quern;
@@ -61,7 +62,7 @@ void ForwardBuilder::setPlanAttribute() {
     entries.set(name, b.getI64IntegerAttr(value));
   };
   set("arena_bytes", plan.arenaBytes());
-  set("scratch_bytes", 64);
+  set("scratch_bytes", scratchBytes);
   set("scratch_bytes_per_token", scratchBytesPerToken);
   set("cache_bytes_per_token", cacheBytesPerToken);
   set("max_chunk", maxChunk);
@@ -124,7 +125,10 @@ CacheShape ForwardBuilder::cacheShape(qk::KernelOp kernel) {
   shape.layers = type.getLayers();
   shape.heads = type.getHeads();
   shape.headDim = type.getHeadDim();
-  shape.isF16 = type.getElement().isF16();
+  if (auto encoding = dyn_cast_if_present<qt::FormatAttr>(type.getEncoding()))
+    shape.format = encoding.getFormat();
+  else
+    shape.format = plainFormat(type.getElement());
   cacheBytesPerToken = shape.bytesPerToken();
   return shape;
 }

@@ -36,6 +36,7 @@ private:
   mlir::LogicalResult lowerNorm(qk::KernelOp kernel);
   mlir::LogicalResult lowerLinear(qk::KernelOp kernel);
   mlir::LogicalResult lowerRope(qk::KernelOp kernel);
+  mlir::LogicalResult lowerHadamard(qk::KernelOp kernel);
   mlir::LogicalResult lowerAppend(qk::KernelOp kernel);
   mlir::LogicalResult lowerAttention(qk::KernelOp kernel);
   mlir::LogicalResult lowerBinary(qk::KernelOp kernel);
@@ -73,6 +74,7 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> views; ///< last_rows: address
   llvm::DenseMap<mlir::Value, mlir::Value> viewRows;
   std::set<int64_t> written, read; ///< since the last barrier
+  int64_t scratchBytes = 64;
   int64_t scratchBytesPerToken = 0;
   int64_t cacheBytesPerToken = 0;
   mlir::Value step, worker, weights, arena, cache, scratch, tokens, logits,

@@ -51,6 +51,8 @@ LogicalResult ForwardBuilder::lower(qk::KernelOp kernel) {
     return lowerBinary(kernel);
   case qk::KernelKind::Quantize:
     return lowerQuantize(kernel);
+  case qk::KernelKind::Hadamard:
+    return lowerHadamard(kernel);
   case qk::KernelKind::LastRows:
     lowerLastRows(kernel);
     return success();
@@ -141,16 +143,29 @@ LogicalResult ForwardBuilder::lowerRope(qk::KernelOp kernel) {
                position, worker, workers});
 }
 
+LogicalResult ForwardBuilder::lowerHadamard(qk::KernelOp kernel) {
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  int64_t width = widthOf(x), group = integerOr(kernel, "group", width);
+  viewRows[y] = rowsOf(x);
+  return call(kernel, keyOf("hadamard", width, group),
+              [&](StringRef name) {
+                emitHadamardKernel(kernels, name, width, group);
+                return Status::ok();
+              },
+              {address(x), address(y), rowsOf(x), worker, workers});
+}
+
 LogicalResult ForwardBuilder::lowerAppend(qk::KernelOp kernel) {
   CacheShape shape = cacheShape(kernel);
-  return call(kernel, "kv_append",
+  scratchBytes = std::max(scratchBytes, appendScratchBytes(shape));
+  return call(kernel, keyOf("kv_append", numerics::printFormat(shape.format)),
               [&](StringRef name) {
                 emitKvAppendKernel(kernels, name, shape);
                 return Status::ok();
               },
               {address(kernel.getInput("key")),
                address(kernel.getInput("value")), layerAddress(kernel, shape),
-               count, position, capacity, worker, workers});
+               scratch, count, position, capacity, worker, workers});
 }
 
 LogicalResult ForwardBuilder::lowerAttention(qk::KernelOp kernel) {
@@ -163,7 +178,8 @@ LogicalResult ForwardBuilder::lowerAttention(qk::KernelOp kernel) {
   scratchBytesPerToken =
       std::max(scratchBytesPerToken, spec.scratchBytesPerToken());
   return call(kernel,
-              keyOf("attention", spec.queryHeads, spec.scale, spec.window),
+              keyOf("attention", numerics::printFormat(spec.cache.format),
+                    spec.queryHeads, spec.scale, spec.window),
               [&](StringRef name) {
                 emitAttentionKernel(kernels, name, spec);
                 return Status::ok();

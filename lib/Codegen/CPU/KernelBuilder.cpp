@@ -358,12 +358,9 @@ Value KernelBuilder::intrinsic(StringRef name, Type result,
       .getResult(0);
 }
 
-Value KernelBuilder::constantTable(ArrayRef<float> values) {
-  size_t hash =
-      llvm::hash_combine_range(reinterpret_cast<const char *>(values.begin()),
-                               reinterpret_cast<const char *>(values.end()));
-  auto type = RankedTensorType::get({int64_t(values.size())}, getF32Type());
-  auto data = DenseElementsAttr::get(type, values);
+Value KernelBuilder::constantData(DenseElementsAttr data) {
+  ArrayRef<char> bytes = data.getRawData();
+  size_t hash = llvm::hash_combine_range(bytes.begin(), bytes.end());
   std::string name = "table_" + llvm::utohexstr(hash);
   while (auto existing = module.lookupSymbol<LLVM::GlobalOp>(name)) {
     if (existing.getValueAttr() == data)
@@ -375,9 +372,30 @@ Value KernelBuilder::constantTable(ArrayRef<float> values) {
     OpBuilder::InsertionGuard guard(*this);
     setInsertionPointToStart(module.getBody());
     global = LLVM::GlobalOp::create(
-        *this, LLVM::LLVMArrayType::get(getF32Type(), values.size()),
+        *this,
+        LLVM::LLVMArrayType::get(data.getElementType(), data.getNumElements()),
         /*isConstant=*/true, LLVM::Linkage::Internal, name, data,
         /*alignment=*/64);
   }
   return LLVM::AddressOfOp::create(*this, global);
+}
+
+Value KernelBuilder::constantTable(ArrayRef<float> values) {
+  auto type = RankedTensorType::get({int64_t(values.size())}, getF32Type());
+  return constantData(DenseElementsAttr::get(type, values));
+}
+
+Value KernelBuilder::constantTable(ArrayRef<int32_t> values) {
+  auto type = RankedTensorType::get({int64_t(values.size())}, getI32Type());
+  return constantData(DenseElementsAttr::get(type, values));
+}
+
+Value KernelBuilder::gather(Value table, Value index, Type element) {
+  auto pointers = VectorType::get({kLanes}, ptrType());
+  Value addresses = LLVM::GEPOp::create(*this, pointers, element, table,
+                                        ArrayRef<LLVM::GEPArg>{index});
+  Value all = arith::ConstantOp::create(
+      *this, DenseElementsAttr::get(vectorOf(getI1Type()), true));
+  return LLVM::masked_gather::create(*this, vectorOf(element), addresses, all,
+                                     ValueRange(), getI32IntegerAttr(4));
 }

@@ -12,16 +12,19 @@ using namespace mlir;
 using namespace quern;
 using namespace quern::codegen;
 
-numerics::Format codegen::weightFormat(RankedTensorType type) {
-  if (qt::FormatAttr encoding = qt::getFormatAttr(type))
-    return encoding.getFormat();
+numerics::Format codegen::plainFormat(Type element) {
   numerics::Format format;
   std::string name;
-  llvm::raw_string_ostream(name) << type.getElementType();
+  llvm::raw_string_ostream(name) << element;
   format.element.kind = numerics::ElementKind::Float;
   format.element.floatType = numerics::lookupFloatType(name);
-  format.element.bits = type.getElementTypeBitWidth();
+  format.element.bits = element.getIntOrFloatBitWidth();
   return format;
+}
+
+numerics::Format codegen::weightFormat(RankedTensorType type) {
+  qt::FormatAttr encoding = qt::getFormatAttr(type);
+  return encoding ? encoding.getFormat() : plainFormat(type.getElementType());
 }
 
 static Status unsupported(const std::string &text) {

@@ -25,19 +25,24 @@ std::optional<IntegerElement> codegen::integerElement(const Element &element) {
     return std::nullopt;
   IntegerElement result;
   result.shift = *shift;
-  if (element.kind == ElementKind::Int) {
+  if (element.isPlainInt()) {
     result.bits = element.bits;
     result.bias = element.isSigned ? 1 << (element.bits - 1) : 0;
     return result;
   }
   ScalarValues v;
-  for (int32_t code = 0; code < (1 << element.bits); ++code)
-    result.values.push_back(
-        int(std::ldexp(decodeElement(v, element, code), *shift)));
-  auto [least, most] =
-      std::minmax_element(result.values.begin(), result.values.end());
-  result.bias = std::max(0, -*least);
-  while ((1 << result.bits) <= *most + result.bias)
+  auto add = [&](float value) {
+    result.values.push_back(int(std::ldexp(value, *shift)));
+  };
+  if (element.kind == ElementKind::Codebook)
+    llvm::for_each(element.codebook.values, add);
+  else
+    for (int32_t code = 0; code < (1 << element.bits); ++code)
+      add(decodeElement(v, element, code));
+  int least = int(std::ldexp(lowestValue(element), *shift));
+  int most = int(std::ldexp(largestValue(element), *shift));
+  result.bias = std::max(0, -least);
+  while ((1 << result.bits) <= most + result.bias)
     ++result.bits;
   return result;
 }

@@ -133,6 +133,9 @@ MicroKernel::Scales MicroKernel::decodeScales(const Chunk &chunk) {
                                chunk.tileAddresses[n], chunk.kInTile);
     };
     result.scale[n] = decodeValue(v, *format.scale, codeOf, "scale");
+    // A dot product is multiplied.
+    if (format.dividesByScale && spec.input.kind == ActivationRow::Kind::Int8)
+      result.scale[n] = v.divF(v.constF32(1), result.scale[n]);
     if (format.offset)
       result.offset[n] = decodeValue(v, *format.offset, codeOf,
                                      offsetKeyword(format.offsetKind));
@@ -189,22 +192,29 @@ MicroKernel::Values MicroKernel::accumulateExact(const Chunk &chunk,
                   });
 }
 
-SmallVector<SmallVector<Value, 4>> MicroKernel::stepCodes(const Chunk &chunk,
-                                                          int64_t step) {
+PanelStep MicroKernel::panelStep(const Chunk &chunk, int64_t panel,
+                                 int64_t step) {
   int64_t position = chunk.first + step;
-  Value lane = b.add(chunk.base, position / shape.stepPeriod);
-  SmallVector<SmallVector<Value, 4>> codes;
-  for (int64_t n = 0; n < panels; ++n)
-    codes.push_back(reader.codeLanes(chunk.tileAddresses[n], lane,
-                                     position % shape.stepPeriod));
-  return codes;
+  return {&at[panel],
+          chunk.tile,
+          chunk.tileAddresses[panel],
+          b.add(chunk.base, position / shape.stepPeriod),
+          position % shape.stepPeriod,
+          b.add(chunk.kInTile, 4 * step)};
 }
 
-Value MicroKernel::decodedWeight(Value code, const Scales &scales,
-                                 int64_t panel) {
+SmallVector<SmallVector<Value, 4>> MicroKernel::stepElements(const Chunk &chunk,
+                                                             int64_t step) {
+  SmallVector<SmallVector<Value, 4>> elements;
+  for (int64_t n = 0; n < panels; ++n)
+    elements.push_back(reader.elementLanes(panelStep(chunk, n, step)));
+  return elements;
+}
+
+Value MicroKernel::scaledWeight(Value element, const Scales &scales,
+                                int64_t panel) {
   VectorValues v(b);
-  Value w = decodeElement(v, spec.weight.element, code);
-  return applyScale(v, spec.weight, w, scales.scale[panel],
+  return applyScale(v, spec.weight, element, scales.scale[panel],
                     scales.offset[panel]);
 }
 
@@ -212,11 +222,11 @@ void MicroKernel::exactStep(const Chunk &chunk, int64_t step,
                             const Scales &scales, Values &sums) {
   VectorValues v(b);
   Value k = kOf(chunk);
-  auto codes = stepCodes(chunk, step);
+  auto elements = stepElements(chunk, step);
   for (int64_t kk = 0; kk < 4; ++kk) {
     Values weights;
     for (int64_t n = 0; n < panels; ++n) {
-      Value w = decodedWeight(codes[n][kk], scales, n);
+      Value w = scaledWeight(elements[n][kk], scales, n);
       weights.push_back(spec.roundToBf16 ? roundToBf16(v, w) : w);
     }
     for (int64_t m = 0; m < rows; ++m) {
@@ -232,12 +242,12 @@ void MicroKernel::exactStep(const Chunk &chunk, int64_t step,
 void MicroKernel::bf16Step(const Chunk &chunk, int64_t step,
                            const Scales &scales, Values &sums) {
   Value kBytes = b.mul(kOf(chunk), 2);
-  auto codes = stepCodes(chunk, step);
+  auto elements = stepElements(chunk, step);
   for (int64_t kk = 0; kk < 4; kk += 2) {
     Values pairs;
     for (int64_t n = 0; n < panels; ++n)
-      pairs.push_back(bf16Pairs(b, decodedWeight(codes[n][kk], scales, n),
-                                decodedWeight(codes[n][kk + 1], scales, n)));
+      pairs.push_back(bf16Pairs(b, scaledWeight(elements[n][kk], scales, n),
+                                scaledWeight(elements[n][kk + 1], scales, n)));
     for (int64_t m = 0; m < rows; ++m) {
       Value address = b.offset(inputAddress(m, kBytes), 2 * (4 * step + kk));
       Value word = b.load(b.getI32Type(), address, 4);

@@ -81,12 +81,13 @@ private:
   mlir::Value scaledSum(mlir::Value sum, mlir::Value dot, mlir::Value scale,
                         mlir::Value offset, const RowInput &input);
   Scales decodeScales(const Chunk &chunk);
-  /// The codes of a step: a panel's four K.
+  PanelStep panelStep(const Chunk &chunk, int64_t panel, int64_t step);
+  /// The elements of a step, unscaled: a panel's four K.
   llvm::SmallVector<llvm::SmallVector<mlir::Value, 4>>
-  stepCodes(const Chunk &chunk, int64_t step);
+  stepElements(const Chunk &chunk, int64_t step);
   /// A decoded weight, in binary32.
-  mlir::Value decodedWeight(mlir::Value code, const Scales &scales,
-                            int64_t panel);
+  mlir::Value scaledWeight(mlir::Value element, const Scales &scales,
+                           int64_t panel);
   /// Four K of a panel as byteDot takes them: value + dotBias().
   mlir::Value weightBytes(const Chunk &chunk, int64_t panel, int64_t step);
   int dotBias() const;

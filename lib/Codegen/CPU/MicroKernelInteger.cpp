@@ -61,10 +61,10 @@ Value MicroKernel::tableBytes(Value codes) {
 
 Value MicroKernel::unsignedBytes(const Chunk &chunk, int64_t panel,
                                  int64_t step) {
-  int64_t position = chunk.first + step;
-  Value lane = b.add(chunk.base, position / shape.stepPeriod);
-  Value codes = reader.codeBytes(chunk.tileAddresses[panel], lane,
-                                 position % shape.stepPeriod);
+  PanelStep at = panelStep(chunk, panel, step);
+  if (spec.weight.element.isComposite())
+    return reader.compositeBytes(at, integer.values, integer.bias);
+  Value codes = reader.codeBytes(at.tileAddress, at.lane, at.field);
   if (!integer.values.empty())
     return tableBytes(codes);
   if (integer.bias == 0 || shape.codesFlipped)
@@ -165,6 +165,7 @@ MicroKernel::RowInput MicroKernel::rowInput(const Chunk &chunk, int64_t row,
     break;
   case OffsetKind::Min:
   case OffsetKind::Add:
+  case OffsetKind::Mean:
     result.total = v.mulF(scale, total());
     break;
   case OffsetKind::Zero: // in units of the dot product
@@ -189,7 +190,8 @@ Value MicroKernel::scaledSum(Value sum, Value dot, Value scale, Value offset,
   sum = b.fusedMultiplyAdd(value, both, sum);
   if (kind == OffsetKind::Min)
     offset = arith::NegFOp::create(b, offset);
-  if (kind == OffsetKind::Min || kind == OffsetKind::Add)
+  if (kind == OffsetKind::Min || kind == OffsetKind::Add ||
+      kind == OffsetKind::Mean)
     sum = b.fusedMultiplyAdd(offset, input.total, sum);
   return sum;
 }

@@ -5,6 +5,7 @@
 #include "quern/Codegen/CPU/PanelReader.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "quern/Numerics/Decode.h"
 #include <numeric>
 
 using namespace mlir;
@@ -38,12 +39,19 @@ static std::vector<Digit> expectedDigits(int64_t width, int64_t words) {
   return digits;
 }
 
-static Status checkCodePiece(const Piece &piece, int64_t tileDepth) {
+/// Whether a plane fills steps of the tile: codes, and signs of single columns.
+static bool isInSteps(const Plane &plane) {
+  return plane.path == "code" ||
+         (plane.path == "sign" && plane.granule.cols == 1);
+}
+
+/// `codes`: of the plane, in a row of a tile.
+static Status checkCodePiece(const Piece &piece, int64_t codes) {
   int64_t width = piece.bitHi - piece.bitLo;
   if (width < 1 || width > 32 || (width & (width - 1)) != 0)
     return unreadable("a piece of codes is " + std::to_string(width) +
                       " bits wide");
-  int64_t words = (tileDepth + codesPerLane(piece) - 1) / codesPerLane(piece);
+  int64_t words = (codes + codesPerLane(piece) - 1) / codesPerLane(piece);
   std::vector<Digit> rows = {{kPanelRows, 32}};
   if (piece.base % 8 != 0 || piece.rows != rows ||
       piece.cols != expectedDigits(width, words))
@@ -102,22 +110,28 @@ Result<PanelShape> PanelShape::create(const Format &format,
   shape.tileBytes = codes->tileBytes;
   shape.tiles = (depth + shape.tileDepth - 1) / shape.tileDepth;
   shape.panelBytes = shape.tiles * shape.tileBytes;
+  std::vector<Plane> planes = planesOf(format);
   for (const Piece &piece : codes->pieces) {
-    if (piece.plane != "code")
+    auto plane = llvm::find_if(
+        planes, [&](const Plane &p) { return p.path == piece.plane; });
+    if (plane == planes.end() || !isInSteps(*plane))
       continue;
-    if (Status status = checkCodePiece(piece, shape.tileDepth); !status)
+    int64_t count = shape.tileDepth / plane->granule.cols;
+    if (Status status = checkCodePiece(piece, count); !status)
       return status;
     int64_t width = piece.bitHi - piece.bitLo;
-    if (width < 8)
+    if (width < 8 && !format.element.isComposite())
       shape.stepPeriod = std::lcm(shape.stepPeriod, 8 / width);
   }
-  for (const Plane &plane : planesOf(format))
-    if (plane.path != "code")
+  for (const Plane &plane : planes)
+    if (!isInSteps(plane))
       if (Status status = checkPlane(plane, layout, shape.codeSegment); !status)
         return status;
   shape.scaleDepth = shape.tileDepth;
-  if (format.isScaled() && format.block.cols != 0)
-    shape.scaleDepth = std::min(format.block.cols, shape.tileDepth);
+  for (BlockShape block : {format.block, format.offsetBlock})
+    if (format.isScaled() && block.cols != 0 &&
+        (format.offset || block == format.block))
+      shape.scaleDepth = std::min(block.cols, shape.scaleDepth);
   if (shape.scaleDepth % 4 != 0 || shape.tileDepth % shape.scaleDepth != 0)
     return unreadable("blocks of " + std::to_string(shape.scaleDepth) +
                       " columns are no multiple of 4 that divides a tile of " +
@@ -197,6 +211,17 @@ SmallVector<Value, 4> PanelReader::codeLanes(Value tileAddress, Value lane,
       code = v.andI(code, v.constI32(0xffff));
     lanes.push_back(extend(code, element, shape.codesFlipped));
   }
+  return lanes;
+}
+
+SmallVector<Value, 4> PanelReader::elementLanes(const PanelStep &step) {
+  const Element &element = shape.format->element;
+  if (element.isComposite())
+    return compositeLanes(step);
+  VectorValues v(b);
+  SmallVector<Value, 4> lanes;
+  for (Value code : codeLanes(step.tileAddress, step.lane, step.field))
+    lanes.push_back(decodeElement(v, element, code));
   return lanes;
 }
 

@@ -247,13 +247,5 @@ Value VectorValues::lookupInMemory(const std::vector<float> &table,
     Value wide = arith::ExtUIOp::create(b, b.getI64Type(), index);
     return b.loadF32(b.offset(base, b.mul(wide, 4)));
   };
-  if (isScalar)
-    return loadOne(code);
-  Value result = b.splat(0);
-  for (int64_t lane = 0; lane < kLanes; ++lane) {
-    Value index = vector::ExtractOp::create(b, code, ArrayRef<int64_t>{lane});
-    result = vector::InsertOp::create(b, loadOne(index), result,
-                                      ArrayRef<int64_t>{lane});
-  }
-  return result;
+  return isScalar ? loadOne(code) : b.gather(base, code, b.getF32Type());
 }

@@ -29,6 +29,26 @@ func.func private @kv_cache_element(!nn.kv_cache<layers = 5, heads = 4, head_dim
 
 // -----
 
+// expected-error@below {{expects element f32 beside an encoding, but got 'f16'}}
+func.func private @kv_cache_both(!nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16, encoding = #qt.format<i8 [1, 8], scale f16>>)
+
+// -----
+
+// expected-error@below {{expects an encoding of tensors, but got 3 : i64}}
+func.func private @kv_cache_encoding(!nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f32, encoding = 3 : i64>)
+
+// -----
+
+// expected-error@below {{expects columns divisible by 32 (one 'scale' a block), but got 8}}
+func.func private @kv_cache_group(!nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f32, encoding = #qt.format<i8 [1, 32], scale f16>>)
+
+// -----
+
+// expected-error@below {{#qt.format expects blocks of 1 row in a tensor with a dynamic first dimension, but got 2}}
+func.func private @kv_cache_rows(!nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f32, encoding = #qt.format<i8 [2, 8], scale f16>>)
+
+// -----
+
 // expected-error@below {{expects the attribute nn.model, but got "nn.size"}}
 module @unknown_attribute attributes {nn.size = 3 : i64} {}
 
@@ -160,6 +180,22 @@ func.func @linear_c3(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>, %b: tensor<64xf
 func.func @last_rows_c2(%x: tensor<4x64xf32>, %n: index) {
   // expected-error@below {{'nn.last_rows' op expects a dynamic number of rows, but got 4}}
   %y = nn.last_rows %x, %n : tensor<4x64xf32>
+  return
+}
+
+// -----
+
+func.func @hadamard_c2_power(%x: tensor<?x48xf32>) {
+  // expected-error@below {{'nn.hadamard' op expects a group that is a power of two and divides the width 48, but got 24}}
+  %y = nn.hadamard %x group 24 : tensor<?x48xf32>
+  return
+}
+
+// -----
+
+func.func @hadamard_c2_width(%x: tensor<?x48xf32>) {
+  // expected-error@below {{'nn.hadamard' op expects a group that is a power of two and divides the width 48, but got 32}}
+  %y = nn.hadamard %x group 32 : tensor<?x48xf32>
   return
 }
 

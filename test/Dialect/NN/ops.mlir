@@ -78,4 +78,15 @@ func.func @attention(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %position: inde
   return %b : tensor<?x64xf32>
 }
 
+// CHECK-LABEL: func @hadamard
+func.func @hadamard(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+  // CHECK: nn.hadamard %{{.*}} group 32 : tensor<?x64xf32>
+  %y = nn.hadamard %x group 32 : tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
+// CHECK: func private @coded_cache(!nn.kv_cache<layers = 5, heads = 4, head_dim = 32, element = f32, encoding = #int4_g32_asym>)
+func.func private @coded_cache(!nn.kv_cache<layers = 5, heads = 4, head_dim = 32, element = f32,
+                               encoding = #qt.format<u4 [1, 32], scale f16, zero u4>>)
+
 }

@@ -332,6 +332,14 @@ func.func @kernel_c6_head_dim(%x: tensor<?x64xf32>, %t: tensor<16x7xf32>, %p: in
 
 // -----
 
+func.func @kernel_c6_hadamard(%x: tensor<?x48xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a group that is a power of two and divides the width 48, but got 32}}
+  %y = qk.kernel hadamard(%x) {group = 32 : i64, operand_roles = ["x"]} : (tensor<?x48xf32>) -> tensor<?x48xf32>
+  return
+}
+
+// -----
+
 func.func @kernel_c6_table(%x: tensor<?x64xf32>, %t: tensor<16x4xf32>, %p: index) {
   // expected-error@below {{'qk.kernel' op expects a table of shape [16, 8], but got [16, 4]}}
   %y = qk.kernel rope(%x, %t, %p) {head_dim = 8 : i64, operand_roles = ["x", "table", "position"]}

@@ -53,7 +53,9 @@ protected:
     manifest.architecture = "llama";
     manifest.model = R"({"hidden":64,"theta":10000.0})";
     manifest.compute = "int8";
-    manifest.kvCache = "f16";
+    manifest.kvCache = "i8 [1, 32], scale f16";
+    manifest.kvRotate = true;
+    manifest.kvBytesPerToken = 136;
     manifest.isas = {"avx512", "avx2"};
     manifest.tensors = {{"a",
                          {4, 32},
@@ -66,7 +68,7 @@ protected:
     manifest.weightBytes = 72;
     manifest.bitsPerWeight = 4.5;
     manifest.files = {{"model.so", {7, 0xfedcba9876543210}}};
-    manifest.tokenizer = {1, {2, 3}, true};
+    manifest.tokenizer = {1, {2, 3}};
     return manifest;
   }
 

@@ -58,7 +58,7 @@ TEST_F(ManifestTest, DocumentedExample) {
 
 TEST_F(ManifestTest, TokenIdsAsHuggingFaceWritesThem) {
   Manifest manifest = makeManifest();
-  manifest.tokenizer = {std::nullopt, {7}, false};
+  manifest.tokenizer = {std::nullopt, {7}};
   write(at("manifest.json"), textOf(manifest));
   EXPECT_NE(textOf(manifest).find("\"eos_token_id\": 7"), std::string::npos);
   Result<Manifest> again = readManifest(folder);
@@ -98,8 +98,6 @@ TEST_F(ManifestTest, WrongValuesAreNamed) {
   expectError("4.5", "\"4.5\"",
               "key 'bits_per_weight' expects a number from 0 on, but got "
               "\"4.5\"");
-  expectError("true", "1",
-              "key 'tokenizer.add_bos' expects true or false, but got 1");
   expectError("\"bos_token_id\": 1", "\"bos_token_id\": \"<s>\"",
               "key 'tokenizer.bos_token_id' expects a whole number or null, "
               "but got \"<s>\"");

@@ -6,7 +6,7 @@
 #include "LinearProblem.h"
 #include "RowBuffer.h"
 #include "quern/Codegen/CPU/Kernels.h"
-#include "quern/Numerics/Encode.h"
+#include "quern/Numerics/EncodeTensor.h"
 #include <cmath>
 #include <optional>
 
@@ -19,18 +19,51 @@ namespace {
 struct Case {
   int64_t headDim, kvHeads, shared; ///< query heads a key head
   int64_t window;
-  bool isF16;
+  const char *format; ///< of the cache: a name or a text
 };
 
 const Case kCases[] = {
-    {8, 4, 2, 0, true},   {8, 1, 1, 0, false},   {32, 2, 1, 0, true},
-    {48, 2, 4, 0, false}, {64, 1, 8, 0, true},   {128, 2, 2, 0, true},
-    {64, 2, 4, 5, true},  {32, 3, 1, 20, false}, {20, 2, 3, 0, true},
+    {8, 4, 2, 0, "f16"},
+    {8, 1, 1, 0, "f32"},
+    {32, 2, 1, 0, "f16"},
+    {48, 2, 4, 0, "f32"},
+    {64, 1, 8, 0, "f16"},
+    {128, 2, 2, 0, "f16"},
+    {64, 2, 4, 5, "f16"},
+    {32, 3, 1, 20, "f32"},
+    {20, 2, 3, 0, "f16"},
+    // A scale a group: several to 16 columns, one to them, one to many, and
+    // groups that cross vectors of values.
+    {8, 4, 2, 0, "i8 [1, 8], scale f32"},
+    {32, 2, 2, 0, "i8 [1, 32], scale f16"},
+    {64, 1, 4, 9, "q8_0"},
+    {24, 2, 1, 0, "i8 [1, 12], scale f32"},
+    {64, 2, 4, 0, "int4_g32_asym"},
+    {48, 1, 1, 0, "u3 [1, 8], scale f16, zero u3"},
+    // Groups that end inside a byte.
+    {20, 2, 3, 0, "i4 [1, 5], scale f16 from max / -8, round up"},
+    // Codes in several pieces.
+    {64, 1, 2, 0, "q5_1"},
+    {32, 1, 2, 0, "i12 [1, 16], scale f32"},
+    // Scales with scales of their own.
+    {256, 1, 1, 0, "q4_k"},
+    {256, 1, 2, 0, "q6_k"},
+    // Small floats and tables, with a scale and without.
+    {128, 1, 2, 0, "fp8_channel"},
+    {32, 2, 1, 0, "f8E4M3FN"},
+    {64, 1, 2, 0, "nf4"},
+    {96, 1, 1, 0, "mxfp4"},
 };
+
+numerics::Format formatOf(const Case &c) {
+  auto format = numerics::FormatRegistry::builtin().resolve(c.format);
+  EXPECT_TRUE(format) << format.status().message();
+  return *format;
+}
 
 AttentionSpec specOf(const Case &c) {
   AttentionSpec spec;
-  spec.cache = {2, c.kvHeads, c.headDim, c.isF16};
+  spec.cache = {2, c.kvHeads, c.headDim, formatOf(c)};
   spec.queryHeads = c.kvHeads * c.shared;
   spec.scale = 1 / std::sqrt(float(c.headDim));
   spec.window = c.window;
@@ -38,20 +71,16 @@ AttentionSpec specOf(const Case &c) {
 }
 
 std::string nameOf(const char *stem, const Case &c) {
-  std::string name = stem;
-  for (int64_t part :
-       {c.headDim, c.kvHeads, c.shared, c.window, int64_t(c.isF16)})
-    name += "_" + std::to_string(part);
-  return name;
+  return stem + std::to_string(&c - kCases);
 }
 
-/// What the cache keeps of x.
-float stored(const Case &c, float x) {
-  if (!c.isF16)
-    return x;
-  numerics::ScalarValues v;
-  const numerics::FloatType &half = *numerics::lookupFloatType("f16");
-  return numerics::decodeFloat(v, half, numerics::encodeFloat(v, half, x));
+/// What the cache keeps of rows of keys or values.
+std::vector<float> stored(const Case &c, const std::vector<float> &x) {
+  numerics::Format format = formatOf(c);
+  auto coded =
+      numerics::encodeRows(format, x, int64_t(x.size()) / c.headDim, c.headDim);
+  EXPECT_TRUE(coded) << coded.status().message();
+  return numerics::decodeRows(format, *coded);
 }
 
 /// A sequence: queries, keys and values of `tokens` tokens.
@@ -61,12 +90,12 @@ struct Sequence {
         query(randomValues(tokens * c.kvHeads * c.shared * c.headDim, 1)),
         key(randomValues(tokens * c.kvHeads * c.headDim, 2)),
         value(randomValues(tokens * c.kvHeads * c.headDim, 3)) {
-    for (float &x : key) {
+    for (float &x : key)
       x *= 4; // scores of some spread
-      cachedKey.push_back(stored(c, x));
-    }
-    for (float x : value)
-      cachedValue.push_back(stored(c, x));
+    // A head whose value is zero, as padding is in some models.
+    std::fill_n(value.begin(), c.headDim, 0.0f);
+    cachedKey = stored(c, key);
+    cachedValue = stored(c, value);
   }
   int64_t queryWidth() const { return c.kvHeads * c.shared * c.headDim; }
   int64_t keyWidth() const { return c.kvHeads * c.headDim; }
@@ -113,6 +142,13 @@ private:
   std::vector<uint8_t> bytes;
 };
 
+/// Memory of `bytes` bytes full of NaN, and a guard behind it.
+std::vector<float> makeScratch(int64_t bytes) {
+  std::vector<float> scratch(bytes / 4 + 16, NAN);
+  std::fill_n(scratch.end() - 16, 16, 777.0f);
+  return scratch;
+}
+
 /// Feeds `sequence` in runs of `runs[i]` tokens and returns all outputs.
 std::vector<float> attend(const KernelLibrary &library, const Sequence &s,
                           const std::vector<int64_t> &runs, int64_t capacity,
@@ -126,13 +162,14 @@ std::vector<float> attend(const KernelLibrary &library, const Sequence &s,
     RowBuffer q = rowsOf(s.query, s.queryWidth(), position, end);
     RowBuffer k = rowsOf(s.key, s.keyWidth(), position, end);
     RowBuffer v = rowsOf(s.value, s.keyWidth(), position, end);
+    std::vector<float> codes = makeScratch(appendScratchBytes(spec.cache));
     for (int64_t w = 0; w < workers; ++w)
-      library.call(nameOf("append", s.c), k.data(), v.data(), layer.data(), M,
-                   position, capacity, w, workers);
+      library.call(nameOf("append", s.c), k.data(), v.data(), layer.data(),
+                   codes.data(), M, position, capacity, w, workers);
+    EXPECT_EQ(std::count(codes.end() - 16, codes.end(), 777.0f), 16);
     RowBuffer y(floatRow(s.queryWidth()), M);
-    std::vector<float> scratch(capacity * spec.scratchBytesPerToken() / 4 + 16,
-                               NAN);
-    std::fill_n(scratch.end() - 16, 16, 777.0f);
+    std::vector<float> scratch =
+        makeScratch(capacity * spec.scratchBytesPerToken());
     for (int64_t w = 0; w < workers; ++w)
       library.call(nameOf("attention", s.c), q.data(), y.data(), layer.data(),
                    scratch.data(), M, position, capacity, w, workers);
@@ -233,7 +270,7 @@ TEST(AttentionKernel, EqualsSoftmaxAttention) {
     Sequence s(c, 45);
     std::optional<std::vector<float>> fused;
     for (auto &[target, library] : libraries) {
-      SCOPED_TRACE(target->isa + " " + nameOf("case", c));
+      SCOPED_TRACE(target->isa + " " + c.format);
       std::vector<float> y =
           attend(*library, s, {1, 2, 3, 7, 20, 9, 1, 1, 1}, 48, 1);
       expectClose(s, y);

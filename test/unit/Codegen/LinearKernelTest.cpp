@@ -62,6 +62,21 @@ const Case kCases[] = {
     {"f6E2M3FN [1, 32], scale f8E8M0FNU from amax / 4 down", 64, 32},
     {"u8 [1, 32], scale f16, zero u8", 64, 32},
     {"i7 [1, 32], scale f32", 64, 64},
+    {"iq2_xxs", 512, 32, true},
+    {"iq2_s", 256, 32},
+    {"iq3_xxs", 256, 32},
+    {"iq3_s", 512, 32, true},
+    {"iq1_m", 512, 32, true},
+    {"iq1_s", 256, 32},
+    {"tq1_0", 256, 32},
+    {"q1_0", 128, 32},
+    {"nvfp4_divisor", 64, 16},
+    {"nf4_nested", 512, 0},
+    {"i8 [1, 32], divisor f32, zero [1, 16] i8", 64, 32},
+    {"codebook [1, 3, 5, 9] signs [1, 16], scale f16", 80, 16, true},
+    {"codebook [[0, 1], [1, -2], [0.5, 2], [-1, -1]] [1, 32], scale f16", 96,
+     32},
+    {"codebook [[0.1, 1], [1.7, 2]] signs even [1, 8], scale f16", 72, 0, true},
 };
 
 /// A case's kernel for `target`, compiled once for all tests.

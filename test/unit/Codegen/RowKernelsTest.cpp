@@ -108,6 +108,59 @@ TEST(RowKernels, RmsNorm) {
 }
 
 //===----------------------------------------------------------------------===//
+// Hadamard transform
+//===----------------------------------------------------------------------===//
+
+/// One rounding of the factor, one of each product with it, and one a step, of
+/// numbers whose sum is at most that of all magnitudes.
+void checkHadamard(const std::vector<TargetLibrary> &libraries, int64_t width,
+                   int64_t group) {
+  for (int64_t M : kRowCounts) {
+    RowBuffer x = randomRows(width, M, unsigned(width + M));
+    std::vector<float> y =
+        runEverywhere(libraries, width, M,
+                      [&](const KernelLibrary &library, RowBuffer &out,
+                          int64_t rows, int64_t w, int64_t workers) {
+                        library.call(numbered("hadamard", width, group),
+                                     x.data(), out.data(), rows, w, workers);
+                      });
+    for (int64_t m = 0; m < M; ++m)
+      for (int64_t k = 0; k < width; ++k) {
+        const float *run = x.floats(m) + k / group * group;
+        double sum = 0, size = 0;
+        for (int64_t j = 0; j < group; ++j) {
+          bool isNegative = __builtin_parityll(uint64_t(k % group & j));
+          sum += isNegative ? -double(run[j]) : double(run[j]);
+          size += std::fabs(run[j]);
+        }
+        double root = std::sqrt(double(group));
+        ASSERT_NEAR(y[m * width + k], sum / root,
+                    (2 + std::log2(group)) * u * size / root * 1.001)
+            << "width " << width << " group " << group << " m " << m << " k "
+            << k;
+      }
+  }
+}
+
+TEST(RowKernels, Hadamard) {
+  const std::pair<int64_t, int64_t> shapes[] = {
+      {3, 1},   {6, 2},    {64, 8},    {48, 16},
+      {96, 32}, {128, 64}, {256, 128}, {512, 512}};
+  std::vector<KernelSource> sources;
+  for (auto [width, group] : shapes)
+    sources.push_back({numbered("hadamard", width, group),
+                       [width = width, group = group](KernelBuilder &b) {
+                         emitHadamardKernel(b,
+                                            numbered("hadamard", width, group),
+                                            width, group);
+                         return Status::ok();
+                       }});
+  auto libraries = compileForAllTargets(sources);
+  for (auto [width, group] : shapes)
+    checkHadamard(libraries, width, group);
+}
+
+//===----------------------------------------------------------------------===//
 // Rotary embedding
 //===----------------------------------------------------------------------===//
 

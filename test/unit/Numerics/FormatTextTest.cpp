@@ -3,7 +3,7 @@
 // \file Texts of formats: canonical form, error messages and their places, the
 // registry.
 
-#include "quern/Numerics/Format.h"
+#include "quern/Numerics/FormatDiagnostics.h"
 #include "gtest/gtest.h"
 
 using namespace quern;
@@ -15,6 +15,10 @@ static const FormatRegistry &registry() { return FormatRegistry::builtin(); }
 static std::string canonical(const std::string &text) {
   Result<Format> format = parseFormat(text, registry());
   return format ? printFormat(*format) : "error: " + format.status().message();
+}
+
+static std::string errorOf(const std::string &text) {
+  return parseFormat(text, registry()).status().message();
 }
 
 TEST(FormatText, EveryShippedFormatRoundTrips) {
@@ -36,7 +40,7 @@ TEST(FormatText, CanonicalFormStatesOnlyWhatDiffersFromTheDefault) {
             "i8 [1, 32], scale f32 from amax / 128");
   EXPECT_EQ(canonical("u4 [1, 32], scale (u6 [8], scale f16) from range / 15,"
                       " min ((u6 [8], scale f16))"),
-            "error: expects an element: i1 to i16, u1 to u16, codebook, f32, "
+            "error: expects an element: i1 to i16, u1 to u16, r3 to r255, codebook, f32, "
             "bf16, f16, f8E5M2, f8E4M3, f8E3M4, f8E4M3FN, f8E5M2FNUZ, "
             "f8E4M3FNUZ, f8E4M3B11FNUZ, f8E8M0FNU, f6E3M2FN, f6E2M3FN, "
             "f4E2M1FN, but got '('");
@@ -53,14 +57,66 @@ TEST(FormatText, CanonicalFormStatesOnlyWhatDiffersFromTheDefault) {
 }
 
 TEST(FormatText, CodebooksAreNamedIfBuiltInAndWrittenOutElse) {
-  const std::vector<float> &nf4 = *registry().lookupCodebook("nf4");
   Format format = *registry().lookup("nf4");
-  format.element.codebookName.clear();
   EXPECT_EQ(printFormat(format), "codebook @nf4 [1, 64], scale f32");
-  EXPECT_EQ(nf4.size(), 16u);
+  EXPECT_EQ(registry().lookupCodebook("nf4")->values.size(), 16u);
   EXPECT_EQ(canonical("codebook [-1, -0.1, 0.30000001192092896, 1] [8], scale "
                       "f32"),
             "codebook [-1, -0.1, 0.3, 1] [1, 8], scale f32");
+}
+
+TEST(FormatText, VectorsAndSigns) {
+  EXPECT_EQ(canonical("codebook [[0, 1], [1, -2]] [4], scale f16"),
+            "codebook [[0, 1], [1, -2]] [1, 4], scale f16");
+  EXPECT_EQ(canonical("codebook [1, 3] {01 11} signs [2], scale f16"),
+            "codebook [[1, 3], [3, 3]] signs [1, 2], scale f16");
+  EXPECT_EQ(canonical("codebook @iq2xxs signs even [32], scale f16"),
+            "codebook @iq2xxs signs even [1, 32], scale f16");
+  const Element &element = registry().lookup("iq3_xxs")->element;
+  EXPECT_EQ(element.vectorSize(), 4u);
+  EXPECT_EQ(element.bits, 8u);
+  EXPECT_EQ(errorOf("codebook [[0, 1], [1]] [4], scale f16"),
+            "expects vectors of 2 values, as the first, but got 1");
+  EXPECT_EQ(errorOf("codebook [1, 3] {02} [4], scale f16"),
+            "expects digits below 2, the number of values, but got '02'");
+  EXPECT_EQ(errorOf("codebook [1, 3] {000 111} [6], scale f16"),
+            "expects vectors of 1, 2, 4, 8 or 16 values, but got 3");
+  EXPECT_EQ(errorOf("codebook @iq2xxs signs even [4], scale f16"),
+            "expects a block of a multiple of 8 columns, for vectors and signs "
+            "of that many, but got 4");
+  EXPECT_EQ(
+      errorOf("u4 [32], scale (codebook [[0, 1], [1, 2]] [2], scale f16)"),
+      "expects a codebook of vectors or with signs only for the weights "
+      "themselves, but got one for their scales");
+}
+
+TEST(FormatText, FactorsAddendsAndLevels) {
+  EXPECT_EQ(canonical("u4*2+1 [32], scale f16"),
+            "u4 * 2 + 1 [1, 32], scale f16");
+  EXPECT_EQ(canonical("r3 - 1 [32], scale f16"), "r3 - 1 [1, 32], scale f16");
+  EXPECT_EQ(canonical("u4 * -0.5 [32], scale f16"),
+            "u4 * -0.5 [1, 32], scale f16");
+  EXPECT_EQ(errorOf("i4 - 1 [32], scale f16"),
+            "expects an unsigned integer before '*', '+' and '-', but got i4");
+  EXPECT_EQ(errorOf("u16 * 0.1 [32], scale f16"),
+            "expects a factor that is not zero and values that are exact in "
+            "f32, but got * 0.1");
+  EXPECT_EQ(errorOf("u2 * 0 [32], scale f16"),
+            "expects a factor that is not zero and values that are exact in "
+            "f32, but got * 0");
+}
+
+TEST(FormatText, OffsetsOfTheirOwnAndDivisors) {
+  EXPECT_EQ(canonical("u2 [16], scale f16, zero [8] codebook [-0.5, 0.5]"),
+            "u2 [1, 16], scale f16, zero [1, 8] codebook [-0.5, 0.5]");
+  EXPECT_EQ(canonical("u2 [16], scale f16, zero [16] u2"),
+            "u2 [1, 16], scale f16, zero u2");
+  EXPECT_EQ(errorOf("u2 [16], scale f16, zero [5] u2"),
+            "expects a block that divides that of the scale, but got [5]");
+  EXPECT_EQ(canonical("f4E2M1FN [16], scale (f8E4M3FN [*, *], divisor f32)"),
+            "f4E2M1FN [1, 16], scale (f8E4M3FN [*, *], divisor f32)");
+  EXPECT_EQ(canonical("i8 [4], scale (i8 [4], scale f32, mean f32)"),
+            "i8 [1, 4], scale (i8 [1, 4], scale f32, mean f32)");
 }
 
 TEST(FormatText, RulesThatDependOnTheElement) {
@@ -100,7 +156,7 @@ static const BadText badTexts[] = {
     {"i4 [32], scale f8E8M0FNU from max / -8", 15,
      "expects a scale that can be negative for this rule, but got f8E8M0FNU"},
     {"i4 [32], scale f16, maximum f16", 20,
-     "expects 'min', 'add', 'zero' or 'round', but got 'maximum'"},
+     "expects 'min', 'add', 'zero', 'mean' or 'round', but got 'maximum'"},
     {"i4 [32], scale f16, round down", 26,
      "expects 'even', 'away' or 'up', but got 'down'"},
     {"f4E2M1FN [32], scale f16, round away", 32,
@@ -178,17 +234,47 @@ TEST(FormatRegistry, FilesAddToTheShippedOnes) {
 TEST(FormatRegistry, ErrorsNameTheLineAndColumn) {
   FormatRegistry mine = registry();
   EXPECT_EQ(mine.addText("\n  a = i4 [8], scale f17\n", "f").message(),
-            "f:2:21: expects an element: i1 to i16, u1 to u16, codebook, f32, "
+            "f:2:21: expects an element: i1 to i16, u1 to u16, r3 to r255, codebook, f32, "
             "bf16, f16, f8E5M2, f8E4M3, f8E3M4, f8E4M3FN, f8E5M2FNUZ, "
             "f8E4M3FNUZ, f8E4M3B11FNUZ, f8E8M0FNU, f6E3M2FN, f6E2M3FN, "
-            "f4E2M1FN, but got 'f17'");
+            "f4E2M1FN, but got 'f17'\n"
+            "    a = i4 [8], scale f17\n"
+            "                      ^");
   EXPECT_EQ(mine.addText("F16 = i8", "f").message(),
-            "f:1:1: expects a new name, but 'F16' is already f16");
+            "f:1:1: expects a new name, but 'F16' is already f16\n"
+            "  F16 = i8\n"
+            "  ^");
   EXPECT_EQ(mine.addText("codebook nf4 = [0, 1]", "f").message(),
-            "f:1:10: expects a new name, but codebook 'nf4' exists already");
+            "f:1:10: expects a new name, but codebook 'nf4' exists already\n"
+            "  codebook nf4 = [0, 1]\n"
+            "           ^");
   EXPECT_EQ(mine.addText("x i8", "f").message(),
-            "f:1:3: expects '=' after the name of a format, but got 'i8'");
+            "f:1:3: expects '=' after the name of a format, but got 'i8'\n"
+            "  x i8\n"
+            "    ^");
   EXPECT_EQ(mine.addFile("/nonexistent").code(), StatusCode::NotFound);
+}
+
+TEST(FormatDiagnostics, OptionsPointAtTheCharacter) {
+  EXPECT_EQ(
+      resolveOption(registry(), "i4 [1 32], scale f16").status().message(),
+      "expects ']' after a block, but got '32'\n"
+      "  i4 [1 32], scale f16\n"
+      "        ^");
+  // All of a name is wrong.
+  EXPECT_EQ(resolveOption(registry(), "q4_z").status().message().find('\n'),
+            std::string::npos);
+  EXPECT_TRUE(resolveOption(registry(), "i4 [1, 32], scale f16"));
+}
+
+TEST(FormatDiagnostics, LongTextsAreCutAroundTheCharacter) {
+  std::string dots(100, '.'), dashes(200, '-');
+  EXPECT_EQ(pointAt(dots + "!" + dashes, 100),
+            "\n  ..." + std::string(60, '.') + "!" + std::string(29, '-') +
+                "...\n  " + std::string(63, ' ') + "^");
+  EXPECT_EQ(pointAt("abc", 3), "\n  abc\n     ^");
+  // Columns are characters, not bytes, and a tab has the width of a space.
+  EXPECT_EQ(pointAt("\tné!", 4), "\n   né!\n     ^");
 }
 
 TEST(Format, PlanesAndBlocks) {

@@ -38,6 +38,10 @@ inline CodedTensor randomCodes(const Format &format, int64_t rows, int64_t cols,
     bool isSigned =
         plane.element->kind == ElementKind::Int && plane.element->isSigned;
     for (int64_t i = 0; i < codes.rows * codes.cols; ++i) {
+      if (unsigned levels = plane.element->levels) {
+        codes.codes.push_back(int32_t(random() % levels));
+        continue;
+      }
       uint32_t high = uint32_t(random()) << unused;
       codes.codes.push_back(isSigned ? int32_t(high) >> unused
                                      : int32_t(high >> unused));

@@ -16,7 +16,7 @@ static Tensor reals(Tensor::Shape shape, std::vector<float> values) {
 static KVCache makeCache(int64_t heads, int64_t headDim,
                          const char *element = "f32") {
   return KVCache(/*layers=*/1, heads, headDim,
-                 *numerics::lookupFloatType(element));
+                 *numerics::FormatRegistry::builtin().resolve(element));
 }
 
 TEST(KVCacheTest, RoundsToItsElementType) {
@@ -26,6 +26,24 @@ TEST(KVCacheTest, RoundsToItsElementType) {
   ASSERT_TRUE(cache.append(0, 0, k, v));
   EXPECT_EQ(*cache.key(0, 0, 0), 2048);
   EXPECT_EQ(*cache.value(0, 0, 0), 2052);
+}
+
+TEST(KVCacheTest, CodesEachHeadOnItsOwn) {
+  KVCache cache = makeCache(/*heads=*/2, /*headDim=*/2, "i4 [1, 2], scale f32");
+  // Scales are the largest magnitude over 7: 2 in the first head, 1 in the
+  // second; ties go to even.
+  Tensor k = reals({1, 4}, {14, 3, 7, 2.5});
+  Tensor v = reals({1, 4}, {-14, 5, 7, 3.5});
+  ASSERT_TRUE(cache.append(0, 0, k, v));
+  EXPECT_EQ(cache.key(0, 0, 0)[1], 4);
+  EXPECT_EQ(cache.key(0, 0, 1)[1], 2);
+  EXPECT_EQ(cache.value(0, 0, 0)[0], -14);
+  EXPECT_EQ(cache.value(0, 0, 0)[1], 4);
+  EXPECT_EQ(cache.value(0, 0, 1)[1], 4);
+  Tensor odd = reals({1, 4}, {1, 2, 3, NAN});
+  EXPECT_EQ(cache.append(0, 1, k, odd).message(),
+            "values: expects finite values, but got NaN in row 1, column 1");
+  EXPECT_EQ(cache.length(0), 1);
 }
 
 TEST(KVCacheTest, AppendForgetsWhatFollowedThePosition) {

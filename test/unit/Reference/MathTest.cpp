@@ -139,6 +139,19 @@ TEST(RopeTest, TurnsPairsOfHalves) {
             "expects positions below 3, the rows of the table, but got 3");
 }
 
+TEST(HadamardTest, TransformsEachGroup) {
+  // Two groups of 4, divided by sqrt(4); a basis vector gives a row of signs.
+  Tensor x = reals({1, 8}, {1, 2, 3, 4, 0, 0, 0, 2});
+  EXPECT_EQ(valuesOf(hadamard(x, 4)),
+            (std::vector<float>{5, -1, -2, 0, 1, -1, -1, 1}));
+  EXPECT_EQ(valuesOf(hadamard(*hadamard(x, 4), 4)), valuesOf(x));
+  EXPECT_EQ(valuesOf(hadamard(x, 1)), valuesOf(x));
+  Result<Tensor> result = hadamard(x, 16);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.status().message(),
+            "expects rows that groups of 16 divide, but got shape [1, 8]");
+}
+
 TEST(AddTest, AddsAndRefusesOtherShapes) {
   EXPECT_EQ(valuesOf(add(reals({1, 2}, {1, 2}), reals({1, 2}, {3, -5}))),
             (std::vector<float>{4, -3}));

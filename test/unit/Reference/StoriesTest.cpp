@@ -2,7 +2,9 @@
 //
 // \file A trained model writes the text that llama2.c writes with it.
 
+#include "mlir/Pass/PassManager.h"
 #include "quern/Import/Import.h"
+#include "quern/Quantize/Passes.h"
 #include "quern/Reference/ReferenceModel.h"
 #include "quern/Weights/Registry.h"
 #include "gtest/gtest.h"
@@ -45,10 +47,12 @@ TEST(StoriesTest, GreedyTextIsLlama2Cs) {
   if (!std::filesystem::exists(folder))
     GTEST_SKIP() << "shared/data/lm/stories260K is not there";
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-  import::ImportOptions options;
-  options.kvCache = import::KVElement::F32;
-  auto module = import::importHuggingFace(context, folder, options);
+  mlir::PassManager passes(&context);
+  passes.addPass(quantize::createAssignCacheEncodingPass({"f32"}));
+  auto module =
+      import::importHuggingFace(context, folder, import::ImportOptions());
   ASSERT_TRUE(module) << module.status().message();
+  ASSERT_TRUE(mlir::succeeded(passes.run(**module)));
   auto weights = weights::openWeights(folder);
   ASSERT_TRUE(weights) << weights.status().message();
   auto model = reference::ReferenceModel::create(**module, std::move(*weights));

@@ -124,6 +124,12 @@ public:
                         mlir::ValueRange operands);
   /// Address of a constant array of floats, made once for equal contents.
   mlir::Value constantTable(llvm::ArrayRef<float> values);
+  mlir::Value constantTable(llvm::ArrayRef<int32_t> values);
+  /// table[index] of 16 lanes; elements are f32 or i32.
+  mlir::Value gather(mlir::Value table, mlir::Value index, mlir::Type element);
+
+private:
+  mlir::Value constantData(mlir::DenseElementsAttr data);
 };
 
 /// The value class (Numerics/Values.h) that builds IR: f32 and i32 values,

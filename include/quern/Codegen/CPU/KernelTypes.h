@@ -12,6 +12,9 @@
 
 namespace quern::codegen {
 
+/// Unscaled numbers of a float type.
+numerics::Format plainFormat(mlir::Type element);
+
 /// The format of a weight's codes: its encoding, or its element type as an
 /// unscaled float.
 numerics::Format weightFormat(mlir::RankedTensorType type);

@@ -10,6 +10,7 @@
 #define QUERN_CODEGEN_CPU_KERNELS_H
 
 #include "quern/Codegen/CPU/ActivationRow.h"
+#include "quern/Codegen/CPU/CacheShape.h"
 #include "quern/Codegen/CPU/PanelReader.h"
 
 namespace quern::codegen {
@@ -38,6 +39,11 @@ void emitRmsNormKernel(KernelBuilder &builder, llvm::StringRef name,
 void emitRopeKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width,
                     int64_t headDim);
 
+/// y = the normalised Walsh-Hadamard transform of each run of `group` columns,
+/// a power of two. Arguments: x ptr, y ptr, M, worker, workers.
+void emitHadamardKernel(KernelBuilder &builder, llvm::StringRef name,
+                        int64_t width, int64_t group);
+
 /// y = lhs + rhs. Arguments: lhs ptr, rhs ptr, y ptr, M, worker, workers.
 void emitAddKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width);
 
@@ -45,29 +51,11 @@ void emitAddKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width);
 void emitGatedSiluKernel(KernelBuilder &builder, llvm::StringRef name,
                          int64_t width);
 
-/// How a layer's keys and values lie in the cache. Keys of 16 consecutive
-/// positions are interleaved, so that 16 scores are one vector:
-///   keys:   [head][position / 16][headDim][16]
-///   values: [head][position][headDim rounded up to 16]
-struct CacheShape {
-  int64_t layers = 0;
-  int64_t heads = 0; ///< of keys and values
-  int64_t headDim = 0;
-  bool isF16 = true; ///< else f32
+/// Private memory that a worker needs to append, in bytes.
+int64_t appendScratchBytes(const CacheShape &cache);
 
-  int64_t elementBytes() const { return isF16 ? 2 : 4; }
-  int64_t valueDim() const { return (headDim + 15) / 16 * 16; }
-  int64_t keyBytesPerToken() const { return heads * headDim * elementBytes(); }
-  int64_t valueBytesPerToken() const {
-    return heads * valueDim() * elementBytes();
-  }
-  int64_t bytesPerToken() const {
-    return layers * (keyBytesPerToken() + valueBytesPerToken());
-  }
-};
-
-/// Writes keys and values of M tokens into a layer. Arguments: key ptr, value
-/// ptr, layer ptr, M, position, capacity (i64), worker, workers.
+/// Encodes keys and values of M tokens into a layer. Arguments: key ptr, value
+/// ptr, layer ptr, scratch ptr, M, position, capacity (i64), worker, workers.
 void emitKvAppendKernel(KernelBuilder &builder, llvm::StringRef name,
                         const CacheShape &cache);
 

@@ -30,14 +30,16 @@ int64_t tileRows(const CpuTarget &target, const ActivationRow &input);
 
 /// Codes as integers for the byte dot product: element = value * 2^-shift.
 struct IntegerElement {
-  std::vector<int> values; ///< by code as stored; empty: the code itself
-  int bias = 0;            ///< value + bias is unsigned, below 2^bits
+  /// By code as stored, a vector's one after another, without signs kept apart;
+  /// empty: the code itself.
+  std::vector<int> values;
+  int bias = 0; ///< value + bias is unsigned, below 2^bits
   unsigned bits = 0;
   int shift = 0;
 };
 
 /// How `element` becomes integers of at most 8 bits, exactly; none if it does
-/// not (NF4, FP8, floats).
+/// not (tables of fractions, floats).
 std::optional<IntegerElement> integerElement(const numerics::Element &element);
 
 /// Why there is no kernel for `spec`, or success.

@@ -49,6 +49,17 @@ struct PanelPointers {
   mlir::Value panel; ///< its index, i64
 };
 
+/// Four consecutive K of a tile of a panel, at run time.
+struct PanelStep {
+  const PanelPointers *at;
+  mlir::Value tile;        ///< its index, i64
+  mlir::Value tileAddress; ///< of the code segment
+  /// Step `lane * stepPeriod + field` of the tile.
+  mlir::Value lane;
+  int64_t field;
+  mlir::Value kInTile; ///< i64, a multiple of 4: 4 * (lane * period + field)
+};
+
 /// Emits reads of a panel.
 class PanelReader {
 public:
@@ -68,6 +79,15 @@ public:
   llvm::SmallVector<mlir::Value, 4> codeLanes(mlir::Value tileAddress,
                                               mlir::Value lane, int64_t field);
 
+  /// The elements of 16 rows at each of the four K, signs included, in f32.
+  llvm::SmallVector<mlir::Value, 4> elementLanes(const PanelStep &step);
+
+  /// Of a composite element: values as integers, `table[i]` of code
+  /// i / vectorSize, with their signs and plus `bias`, as the bytes of 16
+  /// lanes.
+  mlir::Value compositeBytes(const PanelStep &step, llvm::ArrayRef<int> table,
+                             int bias);
+
   /// The codes of another plane (a scale's or offset's) for 16 rows at column
   /// `k` (i64, a multiple of 4, inside the tensor), of which `kInTile` lie
   /// behind the start of tile `tile`.
@@ -76,6 +96,10 @@ public:
                          mlir::Value kInTile);
 
 private:
+  mlir::Value vectorCode(const PanelStep &step, int64_t delta);
+  mlir::Value vectorBytes(const PanelStep &step, llvm::ArrayRef<int> table);
+  mlir::Value signBits(const PanelStep &step);
+  llvm::SmallVector<mlir::Value, 4> compositeLanes(const PanelStep &step);
   mlir::Value loadPieceWord(mlir::Value tileAddress,
                             const numerics::Piece &piece, mlir::Value word);
   mlir::Value extend(mlir::Value lanes, const numerics::Element &element,

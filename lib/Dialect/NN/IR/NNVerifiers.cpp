@@ -5,6 +5,8 @@
 #include "quern/Dialect/NN/IR/NNOps.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/TensorEncoding.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace quern::nn;
@@ -26,7 +28,8 @@ RopeTableAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult KVCacheType::verify(function_ref<InFlightDiagnostic()> emitError,
                                   int64_t layers, int64_t heads,
-                                  int64_t headDim, Type element) {
+                                  int64_t headDim, Type element,
+                                  Attribute encoding) {
   // The bound keeps every product of two of them far from overflow.
   auto isSane = [](int64_t count) { return count >= 1 && count <= 65536; };
   if (!isSane(layers) || !isSane(heads) || !isSane(headDim))
@@ -35,7 +38,17 @@ LogicalResult KVCacheType::verify(function_ref<InFlightDiagnostic()> emitError,
                        << layers << ", " << heads << " and " << headDim;
   if (!element.isF16() && !element.isF32())
     return emitError() << "expects element f16 or f32, but got " << element;
-  return success();
+  if (!encoding)
+    return success();
+  auto rows = dyn_cast<VerifiableTensorEncoding>(encoding);
+  if (!rows)
+    return emitError() << "expects an encoding of tensors, but got "
+                       << encoding;
+  if (!element.isF32())
+    return emitError() << "expects element f32 beside an encoding, but got "
+                       << element;
+  return rows.verifyEncoding({ShapedType::kDynamic, headDim}, element,
+                             emitError);
 }
 
 /// Verifies that the entry `name` of nn.model is a positive integer.
@@ -152,6 +165,17 @@ LogicalResult LastRowsOp::verify() {
   if (!getInput().getType().isDynamicDim(0))
     return emitOpError() << "expects a dynamic number of rows, but got "
                          << getInput().getType().getDimSize(0);
+  return success();
+}
+
+LogicalResult HadamardOp::verify() {
+  // hadamard_c2
+  int64_t width = getInput().getType().getDimSize(1);
+  int64_t group = getGroup();
+  if (!llvm::isPowerOf2_64(group) || width % group != 0)
+    return emitOpError() << "expects a group that is a power of two and "
+                            "divides the width "
+                         << width << ", but got " << group;
   return success();
 }
 

@@ -5,6 +5,7 @@
 
 #include "quern/Dialect/QK/IR/QKOps.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace quern::qk;
@@ -47,6 +48,8 @@ static KernelSignature signatureOf(KernelKind kind) {
     return {{"x", "rows"}, {}};
   case KernelKind::Quantize:
     return {{"x"}, {}};
+  case KernelKind::Hadamard:
+    return {{"x"}, {"group"}};
   }
   return {};
 }
@@ -223,6 +226,7 @@ private:
   LogicalResult verifyNorm() const;
   LogicalResult verifyLinear() const;
   LogicalResult verifyRope() const;
+  LogicalResult verifyHadamard() const;
 
   mutable KernelOp op;
 };
@@ -264,6 +268,15 @@ LogicalResult KernelShapes::verifyRope() const {
   return equal("a result", ofResult(), of("x"));
 }
 
+LogicalResult KernelShapes::verifyHadamard() const {
+  int64_t group = number("group"), width = of("x")[1];
+  if (!llvm::isPowerOf2_64(group) || width % group != 0)
+    return op.emitOpError() << "expects a group that is a power of two and "
+                               "divides the width "
+                            << width << ", but got " << group;
+  return equal("a result", ofResult(), of("x"));
+}
+
 LogicalResult KernelShapes::verify() const {
   switch (op.getKind()) {
   case KernelKind::Embedding:
@@ -290,6 +303,8 @@ LogicalResult KernelShapes::verify() const {
     return equal("a result", ofResult(), {ofResult()[0], of("x")[1]});
   case KernelKind::Quantize:
     return equal("a result", ofResult(), of("x"));
+  case KernelKind::Hadamard:
+    return verifyHadamard();
   }
   return success();
 }

@@ -210,6 +210,36 @@ def NN_LastRowsOp : NN_Op<"last_rows",
   let hasVerifier = 1; /*last_rows_c2*/
 }
 
+def NN_HadamardOp : NN_Op<"hadamard",
+    [Pure, AllTypesMatch<["input", "result"]> /*hadamard_c1*/]> {
+  let summary = "Rotate each run of columns by a Walsh-Hadamard matrix";
+  let description = [{
+    With g = `group`, for each run of g columns and i, j < g:
+
+    `result[i] = sum_j (-1)^popcount(i & j) * input[j] / sqrt(g)`.
+
+    The matrix is symmetric and orthogonal: it keeps dot products, is its own
+    inverse, and spreads an outlier over the whole run.
+
+    Lifespan: `quantize-rotate-kv-cache` creates this op;
+    `pack-lower-to-kernels` replaces it by a `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) `group` is a power of two that divides the width.
+
+    Example:
+
+    ```mlir
+    %r = nn.hadamard %x group 32 : tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activations:$input, NN_PositiveI64:$group);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = "$input `group` $group attr-dict `:` type($result)";
+  let hasVerifier = 1; /*hadamard_c2*/
+}
+
 //===----------------------------------------------------------------------===//
 // Positions and the cache
 //===----------------------------------------------------------------------===//
@@ -256,7 +286,8 @@ def NN_KVAppendOp : NN_Op<"kv_append",
   let summary = "Write keys and values into the cache";
   let description = [{
     Row m of `key` and `value` is converted to the element type of the cache
-    (to nearest, ties to even) and written at `position + m` of layer `layer`.
+    (to nearest, ties to even), or each of its heads coded in the cache's
+    encoding, and written at `position + m` of layer `layer`.
 
     Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
     `qk.kernel`.

@@ -18,14 +18,21 @@ def NN_KVCacheType : TypeDef<NN_Dialect, "KVCache"> {
     stored as `element` (f16 or f32). Each of the three numbers is between 1 and
     65536.
 
+    With an `encoding` the element is f32, and the key and the value of each
+    head are coded on their own: what a `tensor<?x[head_dim]xf32, encoding>`
+    allows, so that blocks have one row and divide the head dimension.
+
     Example:
 
     ```mlir
     !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>
+    !nn.kv_cache<layers = 6, heads = 4, head_dim = 32, element = f32,
+                 encoding = #qt.format<i8 [1, 32], scale f16>>
     ```
   }];
   let parameters = (ins "int64_t":$layers, "int64_t":$heads,
-                        "int64_t":$head_dim, "::mlir::Type":$element);
+                        "int64_t":$head_dim, "::mlir::Type":$element,
+                        OptionalParameter<"::mlir::Attribute">:$encoding);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -26,7 +26,7 @@ def QK_LayoutAttr : QK_Attr<"Layout", "layout",
     Example:
 
     ```mlir
-    #qk.layout<q4_0>
+    #qk.layout<tile [1, 32] 18B { scale @0; code @16 col(16:8, 2:4) flip }>
     ```
   }];
   let parameters = (ins "::quern::qk::LayoutRef":$ref);

@@ -18,7 +18,8 @@ def QK_KernelKind : I32EnumAttr<"KernelKind", "what a kernel computes", [
     I32EnumAttrCase<"Add", 6, "add">,
     I32EnumAttrCase<"GatedActivation", 7, "gated_activation">,
     I32EnumAttrCase<"LastRows", 8, "last_rows">,
-    I32EnumAttrCase<"Quantize", 9, "quantize">]> {
+    I32EnumAttrCase<"Quantize", 9, "quantize">,
+    I32EnumAttrCase<"Hadamard", 10, "hadamard">]> {
   let cppNamespace = "::quern::qk";
   let genSpecializedAttr = 0;
 }

@@ -38,8 +38,9 @@ def QK_PackOp : QK_Op<"pack", [Pure]> {
     Example:
 
     ```mlir
-    %b = qk.pack %q layout(#qk.layout<q4_0>)
-        : tensor<2x64xf32, #qt.format<q4_0>> to tensor<72xi8>
+    #int4 = #qt.format<i4 [1, 32], scale f16>
+    #blocks = #qk.layout<tile [1, 32] 18B { scale @0; code @16 col(16:8, 2:4) flip }>
+    %b = qk.pack %q layout(#blocks) : tensor<2x64xf32, #int4> to tensor<72xi8>
     ```
   }];
   let arguments = (ins QT_Encoded:$input, QK_Layout:$layout);
@@ -65,8 +66,9 @@ def QK_UnpackOp : QK_Op<"unpack", [Pure]> {
     Example:
 
     ```mlir
-    %q = qk.unpack %b layout(#qk.layout<q4_0>)
-        : tensor<72xi8> to tensor<2x64xf32, #qt.format<q4_0>>
+    #int4 = #qt.format<i4 [1, 32], scale f16>
+    #blocks = #qk.layout<tile [1, 32] 18B { scale @0; code @16 col(16:8, 2:4) flip }>
+    %q = qk.unpack %b layout(#blocks) : tensor<72xi8> to tensor<2x64xf32, #int4>
     ```
   }];
   let arguments = (ins QK_Bytes:$bytes, QK_Layout:$layout);
@@ -102,6 +104,7 @@ def QK_KernelOp : QK_Op<"kernel",
     | `gated_activation` | gate, up | activation |
     | `last_rows` | x, rows | |
     | `quantize` | x | |
+    | `hadamard` | x | group |
 
     `compute` is one of the strings `f32`, `bf16` and `int8`, `activation` is
     `silu`. The table of `rope` is a `#nn.rope_table` weight. A `residual` is
@@ -130,7 +133,7 @@ def QK_KernelOp : QK_Op<"kernel",
     ```mlir
     %y = qk.kernel linear(%x, %w) tile #qk.tile<isa = "avx512", compute = "f32", rows = 8, columns = 32>
         {compute = "f32", operand_roles = ["x", "w"]}
-        : (tensor<?x64xf32>, tensor<128x64xf32, #qt.format<q4_0>>)
+        : (tensor<?x64xf32>, tensor<128x64xf32, #qt.format<i4 [1, 32], scale f16>>)
        -> tensor<?x128xf32>
     ```
   }];

@@ -9,7 +9,7 @@
 
 // NAME: error: KV cache: expects the name or text of a format, but got 'int9_g32'
 // GROUP: error: a KV cache of i4 [1, 64], scale f16 for heads of 32: expects columns divisible by 64 (one 'scale' a block), but got 32
-// ROWS: error: a KV cache of f8E4M3FN [128, 128], scale f32 for heads of 32: #qt.format expects blocks of 1 row in a tensor with a dynamic first dimension, but got 128
+// ROWS: error: a KV cache of f8E4M3FN [128, 128] partial, scale f32 for heads of 32: #qt.format expects blocks of 1 row in a tensor with a dynamic first dimension, but got 128
 // TENSOR: error: a KV cache of i8 [*, *], scale f32 for heads of 32: #qt.format expects blocks of 1 row in a tensor with a dynamic first dimension, but got *
 
 // INT8: func.func @forward({{.*}}: !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f32, encoding = #int8_g32>)

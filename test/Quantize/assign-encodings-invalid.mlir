@@ -5,7 +5,7 @@
 // RUN: not quant-opt %s -quantize-assign-encodings="rules=embedding:w=q8_0" 2>&1 | FileCheck %s --check-prefix=KIND
 // RUN: not quant-opt %s -quantize-assign-encodings="rules=q8_0" 2>&1 | FileCheck %s --check-prefix=SYNTAX
 // RUN: not quant-opt %s -quantize-assign-encodings="rules=[w=q8_0" 2>&1 | FileCheck %s --check-prefix=GLOB
-// RUN: not quant-opt %s -quantize-assign-encodings="format=fp8_block fallback=q8_0" 2>&1 | FileCheck %s --check-prefix=FIT
+// RUN: not quant-opt %s -quantize-assign-encodings="format=int4_block fallback=q8_0" 2>&1 | FileCheck %s --check-prefix=FIT
 
 // NAME: error: expects the name or text of a format, but got 'q4_9'; known names are f32, f16,
 // SOLVER: error: expects solver 'rtn' or 'mse', but got 'best'
@@ -14,7 +14,7 @@
 // KIND: error: rule 'embedding:w=q8_0': expects to match
 // SYNTAX: error: rule 'q8_0': expects PATTERN=FORMAT, but got 'q8_0'
 // GLOB: error: rule '[w=q8_0': expects a glob pattern, but got '[w'
-// FIT: error: 'param.global' op fp8_block expects rows divisible by 128 (one 'scale' a block), but got 8, and no fallback format fits
+// FIT: error: 'param.global' op int4_block expects rows divisible by 16 (one 'scale' a block), but got 8, and no fallback format fits
 param.global @norm : tensor<44xf32> = #param.external<"model", "norm">
 param.global @w : tensor<8x44xf32> = #param.external<"model", "w">
 func.func @forward(%x: tensor<?x44xf32>) -> tensor<?x8xf32> {

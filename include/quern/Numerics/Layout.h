@@ -17,8 +17,8 @@
 // last column digit, of extent n, is not an address but a place in a number:
 // the codes of a byte are its digits d_0 … d_(n-1) to the base R, and the byte
 // holds ceil(v * 256 / R^n) of v = sum_i d_i R^(n-1-i), so that digit i is the
-// integer part of R times the fraction of byte * R^i / 256: no division (ggml's
-// TQ1_0).
+// integer part of R times the fraction of byte * R^i / 256: no division (so
+// GGUF stores trits).
 //
 // Bit k of a buffer is bit k % 8 (least significant first) of byte k / 8. The
 // digits make every map of the ecosystem a few lines of text, GGUF's split

@@ -171,16 +171,16 @@ def AssignCacheEncodingPass : Pass<"quantize-assign-cache-encoding", "::mlir::Mo
     }
     ```
 
-    becomes, with `format=int8_g32`,
+    becomes, with `format='i8 [1, 32], scale f32'`,
 
     ```mlir
-    #int8_g32 = #qt.format<i8 [1, 32], scale f32>
+    #rows = #qt.format<i8 [1, 32], scale f32>
     func.func @forward(%x: tensor<?x64xf32>, %p: index,
         %cache: !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f32,
-                             encoding = #int8_g32>) {
+                             encoding = #rows>) {
       nn.kv_append %x, %x into %cache[0] at %p : tensor<?x64xf32>,
           !nn.kv_cache<layers = 1, heads = 2, head_dim = 32, element = f32,
-                       encoding = #int8_g32>
+                       encoding = #rows>
       return
     }
     ```

@@ -59,7 +59,7 @@ int64_t appendScratchBytes(const CacheShape &cache);
 /// Fails if some level of the format has codes for vectors, signs apart,
 /// offsets with blocks of their own, or divides by its scales.
 Status emitKvAppendKernel(KernelBuilder &builder, llvm::StringRef name,
-                        const CacheShape &cache);
+                          const CacheShape &cache);
 
 struct AttentionSpec {
   CacheShape cache;

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not TOOL.exists(), reason=f"{TOOL} is not built"
 BLOCK_TYPES = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"]
 BLOCK_TYPES += ["IQ4_NL", "IQ4_XS", "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS"]
 BLOCK_TYPES += ["IQ1_M", "IQ1_S"]
-BLOCK_TYPES += ["TQ1_0", "TQ2_0", "Q1_0", "MXFP4"]
+BLOCK_TYPES += ["TQ1_0", "TQ2_0", "MXFP4"]
 
 FLOAT_TYPES = {
     "f4E2M1FN": "float4_e2m1fn",
@@ -103,6 +103,21 @@ def test_blocks_decode_as_gguf(name):
         # ggml's table of E2M1 holds integers, which have no negative zero.
         actual, expected = actual + np.float32(0), expected + np.float32(0)
     assert_same_bits(actual, expected)
+
+
+@pytest.mark.parametrize(("name", "bits"), [("q1_0", 1), ("q2_0", 2)])
+def test_types_that_gguf_does_not_decode(name, bits):
+    """ggml: an f16 scale, then codes from the lowest bit on; ±d, and (q - 1) d."""
+    random = np.random.default_rng(8)
+    size = 128 // bits
+    blocks = random.integers(0, 256, (64, 18), dtype=np.uint8)
+    scales = random.standard_normal(64).astype(np.float16)
+    blocks[:, :2] = scales[:, None].view(np.uint8)
+    flat = np.unpackbits(blocks[:, 2:], axis=1, bitorder="little").reshape(64, size, bits)
+    codes = (flat.astype(np.int64) << np.arange(bits)).sum(axis=2)
+    elements = codes * 2 - 1 if bits == 1 else codes - 1
+    expected = scales.astype(np.float32)[:, None] * elements.astype(np.float32)
+    assert_same_bits(decode(name, name, 64, size, blocks.tobytes()), expected)
 
 
 def test_nvfp4_blocks_decode_as_gguf():

@@ -53,10 +53,32 @@ void MicroKernel::emit(StringRef name) {
   if (isCut) {
     int64_t left = shape.depth - whole * shape.tileDepth;
     int64_t leftChunks = (left + chunkDepth() - 1) / chunkDepth();
-    sums = accumulateTile(b.i64(whole), leftChunks, sums);
+    int64_t reach = whole * shape.tileDepth + leftChunks * chunkDepth();
+    // A chunk that the edge of the weight cuts short may go on behind x.
+    bool isLastShort = reach > spec.input.padded();
+    int64_t wholeChunks = leftChunks - (isLastShort ? 1 : 0);
+    if (wholeChunks > 0)
+      sums = accumulateTile(b.i64(whole), wholeChunks, sums);
+    if (isLastShort)
+      sums = accumulateLastChunk(b.i64(whole), wholeChunks,
+                                 left - wholeChunks * chunkDepth(), sums);
   }
   storeResults(sums);
   b.endFunction();
+}
+
+MicroKernel::Values MicroKernel::accumulateLastChunk(Value tile, int64_t index,
+                                                     int64_t depth,
+                                                     Values sums) {
+  Chunk chunk;
+  chunk.tile = tile;
+  for (const PanelPointers &panel : at)
+    chunk.tileAddresses.push_back(reader.tileAddress(panel, tile));
+  chunk.base = b.i64(0);
+  chunk.first = index * chunkDepth() / 4;
+  chunk.steps = (depth + 3) / 4;
+  chunk.kInTile = b.i64(index * chunkDepth());
+  return accumulateChunk(chunk, sums);
 }
 
 MicroKernel::Values MicroKernel::accumulateTile(Value tile, int64_t chunks,
@@ -78,6 +100,7 @@ MicroKernel::Values MicroKernel::accumulateTile(Value tile, int64_t chunks,
       chunk.tileAddresses = addresses;
       chunk.base = b.mul(group, together * steps / shape.stepPeriod);
       chunk.first = c * steps;
+      chunk.steps = steps;
       chunk.kInTile = b.add(b.mul(group, together * depth), c * depth);
       sums = accumulateChunk(chunk, sums);
     }
@@ -93,7 +116,7 @@ MicroKernel::Values MicroKernel::accumulateTile(Value tile, int64_t chunks,
 
 MicroKernel::Values MicroKernel::forSteps(const Chunk &chunk, int64_t most,
                                           Values carried, StepsBody body) {
-  int64_t steps = chunkDepth() / 4, period = shape.stepPeriod, run = 0;
+  int64_t steps = chunk.steps, period = shape.stepPeriod, run = 0;
   for (int64_t size = period; size <= std::max(most, period); size += period)
     if (steps % size == 0)
       run = size;

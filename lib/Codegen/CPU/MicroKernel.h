@@ -32,6 +32,7 @@ private:
     Values tileAddresses; ///< a panel's
     mlir::Value base;     ///< period-aligned part of the position: K / period
     int64_t first = 0;    ///< steps of 4 K behind it
+    int64_t steps = 0;    ///< in the chunk
     mlir::Value kInTile;
   };
   struct Scales {
@@ -48,6 +49,9 @@ private:
   int64_t chunkDepth() const;
   /// Adds the first `chunks` chunks of a tile.
   Values accumulateTile(mlir::Value tile, int64_t chunks, Values sums);
+  /// Adds `depth` K of chunk `index` of a tile, for float activations.
+  Values accumulateLastChunk(mlir::Value tile, int64_t index, int64_t depth,
+                             Values sums);
   Values accumulateChunk(const Chunk &chunk, Values sums);
   /// Calls `body` on the steps of a chunk: in a loop over parts of at most
   /// `most` steps, or the least number that pieces allow.

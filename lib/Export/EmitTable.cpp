@@ -100,7 +100,7 @@ Status exporter::emitTable(const ModelTable &table, const std::string &path) {
   llvm::LLVMContext context;
   llvm::Module module("quern-table", context);
   Result<std::unique_ptr<llvm::TargetMachine>> machine =
-      createMachine({"x86-64", ""});
+      createMachine({table.triple, /*cpu=*/"", /*features=*/""});
   if (!machine)
     return machine.status();
   module.setTargetTriple((*machine)->getTargetTriple());

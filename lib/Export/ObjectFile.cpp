@@ -26,6 +26,10 @@ static void initializeTargets() {
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
   });
 }
 
@@ -33,7 +37,7 @@ Result<std::unique_ptr<llvm::TargetMachine>>
 exporter::createMachine(const ObjectTarget &target) {
   initializeTargets();
   std::string why;
-  llvm::Triple triple("x86_64-unknown-linux-gnu");
+  llvm::Triple triple(target.triple);
   const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, why);
   if (!found)
     return failure(StatusCode::Unsupported, why);

@@ -16,7 +16,7 @@ class TargetMachine;
 
 namespace quern::exporter {
 
-/// A machine that generates position independent code for Linux on x86-64.
+/// A machine that generates position independent code.
 Result<std::unique_ptr<llvm::TargetMachine>>
 createMachine(const ObjectTarget &target);
 

@@ -53,11 +53,13 @@ static bool isOneOf(const std::string &value,
 }
 
 Status Compilation::checkOptions() {
-  targets = codegen::resolveCpuTargets(options.target);
-  if (targets.empty())
-    return invalid("expects target to be all, host, x86-64, x86-64-v3, "
-                   "x86-64-v4, portable, avx2 or avx512, but got '" +
-                   options.target + "'");
+  auto resolved = codegen::resolveCpuTargets(options.target);
+  if (!resolved)
+    return resolved.status();
+  targets = *resolved;
+  table.triple = codegen::targetTriple(targets.front()->architecture);
+  if (Status status = exporter::checkRuntime(table.triple); !status)
+    return status;
   if (!isOneOf(options.compute, {"f32", "bf16", "int8"}))
     return invalid("expects compute to be f32, bf16 or int8, but got '" +
                    options.compute + "'");

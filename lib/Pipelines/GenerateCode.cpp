@@ -45,7 +45,9 @@ Status Compilation::generateFor(const codegen::CpuTarget &target,
   std::string assembly;
   if (!options.dumpPath.empty())
     assembly = options.dumpPath + "/5-" + target.isa + ".s";
-  return exporter::emitObject(copy, {target.llvmCpu, target.llvmFeatures},
+  return exporter::emitObject(copy,
+                              {codegen::targetTriple(target.architecture),
+                               target.llvmCpu, target.llvmFeatures},
                               folder->path(target.isa + ".o"), assembly);
 }
 
@@ -97,7 +99,7 @@ Status Compilation::linkModel() {
   inputs.push_back(archive);
   Status status = exporter::emitTable(table, tableObject);
   if (status)
-    status = exporter::writeRuntimeArchive(archive);
+    status = exporter::writeRuntimeArchive(table.triple, archive);
   if (status)
     status = exporter::linkSharedObject(inputs, {"quern_get_api"},
                                         folder->path(artifact::kModelFile));

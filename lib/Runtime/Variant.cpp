@@ -26,6 +26,10 @@ constexpr Feature kFeatures[] = {
     {QUERN_FEATURE_AVX512BF16, "avx512bf16", &quern::CpuFeatures::avx512bf16},
     {QUERN_FEATURE_AVX512FP16, "avx512fp16", &quern::CpuFeatures::avx512fp16},
     {QUERN_FEATURE_AVXVNNI, "avxvnni", &quern::CpuFeatures::avxvnni},
+    {QUERN_FEATURE_ARM_DOTPROD, "dotprod", &quern::CpuFeatures::armDotprod},
+    {QUERN_FEATURE_ARM_I8MM, "i8mm", &quern::CpuFeatures::armI8mm},
+    {QUERN_FEATURE_ARM_BF16, "bf16", &quern::CpuFeatures::armBf16},
+    {QUERN_FEATURE_AMX_INT8, "amx-int8", &quern::CpuFeatures::amxInt8},
 };
 
 /// A list of words in a buffer of fixed size, cut when it is full.
@@ -66,6 +70,7 @@ quern_status failNoSuchName(const quern_model_table &table, const char *isa,
 
 uint64_t quern::runtime::detectFeatures() {
   CpuFeatures found = detectCpuFeatures();
+  found.amxInt8 = found.amxInt8 && mayUseTiles();
   uint64_t bits = 0;
   for (const Feature &feature : kFeatures)
     if (found.*feature.detected)

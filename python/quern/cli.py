@@ -132,9 +132,10 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--target",
-        choices=("all", "host", "x86-64", "x86-64-v3", "x86-64-v4"),
         default="all",
-        help="instruction sets of the artifact",
+        metavar="NAME,...",
+        help="instruction sets of the artifact: all (x86-64, x86-64-v3 and x86-64-v4), host, "
+        "aarch64, or names as in docs/Targets.md",
     )
     parser.add_argument("--formats", metavar="FILE", help="file of more named formats")
     parser.add_argument(

@@ -36,6 +36,7 @@ def compile_model(
 ) -> dict[str, Any]:
     """Quantizes and compiles a model folder into an artifact folder.
 
+    target: instruction sets, by the names in docs/Targets.md.
     format: a name, or the text of a format; "" leaves the weights in the
     model's own precision. rules: (pattern, format) for weights whose name the
     pattern matches; the last that matches decides. compute: "int8", "bf16" or

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import platform
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,8 +95,30 @@ class _Api(ctypes.Structure):
     ]
 
 
+# e_machine of the files that the compiler writes (System V ABI).
+_ELF_MACHINES = {62: "x86_64", 183: "aarch64"}
+
+
+def _check_machine(path: Path) -> None:
+    """Says so if a library is for another processor; dlopen says less."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(20)
+    except OSError:
+        return  # dlopen's message tells why
+    code = int.from_bytes(header[18:20], "little")
+    machine = _ELF_MACHINES.get(code) if header[:4] == b"\x7fELF" else None
+    if machine and machine != platform.machine():
+        raise QuernError(
+            f"{path}: expects a processor of {machine}, but this machine is "
+            f"{platform.machine()}; compile the model for it (quern compile --target)",
+            Status.CPU_FEATURES,
+        )
+
+
 def _open_library(path: Path) -> Any:
     """The table of functions of a `model.so`."""
+    _check_machine(path)
     try:
         library = ctypes.CDLL(str(path))
         get_api = library.quern_get_api
@@ -144,8 +167,8 @@ class Model:
 
     artifact_path: the folder that `quern compile` wrote.
     threads: worker threads; 0 takes as many as affinity and cgroup quota allow.
-    isa: an instruction set by name ("avx512", "avx2", "portable"); None takes
-        the best that this CPU has.
+    isa: an instruction set of the artifact by name ("avx512", "avx2"); None
+        takes the best that this CPU has.
     verify: check the hash of every weight before returning.
     """
 

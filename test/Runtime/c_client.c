@@ -3,7 +3,9 @@
  * \file A C program that knows an artifact by quern_rt.h alone, and checks what
  * must hold for every artifact.
  *
- *   c_client MODEL.so WEIGHTS
+ *   c_client MODEL.so WEIGHTS [LOGITS]
+ *
+ * LOGITS receives those of chooseTokens, as floats of this machine.
  */
 #include "quern/Runtime/quern_rt.h"
 
@@ -60,15 +62,18 @@ static void checkRefusals(const quern_api *api, quern_session *session,
   EXPECT(api->session_position(session) == 0);
 }
 
+static void chooseTokens(int32_t *tokens, size_t vocabulary) {
+  for (int i = 0; i < kTokens; ++i)
+    tokens[i] = (int32_t)((size_t)(i * i + 1) % (vocabulary - 1));
+}
+
 /* Logits of the same tokens must not depend on what the session held before. */
 static void checkSessions(const quern_api *api, quern_session *session,
                           size_t vocabulary, float *logits) {
   int32_t tokens[kTokens];
   float *again = logits + kTokens * vocabulary;
   size_t row = vocabulary * sizeof(float);
-  for (int i = 0; i < kTokens; ++i)
-    tokens[i] = (int32_t)((size_t)(i * i + 1) % (vocabulary - 1));
-
+  chooseTokens(tokens, vocabulary);
   EXPECT(api->prefill(session, tokens, kTokens, logits, kTokens) == QUERN_OK);
   EXPECT(api->session_position(session) == kTokens);
   for (size_t i = 0; i < kTokens * vocabulary; ++i)
@@ -91,9 +96,21 @@ static void checkSessions(const quern_api *api, quern_session *session,
   EXPECT(api->session_position(session) == 1);
 }
 
+static void writeLogits(const quern_api *api, quern_session *session,
+                        size_t vocabulary, float *logits, const char *path) {
+  int32_t tokens[kTokens];
+  chooseTokens(tokens, vocabulary);
+  EXPECT(api->session_reset(session) == QUERN_OK);
+  EXPECT(api->prefill(session, tokens, kTokens, logits, kTokens) == QUERN_OK);
+  FILE *file = fopen(path, "wb");
+  EXPECT(file);
+  EXPECT(fwrite(logits, vocabulary * sizeof(float), kTokens, file) == kTokens);
+  EXPECT(fclose(file) == 0);
+}
+
 int main(int count, char **arguments) {
-  if (count != 3) {
-    fprintf(stderr, "usage: c_client MODEL.so WEIGHTS\n");
+  if (count != 3 && count != 4) {
+    fprintf(stderr, "usage: c_client MODEL.so WEIGHTS [LOGITS]\n");
     return 2;
   }
   const quern_api *api = openArtifact(arguments[1]);
@@ -116,6 +133,8 @@ int main(int count, char **arguments) {
   EXPECT(api->set_threads(model, 3) == QUERN_OK);
   EXPECT(api->session_reset(session) == QUERN_OK);
   checkSessions(api, session, vocabulary, logits);
+  if (count == 4)
+    writeLogits(api, session, vocabulary, logits, arguments[3]);
   api->session_destroy(session);
   api->unload(model);
   free(logits);

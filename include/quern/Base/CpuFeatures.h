@@ -2,9 +2,11 @@
 //
 // \file What the CPU can do and the operating system lets it do.
 //
-// Header-only and free of the C++ library, so that the runtime can use it. A
-// vector extension counts only if CPUID reports it and XCR0 says that the
-// operating system saves its registers (Intel SDM volume 1, chapter 13).
+// Header-only and free of the C++ library, so that the runtime can use it. On
+// x86-64 a vector extension counts only if CPUID reports it and XCR0 says that
+// the operating system saves its registers (Intel SDM volume 1, chapter 13). On
+// AArch64 Linux says both in the auxiliary vector (its documentation,
+// arch/arm64/elf_hwcaps).
 
 #ifndef QUERN_BASE_CPUFEATURES_H
 #define QUERN_BASE_CPUFEATURES_H
@@ -12,6 +14,10 @@
 #include <stdint.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 namespace quern {
@@ -25,9 +31,12 @@ struct CpuFeatures {
   bool avx512bf16 = false;
   bool avx512fp16 = false;
   bool avxvnni = false; ///< VNNI in VEX encoding, 256 bits
-  bool amxTile = false; ///< still needs ARCH_REQ_XCOMP_PERM on Linux
+  bool amxTile = false; ///< still needs mayUseTiles
   bool amxInt8 = false;
   bool amxBf16 = false;
+  bool armDotprod = false; ///< sdot and udot
+  bool armI8mm = false;    ///< usdot and matrix products of bytes
+  bool armBf16 = false;    ///< bfdot and conversions
 };
 
 #if defined(__x86_64__)
@@ -57,7 +66,7 @@ inline bool bit(unsigned word, unsigned index) { return word >> index & 1; }
 } // namespace cpu_detail
 #endif
 
-/// Asks the CPU that runs this; takes about a microsecond.
+/// Asks about the CPU that runs this; takes about a microsecond.
 inline CpuFeatures detectCpuFeatures() {
   CpuFeatures f;
 #if defined(__x86_64__)
@@ -87,8 +96,25 @@ inline CpuFeatures detectCpuFeatures() {
   f.amxTile = tiles && bit(seven.d, 24);
   f.amxInt8 = f.amxTile && bit(seven.d, 25);
   f.amxBf16 = f.amxTile && bit(seven.d, 22);
+#elif defined(__aarch64__)
+  unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
+  f.armDotprod = first >> 20 & 1; // HWCAP_ASIMDDP
+  f.armI8mm = second >> 13 & 1;   // HWCAP2_I8MM
+  f.armBf16 = second >> 14 & 1;   // HWCAP2_BF16
 #endif
   return f;
+}
+
+/// Asks Linux to let this process use tiles, which takes 8 KB of state a
+/// thread; the answer stays the same. False as well if CPU or kernel have none.
+inline bool mayUseTiles() {
+#if defined(__x86_64__)
+  constexpr long kRequestPermission = 0x1023; // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;              // XFEATURE_XTILE_DATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
 }
 
 } // namespace quern

@@ -63,7 +63,7 @@ def SelectKernelPass : Pass<"codegen-select-kernel", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"isa", "isa", "std::string", /*default=*/"\"avx512\"",
-           "Instruction set: avx512, avx2 or portable">,
+           "Instruction set, by the name of a CpuTarget">,
   ];
   let dependentDialects = ["::quern::qk::QKDialect"];
 }

@@ -14,6 +14,7 @@ namespace quern::exporter {
 
 /// What LLVM generates code for.
 struct ObjectTarget {
+  std::string triple;   ///< x86-64 or AArch64 Linux
   std::string cpu;      ///< -mcpu
   std::string features; ///< -mattr
 };

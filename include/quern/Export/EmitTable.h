@@ -20,6 +20,7 @@ struct VariantRecord {
 
 /// The content of quern_model_table (Runtime/StepABI.h).
 struct ModelTable {
+  std::string triple;                  ///< of every object of the model
   std::string description;             ///< JSON object
   std::vector<VariantRecord> variants; ///< best first
   artifact::WeightsFileRecord weights;
@@ -36,8 +37,13 @@ struct ModelTable {
 /// `quern_tensor_offsets` with the offset of every tensor of `table.weights`.
 Status emitTable(const ModelTable &table, const std::string &path);
 
-/// Writes the runtime, as an archive that can be linked, to `path`.
-Status writeRuntimeArchive(const std::string &path);
+/// Whether this compiler was built with a runtime for `triple`; else an error
+/// that says what to do.
+Status checkRuntime(const std::string &triple);
+
+/// Writes the runtime for `triple`, as an archive that can be linked, to
+/// `path`.
+Status writeRuntimeArchive(const std::string &triple, const std::string &path);
 
 } // namespace quern::exporter
 

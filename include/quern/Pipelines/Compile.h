@@ -23,7 +23,7 @@ struct CompileOptions {
   /// Pattern of weight names and format; the last that matches decides.
   std::vector<std::pair<std::string, std::string>> rules;
   std::string compute = "f32"; ///< f32, bf16 or int8
-  /// all, host, x86-64, x86-64-v3, x86-64-v4, or the name of an isa.
+  /// Names of instruction sets or of groups of them (Codegen/CPU/Target.h).
   std::string target = "all";
   std::string formatsFile; ///< more named formats; may be empty
   /// Name or text of the format of keys and values; its blocks divide a row

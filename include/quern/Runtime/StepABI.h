@@ -59,10 +59,14 @@ enum quern_feature {
   QUERN_FEATURE_AVX512BF16 = 1 << 4,
   QUERN_FEATURE_AVX512FP16 = 1 << 5,
   QUERN_FEATURE_AVXVNNI = 1 << 6,
+  QUERN_FEATURE_ARM_DOTPROD = 1 << 7,
+  QUERN_FEATURE_ARM_I8MM = 1 << 8,
+  QUERN_FEATURE_ARM_BF16 = 1 << 9,
+  QUERN_FEATURE_AMX_INT8 = 1 << 10, /* and permission to use tiles */
 };
 
 typedef struct quern_variant {
-  const char *isa;            /* "avx512", "avx2", "portable" */
+  const char *isa;            /* a CpuTarget's, "avx512" */
   uint64_t required_features; /* bits of quern_feature */
   quern_forward_fn forward;
 } quern_variant;

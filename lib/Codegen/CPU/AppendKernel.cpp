@@ -118,8 +118,23 @@ int64_t codegen::appendScratchBytes(const CacheShape &shape) {
   return RowEncoder::scratchBytes(shape.format, shape.headDim);
 }
 
-void codegen::emitKvAppendKernel(KernelBuilder &b, StringRef name,
-                                 const CacheShape &shape) {
+/// Whether a row is coded number by number, block by block, at every level.
+static bool isRowByRow(const Format &format) {
+  if (format.element.isComposite() || format.dividesByScale)
+    return false;
+  if (format.offset &&
+      (!(format.offsetBlock == format.block) || !isRowByRow(*format.offset)))
+    return false;
+  return !format.isScaled() || isRowByRow(*format.scale);
+}
+
+Status codegen::emitKvAppendKernel(KernelBuilder &b, StringRef name,
+                                   const CacheShape &shape) {
+  if (!isRowByRow(shape.format))
+    return Status::error(StatusCode::Unsupported,
+                         "expects a KV cache with a code a number, and offsets "
+                         "with the blocks of their scales, but got " +
+                             printFormat(shape.format));
   Type p = b.ptrType(), i = b.getI64Type();
   auto args = b.beginFunction(name, {p, p, p, p, i, i, i, i, i}).getArguments();
   int64_t width = shape.heads * shape.headDim;
@@ -142,4 +157,5 @@ void codegen::emitKvAppendKernel(KernelBuilder &b, StringRef name,
     });
   });
   b.endFunction();
+  return Status::ok();
 }

@@ -158,14 +158,12 @@ LogicalResult ForwardBuilder::lowerHadamard(qk::KernelOp kernel) {
 LogicalResult ForwardBuilder::lowerAppend(qk::KernelOp kernel) {
   CacheShape shape = cacheShape(kernel);
   scratchBytes = std::max(scratchBytes, appendScratchBytes(shape));
-  return call(kernel, keyOf("kv_append", numerics::printFormat(shape.format)),
-              [&](StringRef name) {
-                emitKvAppendKernel(kernels, name, shape);
-                return Status::ok();
-              },
-              {address(kernel.getInput("key")),
-               address(kernel.getInput("value")), layerAddress(kernel, shape),
-               scratch, count, position, capacity, worker, workers});
+  return call(
+      kernel, keyOf("kv_append", numerics::printFormat(shape.format)),
+      [&](StringRef name) { return emitKvAppendKernel(kernels, name, shape); },
+      {address(kernel.getInput("key")), address(kernel.getInput("value")),
+       layerAddress(kernel, shape), scratch, count, position, capacity, worker,
+       workers});
 }
 
 LogicalResult ForwardBuilder::lowerAttention(qk::KernelOp kernel) {

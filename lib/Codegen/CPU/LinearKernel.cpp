@@ -14,6 +14,11 @@ using namespace quern;
 using namespace quern::codegen;
 using namespace quern::numerics;
 
+int64_t codegen::tileRows(const CpuTarget &target, const ActivationRow &input) {
+  bool hasTiles = target.hasTiles && input.kind == ActivationRow::Kind::Int8;
+  return hasTiles ? 16 : target.tileRows;
+}
+
 std::optional<IntegerElement> codegen::integerElement(const Element &element) {
   std::optional<int> shift = integerShift(element);
   if (!shift)

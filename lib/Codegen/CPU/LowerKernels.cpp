@@ -38,9 +38,8 @@ struct LowerKernelsPass
     ModuleOp module = getOperation();
     const CpuTarget *target = lookupCpuTarget(isa);
     if (!target) {
-      module.emitError()
-          << "expects isa to be avx512, avx2 or portable, but got '" << isa
-          << "'";
+      module.emitError() << "expects isa to be " << listCpuTargets()
+                         << ", but got '" << isa << "'";
       return signalPassFailure();
     }
     func::FuncOp function = findModelFunction(module);

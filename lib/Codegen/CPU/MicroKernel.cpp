@@ -3,6 +3,7 @@
 // \file One register tile: loops over K, scales, stores.
 
 #include "MicroKernel.h"
+#include "DotProducts.h"
 
 #include "quern/Numerics/Decode.h"
 #include <numeric>
@@ -34,6 +35,8 @@ void MicroKernel::emit(StringRef name) {
   auto args = function.getArguments();
   x = args[0], y = args[1], yStride = args[2], bias = args[3];
   residual = args[4], columns = args[5];
+  if (usesTiles())
+    allocateTiles();
   Value lastPanel = b.add(args[6], b.div(b.sub(columns, b.i64(1)), kPanelRows));
   for (int64_t n = 0; n < panels; ++n)
     at.push_back({SmallVector<Value>(args.begin() + 7, args.end()),
@@ -181,7 +184,10 @@ MicroKernel::Values MicroKernel::accumulateExact(const Chunk &chunk,
   return forSteps(chunk, kUnrolledExactSteps, sums,
                   [&](const Chunk &part, int64_t steps, Values partSums) {
                     for (int64_t step = 0; step < steps; ++step)
-                      exactStep(part, step, scales, partSums);
+                      if (usesBf16Dot())
+                        bf16Step(part, step, scales, partSums);
+                      else
+                        exactStep(part, step, scales, partSums);
                     return partSums;
                   });
 }
@@ -197,19 +203,30 @@ PanelStep MicroKernel::panelStep(const Chunk &chunk, int64_t panel,
           b.add(chunk.kInTile, 4 * step)};
 }
 
-void MicroKernel::exactStep(const Chunk &chunk, int64_t step,
-                            const Scales &scales, Values &sums) {
-  VectorValues v(b);
-  const Format &format = spec.weight;
-  Value k = kOf(chunk);
+SmallVector<SmallVector<Value, 4>> MicroKernel::stepElements(const Chunk &chunk,
+                                                             int64_t step) {
   SmallVector<SmallVector<Value, 4>> elements;
   for (int64_t n = 0; n < panels; ++n)
     elements.push_back(reader.elementLanes(panelStep(chunk, n, step)));
+  return elements;
+}
+
+Value MicroKernel::scaledWeight(Value element, const Scales &scales,
+                                int64_t panel) {
+  VectorValues v(b);
+  return applyScale(v, spec.weight, element, scales.scale[panel],
+                    scales.offset[panel]);
+}
+
+void MicroKernel::exactStep(const Chunk &chunk, int64_t step,
+                            const Scales &scales, Values &sums) {
+  VectorValues v(b);
+  Value k = kOf(chunk);
+  auto elements = stepElements(chunk, step);
   for (int64_t kk = 0; kk < 4; ++kk) {
     Values weights;
     for (int64_t n = 0; n < panels; ++n) {
-      Value w = applyScale(v, format, elements[n][kk], scales.scale[n],
-                           scales.offset[n]);
+      Value w = scaledWeight(elements[n][kk], scales, n);
       weights.push_back(spec.roundToBf16 ? roundToBf16(v, w) : w);
     }
     for (int64_t m = 0; m < rows; ++m) {
@@ -217,6 +234,26 @@ void MicroKernel::exactStep(const Chunk &chunk, int64_t step,
       for (int64_t n = 0; n < panels; ++n) {
         Value &sum = sums[m * panels + n];
         sum = b.multiplyAdd(input, weights[n], sum);
+      }
+    }
+  }
+}
+
+void MicroKernel::bf16Step(const Chunk &chunk, int64_t step,
+                           const Scales &scales, Values &sums) {
+  Value kBytes = b.mul(kOf(chunk), 2);
+  auto elements = stepElements(chunk, step);
+  for (int64_t kk = 0; kk < 4; kk += 2) {
+    Values pairs;
+    for (int64_t n = 0; n < panels; ++n)
+      pairs.push_back(bf16Pairs(b, scaledWeight(elements[n][kk], scales, n),
+                                scaledWeight(elements[n][kk + 1], scales, n)));
+    for (int64_t m = 0; m < rows; ++m) {
+      Value address = b.offset(inputAddress(m, kBytes), 2 * (4 * step + kk));
+      Value word = b.load(b.getI32Type(), address, 4);
+      for (int64_t n = 0; n < panels; ++n) {
+        Value &sum = sums[m * panels + n];
+        sum = bf16Dot(b, sum, pairs[n], word);
       }
     }
   }

@@ -58,10 +58,21 @@ private:
   Values accumulateExact(const Chunk &chunk, const Scales &scales, Values sums);
   void exactStep(const Chunk &chunk, int64_t step, const Scales &scales,
                  Values &sums);
+  /// A step by the target's dot product of bfloat16 pairs.
+  void bf16Step(const Chunk &chunk, int64_t step, const Scales &scales,
+                Values &sums);
+  bool usesBf16Dot() const {
+    return spec.roundToBf16 && b.target.bf16Dot != Bf16Dot::None;
+  }
   Values accumulateInteger(const Chunk &chunk, const Scales &scales,
                            Values sums);
   /// Dot products of codes and activations over a chunk, bias taken off.
   Values integerDots(const Chunk &chunk, const Values &inputSums);
+  /// The same by tiles of 16 rows of activations by 64 bytes of K.
+  bool usesTiles() const { return b.target.hasTiles && rows == 16; }
+  void allocateTiles();
+  Values tileDots(const Chunk &chunk, const Values &inputSums);
+  void tileStep(const Chunk &chunk, int64_t steps);
   void dotStep(const Chunk &chunk, int64_t step, Values &dots);
   /// A row's sum of activations over a chunk: scalar or 16 equal lanes.
   Values groupSums(const Chunk &chunk);
@@ -71,14 +82,18 @@ private:
                         mlir::Value offset, const RowInput &input);
   Scales decodeScales(const Chunk &chunk);
   PanelStep panelStep(const Chunk &chunk, int64_t panel, int64_t step);
+  /// The elements of a step: a panel's four K.
+  llvm::SmallVector<llvm::SmallVector<mlir::Value, 4>>
+  stepElements(const Chunk &chunk, int64_t step);
+  /// A weight from its element, in binary32.
+  mlir::Value scaledWeight(mlir::Value element, const Scales &scales,
+                           int64_t panel);
+  /// Four K of a panel as byteDot takes them: value + dotBias().
   mlir::Value weightBytes(const Chunk &chunk, int64_t panel, int64_t step);
+  int dotBias() const;
+  /// The same as value + integer.bias.
+  mlir::Value unsignedBytes(const Chunk &chunk, int64_t panel, int64_t step);
   mlir::Value tableBytes(mlir::Value codes);
-  mlir::Value byteDot(mlir::Value sum, mlir::Value unsignedBytes,
-                      mlir::Value signedWord);
-  mlir::Value byteDotAvx2(mlir::Value sum, mlir::Value unsignedBytes,
-                          mlir::Value signedWord);
-  mlir::Value byteDotWiden(mlir::Value sum, mlir::Value unsignedBytes,
-                           mlir::Value signedWord);
   mlir::Value inputLanes(int64_t row, mlir::Value k, int64_t delta);
   mlir::Value inputAddress(int64_t row, mlir::Value bytes);
   mlir::Value kOf(const Chunk &chunk);
@@ -94,6 +109,9 @@ private:
   IntegerElement integer;
   mlir::Value x, y, yStride, bias, residual, columns;
   llvm::SmallVector<PanelPointers> at;
+  /// Of each panel, 1 KB in memory: 16 steps of decoded bytes, and products of
+  /// 16 rows by 16 columns. Null without tiles.
+  Values tileWeights, tileProducts;
 };
 
 } // namespace quern::codegen

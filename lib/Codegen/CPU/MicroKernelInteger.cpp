@@ -8,12 +8,14 @@
 //   sum value * a = sum u * a - bias * sum a
 //
 // The last sum is known per row and group, so that the integer dot product
-// starts at -bias * sum a and ends exact. Then, in binary32, fused:
+// starts at -bias * sum a and ends exact. Where the instruction takes signed
+// weights, u - 128 goes in and the bias is 128 less. Then, in binary32, fused:
 //
 //   y += dot * (scale * inputScale)                                 no offset
 //   y += dot * (scale * inputScale) -+ offset * (inputScale * sum a) min, add
 //   y += (dot - offset * sum a) * (scale * inputScale)              zero
 
+#include "DotProducts.h"
 #include "MicroKernel.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -33,47 +35,15 @@ Value MicroKernel::inputGroup(const Chunk &chunk) {
   return b.div(kOf(chunk), spec.input.group);
 }
 
-/// Bytes [begin, begin + lanes) of a vector of bytes.
-static Value bytesOf(KernelBuilder &b, Value vector, int64_t begin,
-                     int64_t lanes) {
-  return vector::ExtractStridedSliceOp::create(
-      b, vector, ArrayRef<int64_t>{begin}, ArrayRef<int64_t>{lanes},
-      ArrayRef<int64_t>{1});
-}
-
-/// A byte table of 16 entries, repeated to `lanes` bytes.
-static Value byteTable(KernelBuilder &b, const IntegerElement &element,
-                       int64_t lanes) {
-  SmallVector<int8_t> bytes;
-  for (int64_t i = 0; i < lanes; ++i)
-    bytes.push_back(
-        int8_t(element.values[i % 16 % element.values.size()] + element.bias));
-  return arith::ConstantOp::create(
-      b, DenseElementsAttr::get(b.vectorOf(b.getI8Type(), lanes),
-                                ArrayRef(bytes)));
-}
-
 Value MicroKernel::tableBytes(Value codes) {
   VectorValues v(b);
-  auto bytes = b.vectorOf(b.getI8Type(), 64);
-  bool shuffles = b.target.byteDot != ByteDot::Widen;
-  if (shuffles && integer.values.size() <= 16) {
-    Value index = vector::BitCastOp::create(b, bytes, codes);
-    Value found;
-    if (b.target.byteDot == ByteDot::Vnni512) {
-      found = b.intrinsic("llvm.x86.avx512.pshuf.b.512", bytes,
-                          {byteTable(b, integer, 64), index});
-    } else {
-      auto half = b.vectorOf(b.getI8Type(), 32);
-      SmallVector<Value> parts;
-      for (int64_t begin : {0, 32})
-        parts.push_back(b.intrinsic(
-            "llvm.x86.avx2.pshuf.b", half,
-            {byteTable(b, integer, 32), bytesOf(b, index, begin, 32)}));
-      found = vector::ShuffleOp::create(
-          b, parts[0], parts[1], llvm::to_vector(llvm::seq<int64_t>(0, 64)));
-    }
-    return vector::BitCastOp::create(b, codes.getType(), found);
+  bool hasLookup = b.target.tableLookup != TableLookup::None;
+  if (hasLookup && integer.values.size() <= 16) {
+    SmallVector<int8_t> table;
+    for (size_t i = 0; i < 16; ++i)
+      table.push_back(
+          int8_t(integer.values[i % integer.values.size()] + integer.bias));
+    return lookupBytes(b, table, codes);
   }
   // Byte by byte, by the element's own definition.
   Value result;
@@ -89,8 +59,8 @@ Value MicroKernel::tableBytes(Value codes) {
   return result;
 }
 
-Value MicroKernel::weightBytes(const Chunk &chunk, int64_t panel,
-                               int64_t step) {
+Value MicroKernel::unsignedBytes(const Chunk &chunk, int64_t panel,
+                                 int64_t step) {
   PanelStep at = panelStep(chunk, panel, step);
   if (spec.weight.element.isComposite())
     return reader.compositeBytes(at, integer.values, integer.bias);
@@ -105,69 +75,17 @@ Value MicroKernel::weightBytes(const Chunk &chunk, int64_t panel,
   return v.xorI(codes, v.constI32(int32_t(top * 0x01010101u)));
 }
 
-Value MicroKernel::byteDotAvx2(Value sum, Value unsignedBytes,
-                               Value signedWord) {
+Value MicroKernel::weightBytes(const Chunk &chunk, int64_t panel,
+                               int64_t step) {
+  Value bytes = unsignedBytes(chunk, panel, step);
+  if (!dotTakesSigned(b.target, integer.bits))
+    return bytes;
   VectorValues v(b);
-  auto bytes = b.vectorOf(b.getI8Type(), 32);
-  auto shorts = b.vectorOf(b.getI16Type(), 16);
-  auto words = b.vectorOf(b.getI32Type(), 8);
-  Value input = vector::BitCastOp::create(
-      b, bytes, vector::BroadcastOp::create(b, words, signedWord));
-  Value ones =
-      arith::ConstantOp::create(b, DenseElementsAttr::get(shorts, int16_t(1)));
-  auto dot = [&](Value weights) {
-    Value wide =
-        vector::BitCastOp::create(b, b.vectorOf(b.getI8Type(), 64), weights);
-    SmallVector<Value> parts;
-    for (int64_t begin : {0, 32}) {
-      Value pairs = b.intrinsic("llvm.x86.avx2.pmadd.ub.sw", shorts,
-                                {bytesOf(b, wide, begin, 32), input});
-      parts.push_back(
-          b.intrinsic("llvm.x86.avx2.pmadd.wd", words, {pairs, ones}));
-    }
-    return vector::ShuffleOp::create(
-               b, parts[0], parts[1],
-               llvm::to_vector(llvm::seq<int64_t>(0, kLanes)))
-        .getResult();
-  };
-  // vpmaddubsw saturates at 16 bits: two products of 127 * 127 fit, of
-  // 255 * 127 do not. Eight-bit weights go in as two nibbles.
-  if (integer.bits <= 7)
-    return v.addI(sum, dot(unsignedBytes));
-  Value mask = v.constI32(0x0f0f0f0f);
-  Value low = dot(v.andI(unsignedBytes, mask));
-  Value high = dot(v.andI(v.shiftRightLogical(unsignedBytes, 4), mask));
-  return v.addI(sum, v.addI(low, v.shiftLeft(high, 4)));
+  return v.xorI(bytes, v.constI32(int32_t(0x80808080u)));
 }
 
-Value MicroKernel::byteDotWiden(Value sum, Value unsignedBytes,
-                                Value signedWord) {
-  VectorValues v(b);
-  Value input = b.broadcast(signedWord);
-  for (unsigned k = 0; k < 4; ++k) {
-    Value w =
-        v.andI(v.shiftRightLogical(unsignedBytes, 8 * k), v.constI32(0xff));
-    Value a = v.shiftRightArithmetic(v.shiftLeft(input, 24 - 8 * k), 24);
-    sum = v.addI(sum, v.mulI(w, a));
-  }
-  return sum;
-}
-
-Value MicroKernel::byteDot(Value sum, Value unsignedBytes, Value signedWord) {
-  switch (b.target.byteDot) {
-  case ByteDot::Vnni512: {
-    auto bytes = b.vectorOf(b.getI8Type(), 64);
-    return b.intrinsic(
-        "llvm.x86.avx512.vpdpbusd.512", sum.getType(),
-        {sum, vector::BitCastOp::create(b, bytes, unsignedBytes),
-         vector::BitCastOp::create(b, bytes, b.broadcast(signedWord))});
-  }
-  case ByteDot::Avx2:
-    return byteDotAvx2(sum, unsignedBytes, signedWord);
-  case ByteDot::Widen:
-    break;
-  }
-  return byteDotWiden(sum, unsignedBytes, signedWord);
+int MicroKernel::dotBias() const {
+  return integer.bias - (dotTakesSigned(b.target, integer.bits) ? 128 : 0);
 }
 
 MicroKernel::Values MicroKernel::groupSums(const Chunk &chunk) {
@@ -185,7 +103,7 @@ MicroKernel::Values MicroKernel::groupSums(const Chunk &chunk) {
     Value sum = b.splatI32(0);
     for (int64_t step = 0; step < chunkDepth() / 4; ++step) {
       Value word = b.load(i32, b.offset(inputAddress(m, k), 4 * step), 4);
-      sum = byteDot(sum, b.splatI32(0x01010101), word);
+      sum = byteDot(b, sum, b.splatI32(0x01010101), /*weightBits=*/1, word);
     }
     sums.push_back(sum);
   }
@@ -193,15 +111,18 @@ MicroKernel::Values MicroKernel::groupSums(const Chunk &chunk) {
 }
 
 Value MicroKernel::dotStart(Value inputSum) {
-  if (integer.bias == 0)
+  int bias = dotBias();
+  if (bias == 0)
     return b.splatI32(0);
   VectorValues v(b, /*scalar=*/!isa<VectorType>(inputSum.getType()));
-  Value start = v.mulI(inputSum, v.constI32(-integer.bias));
+  Value start = v.mulI(inputSum, v.constI32(-bias));
   return isa<VectorType>(start.getType()) ? start : b.broadcast(start);
 }
 
 MicroKernel::Values MicroKernel::integerDots(const Chunk &chunk,
                                              const Values &inputSums) {
+  if (usesTiles())
+    return tileDots(chunk, inputSums);
   Values dots;
   for (Value sum : inputSums)
     dots.append(panels, dotStart(sum));
@@ -223,7 +144,7 @@ void MicroKernel::dotStep(const Chunk &chunk, int64_t step, Values &dots) {
         b.load(b.getI32Type(), b.offset(inputAddress(m, k), 4 * step), 4);
     for (int64_t n = 0; n < panels; ++n) {
       Value &dot = dots[m * panels + n];
-      dot = byteDot(dot, weights[n], word);
+      dot = byteDot(b, dot, weights[n], integer.bits, word);
     }
   }
 }

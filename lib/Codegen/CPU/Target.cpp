@@ -6,6 +6,8 @@
 
 #include "quern/Base/CpuFeatures.h"
 #include "quern/Runtime/StepABI.h"
+#include <algorithm>
+#include <set>
 
 using namespace quern;
 using namespace quern::codegen;
@@ -19,10 +21,32 @@ static CpuTarget makeAvx512() {
   t.llvmFeatures = "+avx512vnni,-prefer-256-bit";
   t.requiredFeatures = QUERN_FEATURE_X86_64_V4 | QUERN_FEATURE_AVX512VNNI;
   t.byteDot = ByteDot::Vnni512;
+  t.tableLookup = TableLookup::Avx512;
   t.hasFma = t.hasF16Conversion = true;
   t.registerTable = 32;
   t.tileRows = 8;
   t.tilePanels = 2;
+  return t;
+}
+
+/// The same with bfloat16 products. Modes other than bf16 have the same code.
+static CpuTarget makeAvx512Bf16() {
+  CpuTarget t = makeAvx512();
+  t.isa = "avx512bf16";
+  t.llvmFeatures += ",+avx512bf16";
+  t.requiredFeatures |= QUERN_FEATURE_AVX512BF16;
+  t.bf16Dot = Bf16Dot::Avx512;
+  return t;
+}
+
+/// The same with products of byte tiles, for 16 rows of activations and more.
+static CpuTarget makeAmx() {
+  CpuTarget t = makeAvx512Bf16();
+  t.isa = "amx";
+  t.llvmFeatures += ",+amx-tile,+amx-int8";
+  t.requiredFeatures |= QUERN_FEATURE_AMX_INT8;
+  t.hasTiles = true;
+  t.isMeasured = false;
   return t;
 }
 
@@ -33,10 +57,21 @@ static CpuTarget makeAvx2() {
   t.llvmCpu = "x86-64-v3";
   t.requiredFeatures = QUERN_FEATURE_X86_64_V3;
   t.byteDot = ByteDot::Avx2;
+  t.tableLookup = TableLookup::Avx2;
   t.hasFma = t.hasF16Conversion = true;
   t.registerTable = 16;
   t.tileRows = 4;
   t.tilePanels = 1;
+  return t;
+}
+
+/// AVX2 with VNNI in VEX encoding.
+static CpuTarget makeAvx2Vnni() {
+  CpuTarget t = makeAvx2();
+  t.isa = "avx2vnni";
+  t.llvmFeatures = "+avxvnni";
+  t.requiredFeatures |= QUERN_FEATURE_AVXVNNI;
+  t.byteDot = ByteDot::Vnni256;
   return t;
 }
 
@@ -50,9 +85,49 @@ static CpuTarget makePortable() {
   return t;
 }
 
+/// AArch64 with dot products of bytes: 32 registers of 4 lanes.
+static CpuTarget makeNeon() {
+  CpuTarget t;
+  t.isa = "neon";
+  t.architecture = Architecture::AArch64;
+  t.llvmCpu = "generic";
+  t.llvmFeatures = "+dotprod";
+  t.requiredFeatures = QUERN_FEATURE_ARM_DOTPROD;
+  t.byteDot = ByteDot::Sdot;
+  t.tableLookup = TableLookup::Neon;
+  t.hasFma = t.hasF16Conversion = true;
+  t.registerTable = 16;
+  t.tileRows = 4;
+  t.tilePanels = 1;
+  return t;
+}
+
+/// The same with products of unsigned by signed bytes and of bfloat16, which
+/// came together in Armv8.6.
+static CpuTarget makeNeonI8mm() {
+  CpuTarget t = makeNeon();
+  t.isa = "neon_i8mm";
+  t.llvmFeatures += ",+i8mm,+bf16";
+  t.requiredFeatures |= QUERN_FEATURE_ARM_I8MM | QUERN_FEATURE_ARM_BF16;
+  t.byteDot = ByteDot::Usdot;
+  t.bf16Dot = Bf16Dot::Neon;
+  return t;
+}
+
+const char *codegen::targetTriple(Architecture architecture) {
+  switch (architecture) {
+  case Architecture::X86_64:
+    break;
+  case Architecture::AArch64:
+    return "aarch64-unknown-linux-gnu";
+  }
+  return "x86_64-unknown-linux-gnu";
+}
+
 const std::vector<CpuTarget> &codegen::cpuTargets() {
-  static const std::vector<CpuTarget> targets = {makeAvx512(), makeAvx2(),
-                                                 makePortable()};
+  static const std::vector<CpuTarget> targets = {
+      makeAmx(),  makeAvx512Bf16(), makeAvx512(),   makeAvx2Vnni(),
+      makeAvx2(), makePortable(),   makeNeonI8mm(), makeNeon()};
   return targets;
 }
 
@@ -63,28 +138,86 @@ const CpuTarget *codegen::lookupCpuTarget(const std::string &isa) {
   return nullptr;
 }
 
-static bool runsHere(const CpuTarget &target) {
-  CpuFeatures found = detectCpuFeatures();
-  uint64_t features = 0;
-  features |= found.x86_64_v3 ? QUERN_FEATURE_X86_64_V3 : 0;
-  features |= found.x86_64_v4 ? QUERN_FEATURE_X86_64_V4 : 0;
-  features |= found.avx512vnni ? QUERN_FEATURE_AVX512VNNI : 0;
-  return (target.requiredFeatures & ~features) == 0;
+std::string codegen::listCpuTargets() {
+  std::string text;
+  const std::vector<CpuTarget> &targets = cpuTargets();
+  for (const CpuTarget &target : targets) {
+    const char *before = &target == &targets.back() ? " or " : ", ";
+    text += (text.empty() ? "" : before) + target.isa;
+  }
+  return text;
 }
 
-std::vector<const CpuTarget *>
-codegen::resolveCpuTargets(const std::string &text) {
-  static const std::pair<const char *, const char *> levels[] = {
-      {"x86-64", "portable"}, {"x86-64-v3", "avx2"}, {"x86-64-v4", "avx512"}};
-  std::string isa = text;
-  for (auto [level, name] : levels)
-    if (text == level)
-      isa = name;
-  std::vector<const CpuTarget *> result;
+uint64_t codegen::hostCpuFeatures() {
+  CpuFeatures found = detectCpuFeatures();
+  const std::pair<bool, quern_feature> features[] = {
+      {found.x86_64_v3, QUERN_FEATURE_X86_64_V3},
+      {found.x86_64_v4, QUERN_FEATURE_X86_64_V4},
+      {found.avx512vnni, QUERN_FEATURE_AVX512VNNI},
+      {found.avx512bf16, QUERN_FEATURE_AVX512BF16},
+      {found.avxvnni, QUERN_FEATURE_AVXVNNI},
+      {found.amxInt8 && mayUseTiles(), QUERN_FEATURE_AMX_INT8},
+      {found.armDotprod, QUERN_FEATURE_ARM_DOTPROD},
+      {found.armI8mm, QUERN_FEATURE_ARM_I8MM},
+      {found.armBf16, QUERN_FEATURE_ARM_BF16}};
+  uint64_t bits = 0;
+  for (auto [has, bit] : features)
+    bits |= has ? bit : 0;
+  return bits;
+}
+
+bool codegen::runsHere(const CpuTarget &target) {
+#if defined(__aarch64__)
+  Architecture host = Architecture::AArch64;
+#else
+  Architecture host = Architecture::X86_64;
+#endif
+  return target.architecture == host &&
+         (target.requiredFeatures & ~hostCpuFeatures()) == 0;
+}
+
+/// The isas that a name stands for; empty if it is unknown.
+static std::vector<std::string> expandName(const std::string &name) {
+  static const std::pair<const char *, std::vector<std::string>> groups[] = {
+      {"all", {"avx512", "avx2", "portable"}},
+      {"x86-64", {"portable"}},
+      {"x86-64-v3", {"avx2"}},
+      {"x86-64-v4", {"avx512"}},
+      {"aarch64", {"neon_i8mm", "neon"}}};
+  for (auto &[group, isas] : groups)
+    if (name == group)
+      return isas;
   for (const CpuTarget &target : cpuTargets()) {
-    bool isBest = text == "host" && result.empty() && runsHere(target);
-    if (text == "all" || isBest || target.isa == isa)
-      result.push_back(&target);
+    bool isHost = name == "host" && target.isMeasured && runsHere(target);
+    if (name == target.isa || isHost)
+      return {target.isa};
   }
+  return {};
+}
+
+Result<std::vector<const CpuTarget *>>
+codegen::resolveCpuTargets(const std::string &text) {
+  std::set<std::string> wanted;
+  for (size_t begin = 0; begin <= text.size();) {
+    size_t end = std::min(text.find(',', begin), text.size());
+    std::string name = text.substr(begin, end - begin);
+    std::vector<std::string> isas = expandName(name);
+    if (isas.empty())
+      return Status::error(StatusCode::InvalidArgument,
+                           "expects target to be all, host, x86-64, x86-64-v3, "
+                           "x86-64-v4, aarch64, " +
+                               listCpuTargets() + ", but got '" + name + "'");
+    wanted.insert(isas.begin(), isas.end());
+    begin = end + 1;
+  }
+  std::vector<const CpuTarget *> result;
+  for (const CpuTarget &target : cpuTargets())
+    if (wanted.count(target.isa))
+      result.push_back(&target);
+  for (const CpuTarget *target : result)
+    if (target->architecture != result.front()->architecture)
+      return Status::error(StatusCode::InvalidArgument,
+                           "expects targets of one architecture, but got " +
+                               result.front()->isa + " and " + target->isa);
   return result;
 }

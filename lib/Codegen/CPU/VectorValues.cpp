@@ -191,9 +191,35 @@ static Value lookupEightLanes(KernelBuilder &b, const std::vector<float> &table,
   return arith::SelectOp::create(b, isHigh, high, low);
 }
 
+/// NEON: tbl finds bytes in 64, which hold 16 floats.
+Value VectorValues::lookupByTbl(const std::vector<float> &table, Value code) {
+  auto bytes = b.vectorOf(b.getI8Type(), 16);
+  SmallVector<Value> operands;
+  for (size_t begin = 0; begin < 16; begin += 4)
+    operands.push_back(
+        vector::BitCastOp::create(b, bytes, tablePart(b, table, begin, 4)));
+  // Bytes 4 * code + (0, 1, 2, 3) of the table.
+  Value index = addI(mulI(code, constI32(0x04040404)), constI32(0x03020100));
+  Value result = b.splat(0);
+  for (int64_t begin = 0; begin < kLanes; begin += 4) {
+    Value part = vector::ExtractStridedSliceOp::create(
+        b, index, ArrayRef<int64_t>{begin}, ArrayRef<int64_t>{4},
+        ArrayRef<int64_t>{1});
+    operands.push_back(vector::BitCastOp::create(b, bytes, part));
+    Value found = b.intrinsic("llvm.aarch64.neon.tbl4.v16i8", bytes, operands);
+    operands.pop_back();
+    result = vector::InsertStridedSliceOp::create(
+        b, vector::BitCastOp::create(b, b.vectorOf(b.getF32Type(), 4), found),
+        result, ArrayRef<int64_t>{begin}, ArrayRef<int64_t>{1});
+  }
+  return result;
+}
+
 Value VectorValues::lookupInRegisters(const std::vector<float> &table,
                                       Value code) {
-  if (b.target.byteDot == ByteDot::Vnni512) {
+  if (b.target.tableLookup == TableLookup::Neon)
+    return lookupByTbl(table, code);
+  if (b.target.tableLookup == TableLookup::Avx512) {
     if (table.size() <= 16)
       return b.intrinsic("llvm.x86.avx512.permvar.sf.512", f32Type(),
                          {tablePart(b, table, 0, 16), code});

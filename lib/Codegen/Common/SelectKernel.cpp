@@ -26,9 +26,9 @@ static FailureOr<qk::TileAttr> selectLinear(qk::KernelOp kernel,
   if (!spec)
     return kernel.emitOpError() << spec.status().message();
   static const char *const computes[] = {"f32", "bf16", "int8"};
-  return qk::TileAttr::get(kernel.getContext(), target.isa,
-                           computes[int(spec->input.kind)], target.tileRows,
-                           target.tilePanels * kPanelRows);
+  return qk::TileAttr::get(
+      kernel.getContext(), target.isa, computes[int(spec->input.kind)],
+      tileRows(target, spec->input), target.tilePanels * kPanelRows);
 }
 
 namespace {
@@ -39,9 +39,8 @@ struct SelectKernelPass
   void runOnOperation() override {
     const CpuTarget *target = lookupCpuTarget(isa);
     if (!target) {
-      getOperation().emitError()
-          << "expects isa to be avx512, avx2 or portable, but got '" << isa
-          << "'";
+      getOperation().emitError() << "expects isa to be " << listCpuTargets()
+                                 << ", but got '" << isa << "'";
       return signalPassFailure();
     }
     WalkResult result = getOperation().walk([&](qk::KernelOp kernel) {

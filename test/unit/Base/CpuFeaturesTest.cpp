@@ -17,6 +17,7 @@ TEST(CpuFeatures, AgreesWithTheCompilerRuntime) {
   EXPECT_EQ(f.avx512vnni, bool(__builtin_cpu_supports("avx512vnni")));
   EXPECT_EQ(f.avx512vbmi, bool(__builtin_cpu_supports("avx512vbmi")));
   EXPECT_EQ(f.avx512bf16, bool(__builtin_cpu_supports("avx512bf16")));
+  EXPECT_EQ(f.avxvnni, bool(__builtin_cpu_supports("avxvnni")));
 }
 #endif
 
@@ -25,4 +26,5 @@ TEST(CpuFeatures, ExtensionsImplyTheirBase) {
   EXPECT_TRUE(!f.x86_64_v4 || f.x86_64_v3);
   EXPECT_TRUE(!f.avx512vnni || f.x86_64_v4);
   EXPECT_TRUE(!f.amxInt8 || f.amxTile);
+  EXPECT_FALSE(f.x86_64_v3 && f.armDotprod);
 }

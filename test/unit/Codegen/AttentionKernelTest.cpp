@@ -249,9 +249,8 @@ std::vector<KernelSource> allSources() {
   std::vector<KernelSource> sources;
   for (const Case &c : kCases) {
     sources.push_back({nameOf("append", c), [&c](KernelBuilder &builder) {
-                         emitKvAppendKernel(builder, nameOf("append", c),
-                                            specOf(c).cache);
-                         return Status::ok();
+                         return emitKvAppendKernel(builder, nameOf("append", c),
+                                                   specOf(c).cache);
                        }});
     sources.push_back({nameOf("attention", c), [&c](KernelBuilder &builder) {
                          emitAttentionKernel(builder, nameOf("attention", c),

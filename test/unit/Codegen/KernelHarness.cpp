@@ -7,10 +7,11 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Pass/PassManager.h"
-#include "quern/Base/CpuFeatures.h"
 #include "quern/Codegen/CPU/Pipeline.h"
 #include "quern/Export/EmitObject.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
@@ -41,9 +42,25 @@ static std::string assemblyFile(const CpuTarget &target,
          ".s";
 }
 
-static Status compile(const CpuTarget &target,
-                      const std::vector<KernelSource> &sources,
-                      const std::string &library) {
+/// Makes LLVM replace tile instructions, which it does only at -O0.
+static void useLoopsForTiles(ModuleOp module) {
+  llvm::cl::Option *option =
+      llvm::cl::getRegisteredOptions().lookup("enable-x86-scalar-amx");
+  ASSERT_NE(option, nullptr);
+  ASSERT_FALSE(option->addOccurrence(0, "enable-x86-scalar-amx", "true"));
+  module.walk([](LLVM::LLVMFuncOp function) {
+    function.setNoInline(true);
+    function.setOptimizeNone(true);
+  });
+}
+
+/// Writes the object of `sources` to `object`, and its assembly text to
+/// `assembly` if that is not empty.
+static Status compileObject(const CpuTarget &target,
+                            const std::vector<KernelSource> &sources,
+                            const std::string &object,
+                            const std::string &assembly,
+                            Tiles tiles = Tiles::Native) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
   context.loadDialect<arith::ArithDialect, func::FuncDialect, scf::SCFDialect,
                       LLVM::LLVMDialect, math::MathDialect,
@@ -51,40 +68,66 @@ static Status compile(const CpuTarget &target,
   Location loc = UnknownLoc::get(&context);
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
   KernelBuilder builder(loc, *module, target);
-  std::vector<std::string> names;
   for (const KernelSource &source : sources) {
     if (Status status = source.emit(builder); !status)
       return status.withContext(source.name);
     auto function = module->lookupSymbol<func::FuncOp>(source.name);
     function.setPublic();
     function->removeAttr("llvm.linkage"); // builders make them internal
-    names.push_back(source.name);
   }
   PassManager passes(&context);
   buildLowerToLlvmPipeline(passes);
   if (failed(passes.run(*module)))
     return unavailable("lowering failed");
+  if (tiles == Tiles::Loops)
+    useLoopsForTiles(*module);
+  return exporter::emitObject(
+      *module,
+      {targetTriple(target.architecture), target.llvmCpu, target.llvmFeatures},
+      object, assembly);
+}
+
+Status test::compileLibrary(const CpuTarget &target,
+                            const std::vector<KernelSource> &sources,
+                            const std::string &library, Tiles tiles) {
   Result<std::string> object = temporaryFile("o");
   if (!object)
     return object.status();
-  Status status =
-      exporter::emitObject(*module, {target.llvmCpu, target.llvmFeatures},
-                           *object, assemblyFile(target, sources));
+  std::vector<std::string> names;
+  for (const KernelSource &source : sources)
+    names.push_back(source.name);
+  Status status = compileObject(target, sources, *object,
+                                assemblyFile(target, sources), tiles);
   if (status.isOk())
     status = exporter::linkSharedObject({*object}, names, library);
   (void)llvm::sys::fs::remove(*object);
   return status;
 }
 
+Result<std::string>
+test::compileToAssembly(const CpuTarget &target,
+                        const std::vector<KernelSource> &sources) {
+  Result<std::string> object = temporaryFile("o"), text = temporaryFile("s");
+  if (!object || !text)
+    return unavailable("no temporary files");
+  Status status = compileObject(target, sources, *object, *text);
+  auto buffer = llvm::MemoryBuffer::getFile(*text);
+  (void)llvm::sys::fs::remove(*object);
+  (void)llvm::sys::fs::remove(*text);
+  if (!status)
+    return status;
+  return buffer ? (*buffer)->getBuffer().str() : std::string();
+}
+
 Result<std::shared_ptr<KernelLibrary>>
 KernelLibrary::create(const CpuTarget &target,
-                      const std::vector<KernelSource> &sources) {
+                      const std::vector<KernelSource> &sources, Tiles tiles) {
   auto library = std::make_shared<KernelLibrary>();
   Result<std::string> path = temporaryFile("so");
   if (!path)
     return path.status();
   library->path = *path;
-  if (Status status = compile(target, sources, *path); !status)
+  if (Status status = compileLibrary(target, sources, *path, tiles); !status)
     return status;
   library->handle = dlopen(path->c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library->handle)
@@ -105,11 +148,9 @@ void *KernelLibrary::entry(const std::string &name) const {
 }
 
 std::vector<const CpuTarget *> test::runnableTargets() {
-  CpuFeatures found = detectCpuFeatures();
   std::vector<const CpuTarget *> targets;
   for (const CpuTarget &target : cpuTargets())
-    if (target.isa == "portable" || (target.isa == "avx2" && found.x86_64_v3) ||
-        (target.isa == "avx512" && found.avx512vnni))
+    if (runsHere(target))
       targets.push_back(&target);
   return targets;
 }

@@ -19,12 +19,17 @@ struct KernelSource {
   std::function<Status(KernelBuilder &)> emit;
 };
 
+/// What becomes of tile instructions: themselves, or LLVM's loops in their
+/// place, which run without AMX (slowly, in functions that are not optimised).
+enum class Tiles { Native, Loops };
+
 /// A loaded shared object of kernels.
 class KernelLibrary {
 public:
   /// Builds one module of all `sources`, compiles it for `target` and loads it.
   static Result<std::shared_ptr<KernelLibrary>>
-  create(const CpuTarget &target, const std::vector<KernelSource> &sources);
+  create(const CpuTarget &target, const std::vector<KernelSource> &sources,
+         Tiles tiles = Tiles::Native);
   ~KernelLibrary();
 
   /// Kernel `name`, which must be one of the sources.
@@ -42,6 +47,17 @@ private:
   void *handle = nullptr;
   std::string path;
 };
+
+/// Compiles `sources` for `target`, which this machine need not run, and links
+/// a shared object that exports them.
+Status compileLibrary(const CpuTarget &target,
+                      const std::vector<KernelSource> &sources,
+                      const std::string &path, Tiles tiles = Tiles::Native);
+
+/// The assembly text of `sources` for `target`, which this machine need not
+/// run.
+Result<std::string> compileToAssembly(const CpuTarget &target,
+                                      const std::vector<KernelSource> &sources);
 
 /// The instruction sets that this machine runs, best first.
 std::vector<const CpuTarget *> runnableTargets();

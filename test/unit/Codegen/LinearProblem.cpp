@@ -97,7 +97,7 @@ LinearProblem LinearProblem::create(const std::string &format,
 
 KernelSource LinearProblem::source(const CpuTarget &target) const {
   LinearSpec tiled = spec;
-  tiled.tileRows = target.tileRows;
+  tiled.tileRows = tileRows(target, spec.input);
   tiled.tilePanels = target.tilePanels;
   return {"linear", [tiled](KernelBuilder &builder) {
             return emitLinearKernel(builder, "linear", tiled);
@@ -113,4 +113,42 @@ void LinearProblem::call(Function *kernel, const uint8_t *weight, float *y,
   for (int64_t w = 0; w < workers; ++w)
     kernel(input.rowBytes(0), y, yStride, bias.data(), residualRows, M, N, w,
            workers, at[0], at[1], at[2], at[3]);
+}
+
+static float roundedToBf16(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  bits += 0x7fff + (bits >> 16 & 1);
+  bits &= 0xffff0000u;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+// The error of a binary32 sum of K products in any order is at most
+// (K + 8) * u * sum |x w|, to first order, with roundings of relative size u
+// (Higham, section 3.1); the 8 covers scaling, bias and residual.
+void LinearProblem::expectClose(const std::vector<float> &result,
+                                double roundoff) const {
+  int64_t K = depth();
+  for (int64_t m = 0; m < M; ++m)
+    for (int64_t n = 0; n < N; ++n) {
+      double sum = 0, size = 0;
+      for (int64_t k = 0; k < K; ++k) {
+        float w = decoded[n * K + k];
+        if (spec.roundToBf16)
+          w = roundedToBf16(w);
+        double product = double(inputValues[m * K + k]) * w;
+        sum += product;
+        // An offset is subtracted after a larger product was added.
+        size += 4 * std::fabs(product);
+      }
+      if (spec.hasBias)
+        sum += bias[n];
+      if (spec.hasResidual)
+        sum += residual[m * N + n];
+      double bound =
+          (K + 8) * std::ldexp(roundoff, -24) * (size + std::fabs(sum) + 4);
+      ASSERT_NEAR(result[m * N + n], sum, bound)
+          << printFormat(spec.weight) << " m=" << m << " n=" << n;
+    }
 }

@@ -5,6 +5,7 @@
 #include "Variant.h"
 
 #include "gtest/gtest.h"
+#include <string.h>
 
 using namespace quern::runtime;
 
@@ -54,6 +55,22 @@ TEST_F(VariantTest, NamedOneDoesNotFit) {
                "the instruction set 'avx512' of the model needs features that "
                "this processor or operating system lacks: x86-64-v4, "
                "avx512vnni");
+}
+
+TEST(VariantFeatures, HaveNames) {
+  // One of each: no bit of quern_feature lacks a name.
+  const quern_variant variant = {"all", 2 * QUERN_FEATURE_AMX_INT8 - 1,
+                                 nullptr};
+  quern_model_table table = {};
+  table.variants = &variant;
+  table.variant_count = 1;
+  const quern_variant *chosen = nullptr;
+  Message message = {};
+  EXPECT_EQ(chooseVariant(table, nullptr, 0, chosen, message),
+            QUERN_ERR_CPU_FEATURES);
+  EXPECT_EQ(strstr(message.text, "newer version"), nullptr) << message.text;
+  EXPECT_NE(strstr(message.text, "dotprod, i8mm, bf16, amx-int8"), nullptr)
+      << message.text;
 }
 
 TEST_F(VariantTest, LevelsOfThisProcessorAreConsistent) {

@@ -183,6 +183,7 @@ private:
   mlir::Type f32Type();
   mlir::Type i32Type();
   mlir::Value lookupInRegisters(const std::vector<float> &table, I32 code);
+  mlir::Value lookupByTbl(const std::vector<float> &table, I32 code);
   mlir::Value lookupInMemory(const std::vector<float> &table, I32 code);
 
   KernelBuilder &b;

@@ -56,7 +56,9 @@ int64_t appendScratchBytes(const CacheShape &cache);
 
 /// Encodes keys and values of M tokens into a layer. Arguments: key ptr, value
 /// ptr, layer ptr, scratch ptr, M, position, capacity (i64), worker, workers.
-void emitKvAppendKernel(KernelBuilder &builder, llvm::StringRef name,
+/// Fails if some level of the format has codes for vectors, signs apart,
+/// offsets with blocks of their own, or divides by its scales.
+Status emitKvAppendKernel(KernelBuilder &builder, llvm::StringRef name,
                         const CacheShape &cache);
 
 struct AttentionSpec {

@@ -25,6 +25,9 @@ struct LinearSpec {
   int64_t tilePanels = 1;
 };
 
+/// Rows of a register tile for the largest M; smaller M halve them.
+int64_t tileRows(const CpuTarget &target, const ActivationRow &input);
+
 /// Codes as integers for the byte dot product: element = value * 2^-shift.
 struct IntegerElement {
   /// By code as stored, a vector's one after another, without signs kept apart;

@@ -39,7 +39,7 @@ def LowerKernelsPass : Pass<"cpu-lower-kernels", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"isa", "isa", "std::string", /*default=*/"\"avx512\"",
-           "Instruction set: avx512, avx2 or portable">,
+           "Instruction set, by the name of a CpuTarget">,
     Option<"maxChunk", "max-chunk", "int64_t", /*default=*/"512",
            "Most tokens of one step">,
   ];

@@ -5,27 +5,55 @@
 #ifndef QUERN_CODEGEN_CPU_TARGET_H
 #define QUERN_CODEGEN_CPU_TARGET_H
 
+#include "quern/Base/Status.h"
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace quern::codegen {
 
-/// How four unsigned by signed byte products are summed into 32 bits.
+/// How four products of a weight's bytes and signed bytes are summed into 32
+/// bits. Weights are unsigned, but for Sdot.
 enum class ByteDot {
   Vnni512, ///< vpdpbusd on 16 lanes
+  Vnni256, ///< vpdpbusd in VEX encoding on 2 x 8 lanes
   Avx2,    ///< vpmaddubsw, vpmaddwd on 2 x 8 lanes
+  Usdot,   ///< usdot on 4 x 4 lanes
+  Sdot,    ///< sdot on 4 x 4 lanes; weights are signed
   Widen,   ///< plain 32-bit multiplies
 };
 
+/// How two bfloat16 products are added to a binary32 sum. None of these is a
+/// fused multiply-add: all flush subnormal operands and results to zero.
+enum class Bf16Dot {
+  None,   ///< weights are rounded to bfloat16, then multiplied in binary32
+  Avx512, ///< vdpbf16ps: each sum rounded to nearest even
+  Neon,   ///< bfdot: products and sums rounded to odd
+};
+
+/// Instructions that look up tables held in registers.
+enum class TableLookup {
+  None,
+  Avx2,   ///< vpshufb of 16 bytes, vpermps of 8 floats
+  Avx512, ///< vpshufb of 16 bytes, vpermps and vpermt2ps of 16 and 32 floats
+  Neon,   ///< tbl of 16 and of 64 bytes
+};
+
+/// The processors that one model.so can hold code for.
+enum class Architecture { X86_64, AArch64 };
+
 /// One instruction set: what LLVM is told and what the generator may use.
 struct CpuTarget {
-  std::string isa;          ///< name in #qk.tile, describe() and manifest.json
+  std::string isa; ///< name in #qk.tile, describe() and manifest.json
+  Architecture architecture = Architecture::X86_64;
   std::string llvmCpu;      ///< -mcpu
   std::string llvmFeatures; ///< -mattr, comma separated
   /// cpuFeature bits of Base/CpuFeatures.h that a machine must have.
   uint64_t requiredFeatures = 0;
   ByteDot byteDot = ByteDot::Widen;
+  Bf16Dot bf16Dot = Bf16Dot::None;
+  TableLookup tableLookup = TableLookup::None;
+  bool hasTiles = false; ///< AMX-INT8: 16 rows by a panel in one instruction
   bool hasFma = false;
   bool hasF16Conversion = false;
   /// Longest table, in floats, that one or two register shuffles look up.
@@ -34,18 +62,39 @@ struct CpuTarget {
   /// largest M; smaller M halve the rows.
   unsigned tileRows = 1;
   unsigned tilePanels = 1;
+  /// "host" takes it: somebody has measured it.
+  bool isMeasured = true;
 };
 
-/// All instruction sets, best first.
+/// LLVM's target triple for Linux.
+const char *targetTriple(Architecture architecture);
+
+/// All instruction sets; of one architecture, best first.
 const std::vector<CpuTarget> &cpuTargets();
 
 /// The target called `isa`, or null.
 const CpuTarget *lookupCpuTarget(const std::string &isa);
 
-/// Instruction sets that `--target` text asks for: "all", "host" (the best of
-/// this machine), "x86-64", "x86-64-v3", "x86-64-v4" or an isa name; empty if
-/// unknown.
-std::vector<const CpuTarget *> resolveCpuTargets(const std::string &text);
+/// Bits of quern_feature that the machine has which runs this.
+uint64_t hostCpuFeatures();
+
+/// Whether this machine can run the code of `target`.
+bool runsHere(const CpuTarget &target);
+
+/// Instruction sets that `--target` text asks for, best first: names separated
+/// by commas, of an isa or of a group:
+///   all        portable, avx2 and avx512
+///   x86-64     portable
+///   x86-64-v3  avx2
+///   x86-64-v4  avx512
+///   aarch64    neon and neon_i8mm
+///   host       the best of this machine
+/// InvalidArgument for an unknown name, and for two architectures at once.
+Result<std::vector<const CpuTarget *>>
+resolveCpuTargets(const std::string &text);
+
+/// "avx512bf16, avx512, ... or neon".
+std::string listCpuTargets();
 
 } // namespace quern::codegen
 

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Dot products of short runs of K and table look-ups, in the
+// instructions that a target has.
+
+#include "DotProducts.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace quern;
+using namespace quern::codegen;
+
+/// `vector` seen as `lanes` elements of another type.
+static Value view(KernelBuilder &b, Value vector, Type element, int64_t lanes) {
+  return vector::BitCastOp::create(b, b.vectorOf(element, lanes), vector);
+}
+
+/// Applies `body` to parts of `lanes` lanes each of `vectors`, which have 16
+/// lanes of 32 bits, and joins the results.
+static Value inParts(KernelBuilder &b, int64_t lanes, ArrayRef<Value> vectors,
+                     function_ref<Value(ArrayRef<Value>)> body) {
+  if (lanes == kLanes)
+    return body(vectors);
+  Value joined;
+  for (int64_t begin = 0; begin < kLanes; begin += lanes) {
+    SmallVector<Value> parts;
+    for (Value vector : vectors)
+      parts.push_back(vector::ExtractStridedSliceOp::create(
+          b, vector, ArrayRef<int64_t>{begin}, ArrayRef<int64_t>{lanes},
+          ArrayRef<int64_t>{1}));
+    Value part = body(parts);
+    Type element = cast<VectorType>(part.getType()).getElementType();
+    if (!joined)
+      joined = arith::ConstantOp::create(b, b.getZeroAttr(b.vectorOf(element)));
+    joined = vector::InsertStridedSliceOp::create(
+        b, part, joined, ArrayRef<int64_t>{begin}, ArrayRef<int64_t>{1});
+  }
+  return joined;
+}
+
+//===----------------------------------------------------------------------===//
+// Bytes
+//===----------------------------------------------------------------------===//
+
+bool codegen::dotTakesSigned(const CpuTarget &target, unsigned weightBits) {
+  return target.byteDot == ByteDot::Sdot && weightBits == 8;
+}
+
+/// One instruction that sums four products to a lane, `lanes` lanes at a time.
+static Value dotByIntrinsic(KernelBuilder &b, StringRef name, int64_t lanes,
+                            Value sum, Value weights, Value word) {
+  Value input = b.broadcast(word);
+  Type byte = b.getI8Type();
+  return inParts(b, lanes, {sum, weights, input}, [&](ArrayRef<Value> part) {
+    return b.intrinsic(name, part[0].getType(),
+                       {part[0], view(b, part[1], byte, 4 * lanes),
+                        view(b, part[2], byte, 4 * lanes)});
+  });
+}
+
+/// Sums of four products of bytes of at most 7 bits by signed bytes. (Twice 127
+/// * 127 fits the 16 bits at which vpmaddubsw saturates; 255 * 127 does not.)
+static Value dotOfSevenBits(KernelBuilder &b, Value weights, Value input) {
+  constexpr int64_t kHalf = kLanes / 2;
+  auto shorts = b.vectorOf(b.getI16Type(), 2 * kHalf);
+  Value ones =
+      arith::ConstantOp::create(b, DenseElementsAttr::get(shorts, int16_t(1)));
+  Type byte = b.getI8Type();
+  return inParts(b, kHalf, {weights, input}, [&](ArrayRef<Value> part) {
+    Value pairs = b.intrinsic(
+        "llvm.x86.avx2.pmadd.ub.sw", shorts,
+        {view(b, part[0], byte, 4 * kHalf), view(b, part[1], byte, 4 * kHalf)});
+    return b.intrinsic("llvm.x86.avx2.pmadd.wd", part[0].getType(),
+                       {pairs, ones});
+  });
+}
+
+static Value dotAvx2(KernelBuilder &b, Value sum, Value weights,
+                     unsigned weightBits, Value word) {
+  VectorValues v(b);
+  Value input = b.broadcast(word);
+  if (weightBits <= 7)
+    return v.addI(sum, dotOfSevenBits(b, weights, input));
+  // Eight bits go in as two nibbles.
+  Value mask = v.constI32(0x0f0f0f0f);
+  Value low = dotOfSevenBits(b, v.andI(weights, mask), input);
+  Value high =
+      dotOfSevenBits(b, v.andI(v.shiftRightLogical(weights, 4), mask), input);
+  return v.addI(sum, v.addI(low, v.shiftLeft(high, 4)));
+}
+
+static Value dotWidened(KernelBuilder &b, Value sum, Value weights,
+                        Value word) {
+  VectorValues v(b);
+  Value input = b.broadcast(word);
+  for (unsigned k = 0; k < 4; ++k) {
+    Value w = v.andI(v.shiftRightLogical(weights, 8 * k), v.constI32(0xff));
+    Value a = v.shiftRightArithmetic(v.shiftLeft(input, 24 - 8 * k), 24);
+    sum = v.addI(sum, v.mulI(w, a));
+  }
+  return sum;
+}
+
+Value codegen::byteDot(KernelBuilder &b, Value sum, Value weights,
+                       unsigned weightBits, Value word) {
+  switch (b.target.byteDot) {
+  case ByteDot::Vnni512:
+    return dotByIntrinsic(b, "llvm.x86.avx512.vpdpbusd.512", 16, sum, weights,
+                          word);
+  case ByteDot::Vnni256:
+    return dotByIntrinsic(b, "llvm.x86.avx512.vpdpbusd.256", 8, sum, weights,
+                          word);
+  case ByteDot::Avx2:
+    return dotAvx2(b, sum, weights, weightBits, word);
+  case ByteDot::Usdot:
+    return dotByIntrinsic(b, "llvm.aarch64.neon.usdot.v4i32.v16i8", 4, sum,
+                          weights, word);
+  case ByteDot::Sdot:
+    return dotByIntrinsic(b, "llvm.aarch64.neon.sdot.v4i32.v16i8", 4, sum,
+                          weights, word);
+  case ByteDot::Widen:
+    break;
+  }
+  return dotWidened(b, sum, weights, word);
+}
+
+//===----------------------------------------------------------------------===//
+// bfloat16
+//===----------------------------------------------------------------------===//
+
+Value codegen::bf16Pairs(KernelBuilder &b, Value first, Value second) {
+  if (b.target.bf16Dot == Bf16Dot::Neon) {
+    auto half = b.vectorOf(b.getBF16Type());
+    return vector::InterleaveOp::create(
+        b, arith::TruncFOp::create(b, half, first),
+        arith::TruncFOp::create(b, half, second));
+  }
+  // All of `first`, then all of `second`.
+  Value both =
+      b.intrinsic("llvm.x86.avx512bf16.cvtne2ps2bf16.512",
+                  b.vectorOf(b.getBF16Type(), 2 * kLanes), {second, first});
+  Value words = view(b, both, b.getI16Type(), 2 * kLanes);
+  SmallVector<int64_t> order;
+  for (int64_t lane = 0; lane < kLanes; ++lane)
+    order.append({lane, lane + kLanes});
+  return view(b, vector::ShuffleOp::create(b, words, words, order),
+              b.getBF16Type(), 2 * kLanes);
+}
+
+Value codegen::bf16Dot(KernelBuilder &b, Value sum, Value pairs, Value word) {
+  bool isNeon = b.target.bf16Dot == Bf16Dot::Neon;
+  StringRef name = isNeon ? "llvm.aarch64.neon.bfdot.v4f32.v8bf16"
+                          : "llvm.x86.avx512bf16.dpbf16ps.512";
+  int64_t lanes = isNeon ? 4 : kLanes;
+  Value weights = view(b, pairs, b.getI32Type(), kLanes);
+  Value input = b.broadcast(word);
+  Type half = b.getBF16Type();
+  return inParts(b, lanes, {sum, weights, input}, [&](ArrayRef<Value> part) {
+    return b.intrinsic(name, part[0].getType(),
+                       {part[0], view(b, part[1], half, 2 * lanes),
+                        view(b, part[2], half, 2 * lanes)});
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Tables
+//===----------------------------------------------------------------------===//
+
+Value codegen::lookupBytes(KernelBuilder &b, ArrayRef<int8_t> table,
+                           Value index) {
+  StringRef name;
+  int64_t lanes = 0;
+  switch (b.target.tableLookup) {
+  case TableLookup::Avx512:
+    name = "llvm.x86.avx512.pshuf.b.512", lanes = 16;
+    break;
+  case TableLookup::Avx2:
+    name = "llvm.x86.avx2.pshuf.b", lanes = 8;
+    break;
+  case TableLookup::Neon:
+    name = "llvm.aarch64.neon.tbl1.v16i8", lanes = 4;
+    break;
+  case TableLookup::None:
+    break;
+  }
+  auto bytes = b.vectorOf(b.getI8Type(), 4 * lanes);
+  SmallVector<int8_t> repeated;
+  for (int64_t i = 0; i < 4 * lanes; ++i)
+    repeated.push_back(table[i % table.size()]);
+  Value entries = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(bytes, ArrayRef(repeated)));
+  return inParts(b, lanes, {index}, [&](ArrayRef<Value> part) {
+    Value found = b.intrinsic(
+        name, bytes, {entries, view(b, part[0], b.getI8Type(), 4 * lanes)});
+    return view(b, found, b.getI32Type(), lanes);
+  });
+}

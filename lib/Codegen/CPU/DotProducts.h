@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Dot products of short runs of K and table look-ups, in the
+// instructions that a target has.
+
+#ifndef QUERN_LIB_CODEGEN_CPU_DOTPRODUCTS_H
+#define QUERN_LIB_CODEGEN_CPU_DOTPRODUCTS_H
+
+#include "quern/Codegen/CPU/KernelBuilder.h"
+
+namespace quern::codegen {
+
+/// Whether byteDot takes weights of `weightBits` bits as signed bytes: then 128
+/// is subtracted from them first.
+bool dotTakesSigned(const CpuTarget &target, unsigned weightBits);
+
+/// sum[lane] + the four products of bytes of weights[lane] and of `word` (i32,
+/// signed bytes), exactly. `weights`, 16 lanes of i32, holds unsigned values of
+/// `weightBits` bits, or signed bytes where dotTakesSigned says so.
+mlir::Value byteDot(KernelBuilder &b, mlir::Value sum, mlir::Value weights,
+                    unsigned weightBits, mlir::Value word);
+
+/// 32 values of bfloat16: those of `first` and `second`, rounded to nearest
+/// even, in turn. For targets with a bfloat16 dot product.
+mlir::Value bf16Pairs(KernelBuilder &b, mlir::Value first, mlir::Value second);
+
+/// sum[lane] + the two products of bfloat16 values of pairs[2 * lane …] and of
+/// `word` (i32), rounded as Bf16Dot says.
+mlir::Value bf16Dot(KernelBuilder &b, mlir::Value sum, mlir::Value pairs,
+                    mlir::Value word);
+
+/// Bytes of `table`, 16 of them, at the indices (below 16) in the bytes of
+/// `index`, 16 lanes of i32. For targets with TableLookup.
+mlir::Value lookupBytes(KernelBuilder &b, llvm::ArrayRef<int8_t> table,
+                        mlir::Value index);
+
+} // namespace quern::codegen
+
+#endif // QUERN_LIB_CODEGEN_CPU_DOTPRODUCTS_H

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Linear kernels with AMX tiles. Where the machine has none, LLVM puts
+// loops in place of each tile instruction: what is not run then is the
+// instruction itself.
+
+#include "LinearProblem.h"
+
+using namespace quern;
+using namespace quern::codegen;
+using namespace quern::codegen::test;
+
+namespace {
+
+struct Case {
+  const char *format;
+  int64_t K;
+  int64_t group;
+};
+
+const Case kCases[] = {
+    {"q4_0", 96, 32},
+    {"q8_0", 64, 32},
+    {"q6_k", 256, 16},
+    {"int4_g128", 256, 128}, // two tiles deep
+    {"int8_tensor", 64, 64},
+    {"mxfp4", 96, 32},
+    {"u5 [1, 20], scale f32, min f16", 100, 20},
+    {"i5 [1, 28], scale f16", 252, 28}, // the last tile is half empty
+};
+
+/// What gtest prints of a failed case.
+void PrintTo(const Case &c, std::ostream *out) { *out << c.format; }
+
+class TileKernel : public testing::TestWithParam<Case> {};
+
+std::vector<float> run(const LinearProblem &p, const KernelLibrary &library) {
+  std::vector<float> y(p.M * p.N, 777.0f);
+  p.call(library.lookup<LinearProblem::Function>("linear"), p.weights.data(),
+         y.data(), p.residual.data(), 4 * p.N, 1);
+  return y;
+}
+
+/// 16 rows at a time and what is left, to the bit what the portable kernel has.
+TEST_P(TileKernel, HasTheBitsOfThePortableKernel) {
+  const CpuTarget &target = *lookupCpuTarget("amx");
+  bool isNative = runsHere(target);
+  if (!isNative && !runsHere(*lookupCpuTarget("avx512")))
+    GTEST_SKIP() << "no AVX-512 VNNI";
+  const CpuTarget &portable = *lookupCpuTarget("portable");
+  const Case &c = GetParam();
+  ActivationRow input{ActivationRow::Kind::Int8, c.K, c.group};
+  LinearProblem first = LinearProblem::create(c.format, input, 1, 16, 1);
+  auto tiles = KernelLibrary::create(target, {first.source(target)},
+                                     isNative ? Tiles::Native : Tiles::Loops);
+  auto plain = KernelLibrary::create(portable, {first.source(portable)});
+  ASSERT_TRUE(tiles.isOk()) << tiles.status().message();
+  ASSERT_TRUE(plain.isOk()) << plain.status().message();
+  for (auto [M, N] : {std::pair(1, 16), std::pair(16, 33), std::pair(35, 17)}) {
+    LinearProblem p = LinearProblem::create(c.format, input, M, N, M);
+    std::vector<float> result = run(p, **tiles);
+    p.expectClose(result);
+    EXPECT_TRUE(result == run(p, **plain)) << "M=" << M;
+    p.input.expectIntact();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, TileKernel, testing::ValuesIn(kCases));
+
+} // namespace

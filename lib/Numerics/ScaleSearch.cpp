@@ -338,7 +338,7 @@ void LevelSearch::run(const CodedTensor *known, CodedTensor &out,
     keepBest();
   }
   BlockValues stored = decodeBlockValues(kernels, format, best, path);
-  encodeLevel(kernels, format, nullptr, matrix, stored, best, codes);
+  encodeLevel(kernels, format, nullptr, matrix, {}, stored, best, codes);
   for (auto &[key, plane] : best.planes)
     out.planes[key] = std::move(plane);
 }

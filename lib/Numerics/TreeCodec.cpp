@@ -319,6 +319,10 @@ BlockValues numerics::encodeScales(const LaneKernels &kernels,
   if (!format.offset || format.offsetKind == OffsetKind::Mean)
     return used;
   Blocks own(format.offsetBlock, matrix.rows, matrix.cols);
+  if (choosesOffset(format)) { // with the codes
+    used.offsets.resize(size_t(own.count()));
+    return used;
+  }
   std::vector<float> exact =
       exactOffsets(kernels, format, matrix, own, used.scales);
   used.offsets = storeOffsets(kernels, format, path,

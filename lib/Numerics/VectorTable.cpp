@@ -5,7 +5,7 @@
 #include "VectorTable.h"
 #include "quern/Numerics/Decode.h"
 #include <algorithm>
-#include <map>
+#include <unordered_map>
 
 using namespace quern;
 using namespace quern::numerics;
@@ -13,45 +13,61 @@ using namespace quern::numerics;
 /// Finds the different vectors in some places of all entries. Returns which one
 /// each entry has.
 static std::vector<int32_t> findHalves(const VectorTable &table,
+                                       const std::vector<int32_t> &digits,
                                        VectorHalf &half) {
-  std::map<std::vector<int32_t>, int32_t> known;
+  // A tree of digits; a half is a leaf.
+  const int64_t levels = int64_t(table.levels.size());
+  std::unordered_map<int64_t, int64_t> children;
+  std::unordered_map<int64_t, int32_t> leaves;
   std::vector<int32_t> indices;
-  for (size_t first = 0; first < table.values.size();
-       first += size_t(table.size)) {
-    std::vector<int32_t> digits;
+  for (auto entry = digits.begin(); entry != digits.end();
+       entry += table.size) {
+    int64_t node = 0;
     for (int64_t i = half.first; i < half.first + half.size; ++i)
-      digits.push_back(
-          int32_t(std::lower_bound(table.levels.begin(), table.levels.end(),
-                                   table.values[first + size_t(i)]) -
-                  table.levels.begin()));
-    auto [place, isNew] = known.try_emplace(digits, int32_t(known.size()));
+      node = children
+                 .try_emplace(node * levels + entry[i],
+                              int64_t(children.size()) + 1)
+                 .first->second;
+    auto [leaf, isNew] = leaves.try_emplace(node, int32_t(leaves.size()));
     if (isNew)
-      half.digits.insert(half.digits.end(), digits.begin(), digits.end());
-    indices.push_back(place->second);
+      half.digits.insert(half.digits.end(), entry + half.first,
+                         entry + half.first + half.size);
+    indices.push_back(leaf->second);
   }
-  half.count = int64_t(known.size());
+  half.count = int64_t(leaves.size());
   return indices;
 }
 
 VectorTable::VectorTable(const Element &element)
-    : size(element.vectorSize()), values(element.codebook.values),
-      levels(values) {
-  std::sort(levels.begin(), levels.end());
-  levels.erase(std::unique(levels.begin(), levels.end()), levels.end());
+    : size(element.vectorSize()), values(element.codebook.values) {
+  for (float value : values) {
+    auto place = std::lower_bound(levels.begin(), levels.end(), value);
+    if (place == levels.end() || *place != value)
+      levels.insert(place, value);
+  }
+  std::vector<int32_t> digits;
+  for (float value : values)
+    digits.push_back(
+        int32_t(std::lower_bound(levels.begin(), levels.end(), value) -
+                levels.begin()));
   left.size = size / 2;
   right.first = left.size;
   right.size = size - left.size;
-  std::vector<int32_t> leftOf = findHalves(*this, left);
-  std::vector<int32_t> rightOfCode = findHalves(*this, right);
-  for (int32_t group = 0; group < left.count; ++group) {
-    groupBegin.push_back(int32_t(codeOf.size()));
-    for (size_t code = 0; code < leftOf.size(); ++code)
-      if (leftOf[code] == group) {
-        codeOf.push_back(int32_t(code));
-        rightOf.push_back(rightOfCode[code]);
-      }
+  std::vector<int32_t> leftOf = findHalves(*this, digits, left);
+  std::vector<int32_t> rightOfCode = findHalves(*this, digits, right);
+  groupBegin.resize(size_t(left.count) + 1);
+  for (int32_t group : leftOf)
+    ++groupBegin[size_t(group) + 1];
+  for (size_t i = 1; i < groupBegin.size(); ++i)
+    groupBegin[i] += groupBegin[i - 1];
+  rightOf.resize(leftOf.size());
+  codeOf.resize(leftOf.size());
+  std::vector<int32_t> next = groupBegin;
+  for (size_t code = 0; code < leftOf.size(); ++code) {
+    size_t place = size_t(next[size_t(leftOf[code])]++);
+    rightOf[place] = rightOfCode[code];
+    codeOf[place] = int32_t(code);
   }
-  groupBegin.push_back(int32_t(codeOf.size()));
 }
 
 VectorPlan::VectorPlan(const Element &element, int64_t blockSize)

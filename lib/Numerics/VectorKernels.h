@@ -10,6 +10,8 @@
 
 namespace quern::numerics::QUERN_LANES {
 
+using LaneMask = bool __attribute__((ext_vector_type(16)));
+
 /// Codes the vectors of sixteen blocks.
 class VectorCoder {
 public:
@@ -86,11 +88,10 @@ inline I32 VectorCoder::codesAt(F32 best) const {
   I32 found = INT32_MAX;
   for (int64_t g = 0; g < table.left.count; ++g) {
     I32 isHere = groupCosts[g] == best;
-    if (!__builtin_reduce_or(isHere))
-      continue;
-    for (int lane = 0; lane < kLanes; ++lane) {
-      if (!isHere[lane])
-        continue;
+    unsigned lanes =
+        __builtin_bit_cast(uint16_t, __builtin_convertvector(isHere, LaneMask));
+    for (; lanes != 0; lanes &= lanes - 1) {
+      int lane = __builtin_ctz(lanes);
       // Members come by code, so the first one will do.
       int32_t member = table.groupBegin[size_t(g)];
       while (leftCosts[g][lane] +

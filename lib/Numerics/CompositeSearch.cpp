@@ -18,12 +18,9 @@ using namespace quern::numerics;
 
 /// Scales that are tried, in units of the one by which the largest value of the
 /// block gets the largest element.
-static constexpr float kFactors[] = {1.05f, 0.95f, 0.85f, 0.75f,
-                                     0.65f, 0.55f, 0.45f};
+static constexpr float kFactors[] = {1.0f, 0.8f, 0.65f, 0.5f};
 /// Rounds of new codes for the best scale of the codes before.
-static constexpr int kRefinements = 2;
-/// Rounds of storing all scales and stepping their codes.
-static constexpr int kRounds = 2;
+static constexpr int kRefinements = 1;
 
 bool numerics::canSearchVectors(const Format &format) {
   return format.element.isComposite() && format.isScaled() &&
@@ -297,19 +294,17 @@ void CompositeSearch::run(CodedTensor &out) {
   encodeTree(kernels, format, nullptr, "", matrix, plain,
              addVectorPlane(format, matrix, plain));
   best.consider(plain);
-  for (int round = 0; round < kRounds; ++round) {
-    CodedTensor next;
-    storeScales(next);
-    stepScales(next);
-    BlockValues stored;
-    stored.scales = decodeTree(kernels, *format.scale, next, "scale");
-    if (format.offset)
-      stored.offsets.resize(
-          size_t(Blocks(format.offsetBlock, matrix.rows, matrix.cols).count()));
-    encodeLevel(kernels, format, nullptr, matrix, weights, stored, next,
-                addVectorPlane(format, matrix, next));
-    best.consider(next);
-  }
+  CodedTensor next;
+  storeScales(next);
+  stepScales(next);
+  BlockValues stored;
+  stored.scales = decodeTree(kernels, *format.scale, next, "scale");
+  if (format.offset)
+    stored.offsets.resize(
+        size_t(Blocks(format.offsetBlock, matrix.rows, matrix.cols).count()));
+  encodeLevel(kernels, format, nullptr, matrix, weights, stored, next,
+              addVectorPlane(format, matrix, next));
+  best.consider(next);
   out = std::move(best.best);
 }
 

@@ -11,8 +11,9 @@ using namespace quern::numerics;
 static constexpr int64_t kWideBlock = 512;
 
 LaneGroups::LaneGroups(const Blocks &blocks, const MatrixView &matrix,
-                       const WeightView &weights)
-    : isWide(blocks.size() > kWideBlock), blockCount(blocks.count()),
+                       const WeightView &weights, bool mayBeWide)
+    : isWide(mayBeWide && blocks.size() > kWideBlock),
+      blockCount(blocks.count()),
       groups(isWide ? blockCount : (blockCount + kLanes - 1) / kLanes),
       steps(isWide ? (blocks.size() + kLanes - 1) / kLanes : blocks.size()),
       values(size_t(groups * steps * kLanes)),

@@ -11,11 +11,11 @@
 namespace quern::numerics {
 
 /// Copies of the values and weights of all blocks of a matrix. Blocks of many
-/// elements get a group of their own.
+/// elements get a group of their own if they may.
 class LaneGroups {
 public:
   LaneGroups(const Blocks &blocks, const MatrixView &matrix,
-             const WeightView &weights);
+             const WeightView &weights, bool mayBeWide = true);
 
   int64_t count() const { return groups; }
   LaneGroup group(int64_t index) const;

@@ -19,6 +19,7 @@
                              apply_to = function)
 #include "RowKernels.h"
 #include "SearchKernels.h"
+#include "VectorKernels.h"
 #pragma clang attribute pop
 
 namespace quern::numerics::QUERN_LANES {
@@ -28,8 +29,17 @@ namespace quern::numerics::QUERN_LANES {
 
 extern const LaneKernels kernels;
 const LaneKernels kernels = {
-    QUERN_STRING(QUERN_LANES), decodeRow, applyRow,    encodeRow,   widenRanges,
-    largestMagnitude,          searchFit, refitOffset, evaluateFit, stepCodes,
+    QUERN_STRING(QUERN_LANES),
+    decodeRow,
+    applyRow,
+    encodeRow,
+    widenRanges,
+    largestMagnitude,
+    searchFit,
+    refitOffset,
+    evaluateFit,
+    stepCodes,
+    codeVectors,
 };
 
 } // namespace quern::numerics::QUERN_LANES

@@ -72,6 +72,9 @@ struct StoredSide {
   int32_t code[kLanes] = {};
 };
 
+struct VectorPlan;
+struct VectorCodes;
+
 struct LaneKernels {
   const char *isa;
 
@@ -104,6 +107,12 @@ struct LaneKernels {
   /// most `rounds` times.
   void (*stepCodes)(const Format &format, const LaneGroup &group, int rounds,
                     StoredSide &scale, StoredSide &offset, LaneFit &fit);
+
+  /// The nearest vectors and signs, and the offsets that bring them nearest, of
+  /// a group that is not wide; `inverses` [kLanes] takes values to units of the
+  /// scale. Ties go to the lower code.
+  void (*codeVectors)(const VectorPlan &plan, const LaneGroup &group,
+                      const float *inverses, VectorCodes &result);
 };
 
 /// All that this CPU can run, best first.

@@ -4,6 +4,7 @@
 // the least weighted squared error.
 
 #include "ScaleSearch.h"
+#include "CompositeSearch.h"
 #include "LaneGroups.h"
 #include "TreeCodec.h"
 #include "quern/Numerics/Decode.h"
@@ -54,14 +55,14 @@ static FitLimits limitsOf(const Format &format) {
   return limits;
 }
 
-/// Copies the codes of the chosen outermost blocks in every plane of `format`,
-/// which lies at `path`.
-static void copyBlocks(const Format &format, const std::string &path,
-                       const Blocks &blocks, const std::vector<bool> &isChosen,
-                       const CodedTensor &from, CodedTensor &to) {
+void numerics::copyBlocks(const Format &format, const std::string &path,
+                          const Blocks &blocks,
+                          const std::vector<bool> &isChosen,
+                          const CodedTensor &from, CodedTensor &to) {
   for (const Plane &plane : planesOf(format)) {
-    std::string key =
-        plane.path == "code" ? path : childPath(path, plane.path.c_str());
+    std::string key = plane.path == "code"
+                          ? planeKey(path)
+                          : childPath(path, plane.path.c_str());
     const PlaneCodes &source = from.planes.at(key);
     PlaneCodes &target = to.planes.at(key);
     // No granule is cut by an outermost block, so each plane divides evenly.
@@ -93,10 +94,6 @@ static std::vector<int32_t> blockIndices(const Blocks &blocks) {
 //===----------------------------------------------------------------------===//
 // One level
 //===----------------------------------------------------------------------===//
-
-static void searchBelow(const LaneKernels &kernels, const Format &format,
-                        const std::string &path, const MatrixView &matrix,
-                        const WeightView &weights, CodedTensor &out);
 
 namespace {
 /// The planes in which the scales (or offsets) of a level are coded.
@@ -338,14 +335,14 @@ void LevelSearch::run(const CodedTensor *known, CodedTensor &out,
     keepBest();
   }
   BlockValues stored = decodeBlockValues(kernels, format, best, path);
-  encodeLevel(kernels, format, nullptr, matrix, stored, best, codes);
+  encodeLevel(kernels, format, nullptr, matrix, {}, stored, best, codes);
   for (auto &[key, plane] : best.planes)
     out.planes[key] = std::move(plane);
 }
 
-static void searchBelow(const LaneKernels &kernels, const Format &format,
-                        const std::string &path, const MatrixView &matrix,
-                        const WeightView &weights, CodedTensor &out) {
+void numerics::searchBelow(const LaneKernels &kernels, const Format &format,
+                           const std::string &path, const MatrixView &matrix,
+                           const WeightView &weights, CodedTensor &out) {
   int32_t *codes = addPlane(path, matrix, out);
   if (canSearch(format))
     LevelSearch(kernels, format, path, matrix, weights)
@@ -357,6 +354,8 @@ static void searchBelow(const LaneKernels &kernels, const Format &format,
 void numerics::searchTree(const LaneKernels &kernels, const Format &format,
                           const MatrixView &matrix, const WeightView &weights,
                           CodedTensor &out, int32_t *codes) {
+  if (canSearchVectors(format))
+    return searchVectors(kernels, format, matrix, weights, out, codes);
   if (!canSearch(format))
     return encodeTree(kernels, format, nullptr, "", matrix, out, codes);
   CodedTensor plain;

@@ -18,6 +18,17 @@ void searchTree(const LaneKernels &kernels, const Format &format,
                 const MatrixView &matrix, const WeightView &weights,
                 CodedTensor &out, int32_t *codes);
 
+/// Codes a matrix of scales, or of offsets, which lies at `path`, into `out`.
+void searchBelow(const LaneKernels &kernels, const Format &format,
+                 const std::string &path, const MatrixView &matrix,
+                 const WeightView &weights, CodedTensor &out);
+
+/// Copies the codes of the chosen outermost blocks in every plane of `format`,
+/// which lies at `path`.
+void copyBlocks(const Format &format, const std::string &path,
+                const Blocks &blocks, const std::vector<bool> &isChosen,
+                const CodedTensor &from, CodedTensor &to);
+
 } // namespace quern::numerics
 
 #endif // QUERN_LIB_NUMERICS_SCALESEARCH_H

@@ -18,6 +18,14 @@ static float inverseOf(const Format &format, float scale) {
   return std::isfinite(scale) ? scale : 0;
 }
 
+std::vector<float> numerics::inversesOf(const Format &format,
+                                        const std::vector<float> &scales) {
+  std::vector<float> inverses;
+  for (float scale : scales)
+    inverses.push_back(inverseOf(format, scale));
+  return inverses;
+}
+
 namespace {
 /// The scales and offsets of the rows of one level: a scale and an offset for
 /// every run of columns that shares both.
@@ -28,9 +36,7 @@ public:
       : stored(stored), blocks(format.block, rows, cols),
         offsetBlocks(format.offset ? format.offsetBlock : format.block, rows,
                      cols),
-        runs(runShape(cols)), inverses(stored.scales.size()) {
-    for (size_t i = 0; i < inverses.size(); ++i)
-      inverses[i] = inverseOf(format, stored.scales[i]);
+        runs(runShape(cols)), inverses(inversesOf(format, stored.scales)) {
     if (format.offset && !(format.offsetBlock == format.block))
       for (std::vector<float> &row : runValues)
         row.resize(size_t(runs.blocks));
@@ -217,45 +223,39 @@ int32_t *numerics::addPlane(const std::string &path, const MatrixView &matrix,
   return plane.codes.data();
 }
 
-/// Codes the rows of a composite element, which has no offset but zero points.
-static void encodeComposite(const Format &format, const MatrixView &matrix,
+/// Codes a matrix of composite elements.
+static void encodeComposite(const LaneKernels &kernels, const Format &format,
+                            const MatrixView &matrix, const WeightView &weights,
                             LevelScales &scales, CodedTensor &out,
                             int32_t *codes) {
   ScalarValues v;
-  const Element &element = format.element;
-  int64_t perSign = element.signs == SignPolicy::Even ? kSignsOfEven : 1;
-  int32_t *signs = nullptr;
-  if (element.signs != SignPolicy::None)
-    signs =
-        addPlane("sign", {nullptr, matrix.rows, matrix.cols / perSign}, out);
-  VectorSearch search(element);
+  bool usesOffset = format.offset && !choosesOffset(format);
   RowShape shape = scales.shape();
-  std::vector<float> scaled(static_cast<size_t>(shape.blockCols));
+  std::vector<float> scaled(size_t(matrix.size()));
   for (int64_t r = 0; r < matrix.rows; ++r) {
     RowScales row = scales.row(r);
-    for (int64_t b = 0; b < shape.blocks; ++b) {
-      int64_t first = r * matrix.cols + b * shape.blockCols;
-      for (int64_t i = 0; i < shape.blockCols; ++i)
-        scaled[size_t(i)] =
-            codeDomainValue(v, format, matrix.values[first + i],
-                            row.inverses[b], row.offsets ? row.offsets[b] : 0);
-      search.encode(scaled.data(), nullptr, shape.blockCols,
-                    codes + first / element.vectorSize(),
-                    signs ? signs + first / perSign : nullptr);
+    for (int64_t c = 0; c < matrix.cols; ++c) {
+      int64_t run = c / shape.blockCols, i = r * matrix.cols + c;
+      scaled[size_t(i)] =
+          codeDomainValue(v, format, matrix.values[i], row.inverses[run],
+                          usesOffset ? row.offsets[run] : 0);
     }
   }
+  encodeVectors(kernels, format, {scaled.data(), matrix.rows, matrix.cols},
+                weights, out, codes);
 }
 
 void numerics::encodeLevel(const LaneKernels &kernels, const Format &format,
                            const ScaleRule *rule, const MatrixView &matrix,
-                           const BlockValues &stored, CodedTensor &out,
-                           int32_t *codes) {
+                           const WeightView &weights, const BlockValues &stored,
+                           CodedTensor &out, int32_t *codes) {
   if (!format.isScaled())
     return kernels.encodeRow(format, rule, {1, matrix.size()}, {},
                              matrix.values, codes);
   LevelScales scales(format, matrix.rows, matrix.cols, stored);
   if (format.element.isComposite())
-    return encodeComposite(format, matrix, scales, out, codes);
+    return encodeComposite(kernels, format, matrix, weights, scales, out,
+                           codes);
   for (int64_t r = 0; r < matrix.rows; ++r)
     kernels.encodeRow(format, rule, scales.shape(), scales.row(r),
                       matrix.values + r * matrix.cols, codes + r * matrix.cols);
@@ -319,6 +319,10 @@ BlockValues numerics::encodeScales(const LaneKernels &kernels,
   if (!format.offset || format.offsetKind == OffsetKind::Mean)
     return used;
   Blocks own(format.offsetBlock, matrix.rows, matrix.cols);
+  if (choosesOffset(format)) { // with the codes
+    used.offsets.resize(size_t(own.count()));
+    return used;
+  }
   std::vector<float> exact =
       exactOffsets(kernels, format, matrix, own, used.scales);
   used.offsets = storeOffsets(kernels, format, path,
@@ -333,5 +337,5 @@ void numerics::encodeTree(const LaneKernels &kernels, const Format &format,
   BlockValues used;
   if (format.isScaled())
     used = encodeScales(kernels, format, path, matrix, out);
-  encodeLevel(kernels, format, rule, matrix, used, out, codes);
+  encodeLevel(kernels, format, rule, matrix, {}, used, out, codes);
 }

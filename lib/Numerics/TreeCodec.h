@@ -44,10 +44,16 @@ int32_t *addPlane(const std::string &path, const MatrixView &matrix,
 
 /// Codes one level, given the scales that its codes are chosen with; `stored`
 /// is empty where the format has no scale. Signs that are kept apart go to
-/// `out`.
+/// `out`, and so do offsets that are chosen with the codes. Weights count in a
+/// composite element.
 void encodeLevel(const LaneKernels &kernels, const Format &format,
                  const ScaleRule *rule, const MatrixView &matrix,
-                 const BlockValues &stored, CodedTensor &out, int32_t *codes);
+                 const WeightView &weights, const BlockValues &stored,
+                 CodedTensor &out, int32_t *codes);
+
+/// What the codes of a scaled level are chosen with: the inverse of each scale.
+std::vector<float> inversesOf(const Format &format,
+                              const std::vector<float> &scales);
 
 } // namespace quern::numerics
 

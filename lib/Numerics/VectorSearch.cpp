@@ -3,69 +3,107 @@
 // \file Composite elements: vectors of a codebook, and signs kept apart.
 
 #include "VectorSearch.h"
-#include "quern/Numerics/Decode.h"
+#include "LaneGroups.h"
+#include "TreeCodec.h"
+#include "VectorTable.h"
+#include "quern/Numerics/Encode.h"
 #include <algorithm>
 
 using namespace quern;
 using namespace quern::numerics;
 
-VectorSearch::VectorSearch(const Element &element) : element(element) {
-  const Codebook &codebook = element.codebook;
-  size_t size = codebook.vectorSize;
-  entries = codebook.values.size() / size;
-  columns.resize(codebook.values.size());
-  for (size_t entry = 0; entry < entries; ++entry)
-    for (size_t i = 0; i < size; ++i)
-      columns[i * entries + entry] = codebook.values[entry * size + i];
-  distance.resize(entries);
+/// Offsets of more bits are taken from the rule.
+static constexpr unsigned kBitsOfChoices = 3;
+
+bool numerics::choosesOffset(const Format &format) {
+  if (!format.element.isComposite() || format.offsetKind != OffsetKind::Zero ||
+      format.offset->isScaled())
+    return false;
+  const Element &offset = format.offset->element;
+  return offset.kind != ElementKind::Float && offset.bits <= kBitsOfChoices &&
+         format.offsetBlock.cols % placePeriod(format.element) == 0;
 }
 
-int32_t VectorSearch::nearest(const float *values, const float *weights) {
-  std::fill(distance.begin(), distance.end(), 0.0f);
-  float *sum = distance.data();
-  for (size_t i = 0; i < element.codebook.vectorSize; ++i) {
-    const float *column = columns.data() + i * entries;
-    float x = values[i], w = weights ? weights[i] : 1.0f;
-    for (size_t entry = 0; entry < entries; ++entry)
-      sum[entry] += w * ((x - column[entry]) * (x - column[entry]));
-  }
-  return int32_t(std::min_element(distance.begin(), distance.end()) -
-                 distance.begin());
+static int32_t lowestOffsetCode(const Format &format) {
+  const Element &offset = format.offset->element;
+  return offset.kind == ElementKind::Int ? lowestCodeOf(offset) : 0;
 }
 
-/// Takes the signs off eight values and returns their code.
-static int32_t takeEvenSigns(float *values) {
-  unsigned negative = 0, closest = 0;
-  for (unsigned i = 0; i < kSignsOfEven; ++i) {
-    negative |= unsigned(values[i] < 0) << i;
-    values[i] = std::fabs(values[i]);
-    if (values[i] < values[closest])
-      closest = i;
-  }
-  if (__builtin_popcount(negative) % 2 != 0) {
-    negative ^= 1u << closest;
-    values[closest] = -values[closest];
-  }
-  return int32_t(negative & ((1u << (kSignsOfEven - 1)) - 1));
+std::vector<float> numerics::offsetChoices(const Format &format) {
+  ScalarValues v;
+  const Element &offset = format.offset->element;
+  int32_t low = lowestOffsetCode(format);
+  int32_t high = offset.kind == ElementKind::Int
+                     ? highestCodeOf(offset)
+                     : int32_t(offset.codebook.values.size()) - 1;
+  std::vector<float> values;
+  for (int32_t code = low; code <= high; ++code)
+    values.push_back(decodeElement(v, offset, code));
+  return values;
 }
 
-void VectorSearch::encode(const float *values, const float *weights,
-                          int64_t count, int32_t *codes, int32_t *signs) {
-  const int64_t size = element.vectorSize(), period = placePeriod(element);
-  std::vector<float> magnitudes(static_cast<size_t>(period));
-  for (int64_t begin = 0; begin < count; begin += period) {
-    std::copy(values + begin, values + begin + period, magnitudes.begin());
-    if (element.signs == SignPolicy::Even)
-      for (int64_t i = 0; i < period; i += kSignsOfEven)
-        *signs++ = takeEvenSigns(magnitudes.data() + i);
-    else if (element.signs == SignPolicy::Each)
-      for (float &value : magnitudes) {
-        *signs++ = int32_t(value < 0);
-        value = std::fabs(value);
-      }
-    for (int64_t i = 0; i < period; i += size)
-      *codes++ = nearest(magnitudes.data() + i,
-                         weights ? weights + begin + i : nullptr);
+namespace {
+/// The planes that codes of vectors go to.
+struct VectorPlanes {
+  int32_t *codes, *signs, *offsets; ///< null: there are none
+  int64_t cols;                     ///< of the matrix
+
+  /// Copies a lane: block `index` of the matrix.
+  void put(const VectorPlan &plan, const Blocks &blocks,
+           const VectorCodes &from, int64_t lane, int64_t index) const {
+    auto copy = [&](const std::vector<int32_t> &source, int64_t unit,
+                    int64_t count, int32_t *target) {
+      for (int64_t i = 0; i < count; ++i)
+        target[i] = source[size_t((unit * count + i) * kLanes + lane)];
+    };
+    for (int64_t unit = 0; unit < plan.units; ++unit) {
+      int64_t place = unit * plan.period;
+      int64_t row = index / blocks.across * blocks.rows + place / blocks.cols;
+      int64_t first = row * cols + index % blocks.across * blocks.cols +
+                      place % blocks.cols;
+      copy(from.codes, unit, plan.codesOfUnit(),
+           codes + first / plan.table.size);
+      if (signs)
+        copy(from.signs, unit, plan.signsOfUnit(),
+             signs + first / plan.columnsOfSign());
+    }
+  }
+};
+} // namespace
+
+void numerics::encodeVectors(const LaneKernels &kernels, const Format &format,
+                             const MatrixView &matrix,
+                             const WeightView &weights, CodedTensor &out,
+                             int32_t *codes) {
+  const Element &element = format.element;
+  bool isChosen = choosesOffset(format);
+  Blocks blocks(isChosen ? format.offsetBlock
+                         : BlockShape{1, int64_t(placePeriod(element))},
+                matrix.rows, matrix.cols);
+  VectorPlan plan(element, blocks.size());
+  VectorPlanes planes = {codes, nullptr, nullptr, matrix.cols};
+  if (element.signs != SignPolicy::None)
+    planes.signs = addPlane(
+        "sign", {nullptr, matrix.rows, matrix.cols / plan.columnsOfSign()},
+        out);
+  if (isChosen) {
+    plan.offsets = offsetChoices(format);
+    planes.offsets = addPlane(offsetKeyword(format.offsetKind),
+                              {nullptr, blocks.down, blocks.across}, out);
+  }
+  VectorCodes found(plan);
+  LaneGroups groups(blocks, matrix, weights, /*mayBeWide=*/false);
+  float inverses[kLanes];
+  std::fill_n(inverses, kLanes, 1.0f);
+  for (int64_t g = 0; g < groups.count(); ++g) {
+    kernels.codeVectors(plan, groups.group(g), inverses, found);
+    for (int64_t lane = 0; lane < groups.blocksIn(g); ++lane) {
+      int64_t index = g * groups.blocksPerGroup() + lane;
+      planes.put(plan, blocks, found, lane, index);
+      if (isChosen)
+        planes.offsets[index] =
+            lowestOffsetCode(format) + found.offsets[size_t(lane)];
+    }
   }
 }
 

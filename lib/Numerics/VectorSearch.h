@@ -5,31 +5,27 @@
 #ifndef QUERN_LIB_NUMERICS_VECTORSEARCH_H
 #define QUERN_LIB_NUMERICS_VECTORSEARCH_H
 
-#include "quern/Numerics/Format.h"
+#include "Blocks.h"
+#include "LaneKernels.h"
 
 namespace quern::numerics {
 
-/// Finds the codes of neighbouring values of a row. The table is laid out once.
-class VectorSearch {
-public:
-  explicit VectorSearch(const Element &element);
+/// Whether a composite format's offset is one of few values whatever the block
+/// holds, so that all can be tried.
+bool choosesOffset(const Format &format);
 
-  /// The vectors and signs nearest to `count` values, in units of the scale, a
-  /// multiple of placePeriod(element), by the sum of weight * distance^2; null
-  /// weights are all one. Ties go to the lower code. Signs are those of the
-  /// values; where their number must be even and is not, the value closest to
-  /// zero gets the other one. `signs` is null where the element has none.
-  void encode(const float *values, const float *weights, int64_t count,
-              int32_t *codes, int32_t *signs);
+/// The values that such an offset can have, from the lowest code on.
+std::vector<float> offsetChoices(const Format &format);
 
-private:
-  int32_t nearest(const float *values, const float *weights);
-
-  const Element &element;
-  size_t entries;
-  std::vector<float> columns;  ///< [vectorSize, entries]
-  std::vector<float> distance; ///< [entries]
-};
+/// Codes a matrix of values in units of their scales (and moved by offsets that
+/// are not chosen here) by the nearest vectors and signs: in weighted squares,
+/// ties to the lower code. Signs are those of the values; where their number
+/// must be even and is not, one that costs little is flipped (without weights,
+/// that of the value closest to zero). Signs go to `out`, and so do offsets if
+/// choosesOffset.
+void encodeVectors(const LaneKernels &kernels, const Format &format,
+                   const MatrixView &matrix, const WeightView &weights,
+                   CodedTensor &out, int32_t *codes);
 
 /// Elements of `count` neighbouring columns, of which the first is a multiple
 /// of placePeriod(element). `signs` is null where the element has none.

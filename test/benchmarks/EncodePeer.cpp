@@ -70,10 +70,12 @@ struct Library {
   using Quantize = size_t (*)(int, const float *, void *, int64_t, int64_t,
                               int64_t, const float *);
   using Init = void (*)(int);
+  using NeedsWeights = bool (*)(int);
   using Decode = void (*)(const void *, float *, int64_t);
   void *handle;
   Quantize quantize;
   Init init;
+  NeedsWeights needsWeights;
 
   explicit Library(const char *path) : handle(dlopen(path, RTLD_NOW)) {
     if (!handle) {
@@ -82,6 +84,7 @@ struct Library {
     }
     quantize = find<Quantize>("ggml_quantize_chunk");
     init = find<Init>("ggml_quantize_init");
+    needsWeights = find<NeedsWeights>("ggml_quantize_requires_imatrix");
   }
   template <class F> F find(const char *name) const {
     void *symbol = dlsym(handle, name);
@@ -293,6 +296,8 @@ static void compareModel(const Library &library, const std::string &path,
       for (bool weighted : {false, true}) {
         if (solver == Solver::Plain && weighted)
           continue; // the rule of a format knows no weights
+        if (!weighted && library.needsWeights(peer.type))
+          continue;
         Outcome ours, theirs;
         compare(library, peer, *format, solver, tensors, weighted, threads,
                 ours, theirs);

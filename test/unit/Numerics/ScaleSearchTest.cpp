@@ -105,8 +105,9 @@ TEST(ScaleSearch, NeverWorseThanTheRuleInAnyOutermostBlock) {
 TEST(ScaleSearch, GainsOnEveryLevel) {
   // The error beside the rule's that normal values reach, and two hundredths.
   const std::pair<const char *, double> most[] = {
-      {"q2_k", 0.64},  {"q3_k", 0.88}, {"q4_k", 0.81},
-      {"q5_k", 0.845}, {"q6_k", 0.83}, {"iq4_xs", 0.87}};
+      {"q2_k", 0.64},  {"q3_k", 0.88},  {"q4_k", 0.81},
+      {"q5_k", 0.845}, {"q6_k", 0.83},  {"iq4_xs", 0.87},
+      {"iq3_s", 0.97}, {"iq2_xs", 0.9}, {"iq1_s", 0.9}};
   std::vector<float> x = normalValues(64 * 512, 8);
   for (const auto &[name, ratio] : most) {
     EncodeOptions options;
@@ -197,14 +198,25 @@ TEST(ScaleSearch, FindsTheBestScalesOfTwoLevels) {
 
 /// Formats of every structure; the last one's blocks fill no vector.
 static std::vector<std::string> kindsOfFormats() {
-  return {"q4_0",        "q5_1",
-          "q2_k",        "q3_k",
-          "q4_k",        "q6_k",
-          "iq4_xs",      "mxfp4",
-          "nvfp4",       "fp8_block",
-          "nf4",         "int8_channel",
-          "int8_tensor", "int2_g32_asym",
-          "bf16",        "i3 [3, 7], scale (u5 [1, 2], scale f16)"};
+  return {"q4_0",
+          "q5_1",
+          "q2_k",
+          "q3_k",
+          "q4_k",
+          "q6_k",
+          "iq4_xs",
+          "mxfp4",
+          "nvfp4",
+          "fp8_block",
+          "nf4",
+          "int8_channel",
+          "int8_tensor",
+          "int2_g32_asym",
+          "bf16",
+          "iq3_s",
+          "iq2_xxs",
+          "iq1_m",
+          "i3 [3, 7], scale (u5 [1, 2], scale f16)"};
 }
 
 static void expectEqualCodes(CodedTensor &a, CodedTensor &b,

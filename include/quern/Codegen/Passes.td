@@ -43,7 +43,9 @@ def SelectKernelPass : Pass<"codegen-select-kernel", "::mlir::ModuleOp"> {
 
     Fails where no kernel exists: a weight without a layout that kernels read,
     int8 activations beside weights whose values are no 8-bit integers, groups
-    that are no multiple of four.
+    that are no multiple of four. With `explain`, a remark at each linear kernel
+    names the recipe that brings its weights' codes into the product, and why it
+    was chosen.
 
     Example:
 
@@ -64,6 +66,8 @@ def SelectKernelPass : Pass<"codegen-select-kernel", "::mlir::ModuleOp"> {
   let options = [
     Option<"isa", "isa", "std::string", /*default=*/"\"avx512\"",
            "Instruction set, by the name of a CpuTarget">,
+    Option<"explain", "explain", "bool", /*default=*/"false",
+           "Say for each linear kernel how its weights are decoded, and why">,
   ];
   let dependentDialects = ["::quern::qk::QKDialect"];
 }

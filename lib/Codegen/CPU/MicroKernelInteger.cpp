@@ -19,6 +19,7 @@
 #include "MicroKernel.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "quern/Codegen/CPU/DecodeRecipe.h"
 #include "quern/Numerics/Decode.h"
 #include <cmath>
 
@@ -37,8 +38,7 @@ Value MicroKernel::inputGroup(const Chunk &chunk) {
 
 Value MicroKernel::tableBytes(Value codes) {
   VectorValues v(b);
-  bool hasLookup = b.target.tableLookup != TableLookup::None;
-  if (hasLookup && integer.values.size() <= 16) {
+  if (chooseBytes(spec.weight.element, b.target) == BytesRecipe::Shuffle) {
     SmallVector<int8_t> table;
     for (size_t i = 0; i < 16; ++i)
       table.push_back(
@@ -65,7 +65,7 @@ Value MicroKernel::unsignedBytes(const Chunk &chunk, int64_t panel,
   if (spec.weight.element.isComposite())
     return reader.compositeBytes(at, integer.values, integer.bias);
   Value codes = reader.codeBytes(at.tileAddress, at.lane, at.field);
-  if (!integer.values.empty())
+  if (chooseBytes(spec.weight.element, b.target) != BytesRecipe::Fields)
     return tableBytes(codes);
   if (integer.bias == 0 || shape.codesFlipped)
     return codes;

@@ -6,6 +6,7 @@
 // byte dot product reads. So a table of bytes is laid out by words, and one
 // gather decodes 4 x 16 weights.
 
+#include "quern/Codegen/CPU/DecodeRecipe.h"
 #include "quern/Codegen/CPU/PanelReader.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -83,7 +84,7 @@ Value PanelReader::signBits(const PanelStep &step) {
 Value PanelReader::vectorBytes(const PanelStep &step, ArrayRef<int> table) {
   VectorValues v(b);
   int64_t size = shape.format->element.vectorSize();
-  if (size % 4 == 0) {
+  if (chooseBytes(shape.format->element, b.target) == BytesRecipe::GatherWord) {
     SmallVector<int32_t> words;
     for (size_t i = 0; i < table.size(); i += 4) {
       uint32_t word = 0;

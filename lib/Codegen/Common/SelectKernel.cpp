@@ -2,6 +2,7 @@
 //
 // \file codegen-select-kernel: which generated code a kernel becomes.
 
+#include "quern/Codegen/CPU/DecodeRecipe.h"
 #include "quern/Codegen/CPU/KernelTypes.h"
 #include "quern/Codegen/CPU/Target.h"
 #include "quern/Codegen/Passes.h"
@@ -17,14 +18,16 @@ using namespace quern;
 using namespace quern::codegen;
 
 /// The tile of a linear kernel, after checking that it can be generated.
-static FailureOr<qk::TileAttr> selectLinear(qk::KernelOp kernel,
-                                            const CpuTarget &target) {
+static FailureOr<qk::TileAttr>
+selectLinear(qk::KernelOp kernel, const CpuTarget &target, bool explain) {
   Result<LinearSpec> spec = linearSpec(kernel);
   if (spec)
     if (Status status = checkLinearKernel(*spec); !status)
       spec = status;
   if (!spec)
     return kernel.emitOpError() << spec.status().message();
+  if (explain)
+    emitRemark(kernel.getLoc()) << explainDecode(*spec, target);
   static const char *const computes[] = {"f32", "bf16", "int8"};
   return qk::TileAttr::get(
       kernel.getContext(), target.isa, computes[int(spec->input.kind)],
@@ -47,7 +50,7 @@ struct SelectKernelPass
       FailureOr<qk::TileAttr> tile =
           qk::TileAttr::get(kernel.getContext(), target->isa, "f32", 1, kLanes);
       if (kernel.getKind() == qk::KernelKind::Linear)
-        tile = selectLinear(kernel, *target);
+        tile = selectLinear(kernel, *target, explain);
       if (failed(tile))
         return WalkResult::interrupt();
       kernel.setTileAttr(*tile);

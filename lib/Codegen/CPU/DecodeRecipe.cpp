@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Which instructions bring an element's codes into a matrix product.
+
+#include "quern/Codegen/CPU/DecodeRecipe.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace quern;
+using namespace quern::codegen;
+using namespace quern::numerics;
+
+/// Bytes that one register holds for a shuffle.
+static constexpr size_t kShuffleBytes = 16;
+
+BytesRecipe codegen::chooseBytes(const Element &element,
+                                 const CpuTarget &target) {
+  if (element.isComposite())
+    return element.vectorSize() % 4 == 0 ? BytesRecipe::GatherWord
+                                         : BytesRecipe::GatherByte;
+  if (element.isPlainInt())
+    return BytesRecipe::Fields;
+  bool fits = (size_t(1) << element.bits) <= kShuffleBytes;
+  return fits && target.tableLookup != TableLookup::None ? BytesRecipe::Shuffle
+                                                         : BytesRecipe::ByByte;
+}
+
+LanesRecipe codegen::chooseLanes(const Element &element,
+                                 const CpuTarget &target) {
+  switch (element.kind) {
+  case ElementKind::Int:
+    return LanesRecipe::Convert;
+  case ElementKind::Float:
+    return LanesRecipe::FloatBits;
+  case ElementKind::Codebook:
+    break;
+  }
+  return element.codebook.values.size() <= target.registerTable
+             ? LanesRecipe::RegisterTable
+             : LanesRecipe::Gather;
+}
+
+//===----------------------------------------------------------------------===//
+// Explanation
+//===----------------------------------------------------------------------===//
+
+static std::string explainPieces(const PanelShape &shape) {
+  std::string text;
+  for (const Piece &piece : shape.layout->segments[shape.codeSegment].pieces)
+    if (piece.plane == "code" || piece.plane == "sign")
+      text += (text.empty() ? "" : ", ") + piece.plane + " bits " +
+              std::to_string(piece.bitLo) + " to " +
+              std::to_string(piece.bitHi - 1);
+  return text;
+}
+
+static std::string explainBytes(const Element &element,
+                                const CpuTarget &target) {
+  std::string entries = std::to_string(element.codebook.values.size());
+  switch (chooseBytes(element, target)) {
+  case BytesRecipe::Fields:
+    return "mask and shift, for the code is the integer";
+  case BytesRecipe::Shuffle:
+    return "byte shuffle, for its " +
+           std::to_string(size_t(1) << element.bits) +
+           " values are 8-bit integers and fit a register of 16";
+  case BytesRecipe::GatherWord:
+    return "gather of words, for its vectors of " +
+           std::to_string(element.vectorSize()) + " lie in a table of " +
+           entries + " bytes, too long for registers";
+  case BytesRecipe::GatherByte:
+    return "gather of bytes, for its vectors of " +
+           std::to_string(element.vectorSize()) + " are shorter than a lane";
+  case BytesRecipe::ByByte:
+    break;
+  }
+  return std::string("byte by byte, for ") +
+         (target.tableLookup == TableLookup::None
+              ? "the target has no table look-up"
+              : "its values are more than the 16 of a register");
+}
+
+static std::string explainLanes(const Element &element,
+                                const CpuTarget &target) {
+  size_t size = element.codebook.values.size();
+  std::string registers = std::to_string(target.registerTable);
+  switch (chooseLanes(element, target)) {
+  case LanesRecipe::Convert:
+    return "conversion, for the code is an integer";
+  case LanesRecipe::FloatBits:
+    if (element.floatType->name == "f16" && target.hasF16Conversion)
+      return "the target's conversion of f16";
+    return "its fields moved to those of binary32";
+  case LanesRecipe::RegisterTable:
+    return "table in registers, for its " + std::to_string(size) +
+           " values fit the " + registers + " of the target";
+  case LanesRecipe::Gather:
+    break;
+  }
+  return "gather, for its " + std::to_string(size) +
+         " values are more than the " + registers +
+         " that the target holds in registers";
+}
+
+static const char *dotName(ByteDot dot) {
+  switch (dot) {
+  case ByteDot::Vnni512:
+  case ByteDot::Vnni256:
+    return "vpdpbusd";
+  case ByteDot::Avx2:
+    return "vpmaddubsw and vpmaddwd";
+  case ByteDot::Usdot:
+    return "usdot";
+  case ByteDot::Sdot:
+    return "sdot";
+  case ByteDot::Widen:
+    break;
+  }
+  return "32-bit multiplies";
+}
+
+std::string codegen::explainDecode(const LinearSpec &spec,
+                                   const CpuTarget &target) {
+  auto shape = PanelShape::create(spec.weight, spec.layout, spec.input.width);
+  if (!shape)
+    return shape.status().message();
+  const Element &element = spec.weight.element;
+  bool isInteger = spec.input.kind == ActivationRow::Kind::Int8;
+  std::string text = "decode " + printFormat(spec.weight) + " on " +
+                     target.isa + ": " + explainPieces(*shape) + "; " +
+                     (isInteger ? explainBytes(element, target)
+                                : explainLanes(element, target));
+  if (element.signs != SignPolicy::None)
+    text += "; signs from a plane of their own";
+  text += isInteger ? std::string("; products by ") + dotName(target.byteDot)
+                    : std::string("; products in binary32");
+  if (spec.weight.isScaled())
+    text += "; scaled every " + std::to_string(shape->scaleDepth) + " columns";
+  return text;
+}

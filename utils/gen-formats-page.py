@@ -30,7 +30,7 @@ from quern.sweep import FLOAT, SweepOptions
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL = ROOT / "examples" / "quern-6m"
 CHECK_TEXT = ROOT / "examples" / "quern-6m-eval.txt"
-CHECK_TOKENS = 300
+CHECK_TOKENS = 128
 CHECK_CONTEXT = 256
 CACHE = ROOT / "build" / "formats-page"
 EXACT = 1e-3

@@ -65,8 +65,7 @@ static int64_t slotBits(const Plane &plane) {
   return slot;
 }
 
-/// Whether `plane` fills steps: codes, and signs of single columns.
-static bool isInSteps(const Plane &plane) {
+bool fillsPanelSteps(const Plane &plane) {
   return plane.path == "code" ||
          (plane.path == "sign" && plane.granule.cols == 1);
 }
@@ -91,7 +90,7 @@ static int64_t tileColsOf(const std::vector<Plane> &planes) {
   int64_t extent = 1, leastCols = 1;
   bool variesAlongCols = false;
   for (const Plane &plane : planes) {
-    if (isInSteps(plane)) {
+    if (fillsPanelSteps(plane)) {
       int64_t bits = plane.element->bits;
       for (int64_t low = 0; low < bits; low += pieceBits(bits, low))
         leastCols = std::max(leastCols, stepCols(pieceBits(bits, low)));
@@ -178,7 +177,7 @@ static int64_t paddedTileBytes(int64_t bytes) {
 static Segment codeSegment(const std::vector<Plane> &planes) {
   std::vector<const Plane *> scales;
   for (const Plane &plane : planes)
-    if (!isInSteps(plane) && isInTile(plane))
+    if (!fillsPanelSteps(plane) && isInTile(plane))
       scales.push_back(&plane);
   std::sort(scales.begin(), scales.end(), [](const Plane *a, const Plane *b) {
     if (a->granule.cols != b->granule.cols)
@@ -195,7 +194,7 @@ static Segment codeSegment(const std::vector<Plane> &planes) {
     base += panelRows * slotBits(*plane) * codes;
   }
   for (const Plane &plane : planes) {
-    if (!isInSteps(plane))
+    if (!fillsPanelSteps(plane))
       continue;
     int64_t bits = plane.element->bits;
     int64_t count = segment.tileCols / plane.granule.cols;
@@ -213,7 +212,7 @@ Layout makeCpuPanelLayout(const Format &format, int64_t /*rows*/,
   std::vector<Plane> planes = planesOf(format);
   Layout layout;
   for (const Plane &plane : planes) {
-    if (isInSteps(plane) || isInTile(plane))
+    if (fillsPanelSteps(plane) || isInTile(plane))
       continue;
     layout.segments.push_back(plane.granule.rows == 1
                                   ? panelScaleSegment(plane)

@@ -112,3 +112,18 @@ def reference_perplexity(
         chosen = log_softmax(all_logits(model, window[:-1]))
         losses.append(-chosen[np.arange(len(window) - 1), window[1:]])
     return float(np.exp(np.concatenate(losses).mean()))
+
+
+def check_perplexities(capfd, name, model, artifact, tokens, bos):
+    """The kernels' perplexity is the interpreter's, on every instruction set."""
+    expected = reference_perplexity(model, tokens, 256, bos)
+    found = {}
+    for isa, variant in open_variants(artifact).items():
+        with variant:
+            found[isa] = quern.evaluate(variant, tokens, 256, bos).perplexity
+    with capfd.disabled():
+        line = ", ".join(f"{isa} {perplexity:.6g}" for isa, perplexity in found.items())
+        print(f"\n{name}: interpreter {expected:.6g}, {line}")
+    assert found
+    for perplexity in found.values():
+        assert perplexity == pytest.approx(expected, rel=1e-3)

@@ -18,6 +18,7 @@ from support import (
     DATA,
     ROOT,
     all_logits,
+    check_perplexities,
     needs_compiler,
     needs_data,
     open_variants,
@@ -120,21 +121,6 @@ def test_interpreter_goes_on_and_back(tiny_model):
         model.logits([320])
     with pytest.raises(quern.QuernError, match="no weight 'absent'"):
         model.weight("absent")
-
-
-def check_perplexities(capfd, name, model, artifact, tokens, bos):
-    """The kernels' perplexity is the interpreter's."""
-    expected = reference_perplexity(model, tokens, 256, bos)
-    found = {}
-    for isa, variant in open_variants(artifact).items():
-        with variant:
-            found[isa] = quern.evaluate(variant, tokens, 256, bos).perplexity
-    with capfd.disabled():
-        line = ", ".join(f"{isa} {perplexity:.6g}" for isa, perplexity in found.items())
-        print(f"\n{name}: interpreter {expected:.6g}, {line}")
-    assert found
-    for perplexity in found.values():
-        assert perplexity == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -10,10 +10,9 @@ from quern.cli import main
 from support import (
     DATA,
     ROOT,
+    check_perplexities,
     needs_compiler,
     needs_data,
-    open_variants,
-    reference_perplexity,
 )
 
 pytestmark = needs_compiler
@@ -42,27 +41,12 @@ def novel():
     return tokenizer.encode(text[:3000])[:600], tokenizer.bos_id
 
 
-def check_perplexity(capfd, name, model, artifact, tokens, bos):
-    """The kernels' perplexity is the interpreter's, on every instruction set."""
-    expected = reference_perplexity(model, tokens, 256, bos)
-    found = {}
-    for isa, variant in open_variants(artifact).items():
-        with variant:
-            found[isa] = quern.evaluate(variant, tokens, 256, bos).perplexity
-    with capfd.disabled():
-        line = ", ".join(f"{isa} {perplexity:.6g}" for isa, perplexity in found.items())
-        print(f"\n{name}: interpreter {expected:.6g}, {line}")
-    assert found
-    for perplexity in found.values():
-        assert perplexity == pytest.approx(expected, rel=1e-3)
-
-
 @pytest.mark.parametrize("rotate", [False, True], ids=["plain", "rotated"])
 @pytest.mark.parametrize("cache", ["int8_g32", "int4_g32_asym", "fp8_channel"])
 def test_quern_6m(compile_once, novel, capfd, cache, rotate):
     model = quern.ReferenceModel(QUERN_6M, kv_cache=cache, kv_rotate=rotate)
     out = compile_once(QUERN_6M, "", kv_cache=cache, kv_rotate=rotate)
-    check_perplexity(capfd, f"{cache}, rotated: {rotate}", model, out, *novel)
+    check_perplexities(capfd, f"{cache}, rotated: {rotate}", model, out, *novel)
 
 
 @needs_data("lm/stories260K", "text/tinystories_val.txt")
@@ -74,7 +58,7 @@ def test_stories(compile_once, capfd, cache, rotate):
     model = quern.ReferenceModel(STORIES, kv_cache=cache, kv_rotate=rotate)
     out = compile_once(STORIES, "", kv_cache=cache, kv_rotate=rotate)
     tokens = tokenizer.encode(text)[:400]
-    check_perplexity(capfd, f"{cache}, rotated: {rotate}", model, out, tokens, tokenizer.bos_id)
+    check_perplexities(capfd, f"{cache}, rotated: {rotate}", model, out, tokens, tokenizer.bos_id)
 
 
 # Fewer bits are farther from a cache in f32, and take the memory that they

@@ -118,6 +118,9 @@ Layout makeDenseLayout(const Format &format, int64_t rows, int64_t cols);
 /// kernels in docs/Architecture.md. Planes that vary within 16 rows lie in the
 /// tile beside the codes, so that a kernel reads one stream.
 Layout makeCpuPanelLayout(const Format &format, int64_t rows, int64_t cols);
+/// Whether `plane` fills the steps of a panel's tile, in lanes of 32 bits:
+/// codes, and signs of single columns. Others take slots.
+bool fillsPanelSteps(const Plane &plane);
 
 /// Fails unless `layout` places every bit of every plane of `format` for a
 /// tensor of [rows, cols], inside its tile, and no bit of the buffer is used

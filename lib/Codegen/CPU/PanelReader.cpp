@@ -39,12 +39,6 @@ static std::vector<Digit> expectedDigits(int64_t width, int64_t words) {
   return digits;
 }
 
-/// Whether a plane fills steps of the tile: codes, and signs of single columns.
-static bool isInSteps(const Plane &plane) {
-  return plane.path == "code" ||
-         (plane.path == "sign" && plane.granule.cols == 1);
-}
-
 /// `codes`: of the plane, in a row of a tile.
 static Status checkCodePiece(const Piece &piece, int64_t codes) {
   int64_t width = piece.bitHi - piece.bitLo;
@@ -114,7 +108,7 @@ Result<PanelShape> PanelShape::create(const Format &format,
   for (const Piece &piece : codes->pieces) {
     auto plane = llvm::find_if(
         planes, [&](const Plane &p) { return p.path == piece.plane; });
-    if (plane == planes.end() || !isInSteps(*plane))
+    if (plane == planes.end() || !fillsPanelSteps(*plane))
       continue;
     int64_t count = shape.tileDepth / plane->granule.cols;
     if (Status status = checkCodePiece(piece, count); !status)
@@ -124,7 +118,7 @@ Result<PanelShape> PanelShape::create(const Format &format,
       shape.stepPeriod = std::lcm(shape.stepPeriod, 8 / width);
   }
   for (const Plane &plane : planes)
-    if (!isInSteps(plane))
+    if (!fillsPanelSteps(plane))
       if (Status status = checkPlane(plane, layout, shape.codeSegment); !status)
         return status;
   shape.scaleDepth = shape.tileDepth;

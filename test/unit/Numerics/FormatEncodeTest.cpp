@@ -3,6 +3,7 @@
 // \file Encoding of matrices by the formats' own rules: special values,
 // threads, instruction sets.
 
+#include "EncodeTestUtil.h"
 #include "quern/Numerics/Encode.h"
 #include "quern/Numerics/EncodeTensor.h"
 #include "gtest/gtest.h"
@@ -11,30 +12,6 @@
 
 using namespace quern;
 using namespace quern::numerics;
-
-static Format format(const std::string &text) {
-  Result<Format> result = FormatRegistry::builtin().resolve(text);
-  EXPECT_TRUE(result) << text << ": " << result.status().message();
-  return *result;
-}
-
-static std::vector<float> normalValues(size_t count, unsigned seed = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(count);
-  for (float &x : values)
-    x = normal(random);
-  return values;
-}
-
-static std::vector<float> through(const Format &f,
-                                  const std::vector<float> &values,
-                                  int64_t rows, int64_t cols,
-                                  const EncodeOptions &options = {}) {
-  Result<CodedTensor> coded = encodeRows(f, values, rows, cols, options);
-  EXPECT_TRUE(coded) << coded.status().message();
-  return decodeRows(f, *coded);
-}
 
 TEST(EncodeRows, ValuesWorkedOutByHand) {
   // int4, scale amax / 7 = 1: codes are the rounded values.

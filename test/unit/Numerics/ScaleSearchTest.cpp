@@ -3,6 +3,7 @@
 // \file The search for scales: never worse than the rule, near the optimum of
 // blocks small enough to try everything, the same on every CPU.
 
+#include "EncodeTestUtil.h"
 #include "quern/Numerics/EncodeTensor.h"
 #include "gtest/gtest.h"
 #include <algorithm>
@@ -11,30 +12,6 @@
 
 using namespace quern;
 using namespace quern::numerics;
-
-static Format format(const std::string &text) {
-  Result<Format> result = FormatRegistry::builtin().resolve(text);
-  EXPECT_TRUE(result) << text << ": " << result.status().message();
-  return *result;
-}
-
-static std::vector<float> normalValues(size_t count, unsigned seed = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(count);
-  for (float &x : values)
-    x = normal(random);
-  return values;
-}
-
-static std::vector<float> through(const Format &f,
-                                  const std::vector<float> &values,
-                                  int64_t rows, int64_t cols,
-                                  const EncodeOptions &options) {
-  Result<CodedTensor> coded = encodeRows(f, values, rows, cols, options);
-  EXPECT_TRUE(coded) << coded.status().message();
-  return decodeRows(f, *coded);
-}
 
 static std::vector<float> unevenWeights(int64_t cols) {
   std::vector<float> weights(static_cast<size_t>(cols));

@@ -5,6 +5,7 @@
 #include "quern/Numerics/EncodeTensor.h"
 #include "ScaleSearch.h"
 #include "TreeCodec.h"
+#include "WholeBlocks.h"
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -87,9 +88,10 @@ namespace {
 class StripEncoder {
 public:
   StripEncoder(const LaneKernels &kernels, const Format &format,
-               const MatrixView &matrix, const EncodeOptions &options)
-      : kernels(kernels), format(format), matrix(matrix), options(options),
-        unfit(matrix.size()) {
+               const MatrixView &matrix, const WeightView &weights,
+               const EncodeOptions &options)
+      : kernels(kernels), format(format), matrix(matrix), weights(weights),
+        options(options), unfit(matrix.size()) {
     int64_t grain = outermostBlock(format).rows;
     stripRows = matrix.rows;
     if (grain != 0) {
@@ -102,8 +104,9 @@ public:
     coded.cols = matrix.cols;
     for (const Plane &plane : planesOf(format)) {
       PlaneCodes &codes = coded.planes[plane.path];
-      codes.rows = planeRows(plane, matrix.rows);
-      codes.cols = planeCols(plane, matrix.cols);
+      BlockShape shape = planeShape(plane, matrix.rows, matrix.cols);
+      codes.rows = shape.rows;
+      codes.cols = shape.cols;
       codes.codes.resize(size_t(codes.rows * codes.cols));
     }
   }
@@ -137,6 +140,8 @@ private:
   void encode(int64_t begin, int64_t end) {
     MatrixView strip = {matrix.values + begin * matrix.cols, end - begin,
                         matrix.cols};
+    if (strip.rows == matrix.rows)
+      strip.used = matrix.used;
     int64_t bad =
         firstUnfit(kernels, strip.values, strip.size(), !format.isScaled());
     if (bad < strip.size()) {
@@ -150,8 +155,7 @@ private:
     int32_t *codes = plane.codes.data() + begin * plane.cols;
     CodedTensor children;
     if (options.solver == Solver::Mse)
-      searchTree(kernels, format, strip, {options.columnWeights.data(), 0},
-                 children, codes);
+      searchTree(kernels, format, strip, weightsFrom(begin), children, codes);
     else
       encodeTree(kernels, format, nullptr, "", strip, children, codes);
     for (auto &[path, plane] : children.planes) {
@@ -162,9 +166,16 @@ private:
     }
   }
 
+  WeightView weightsFrom(int64_t row) const {
+    if (!weights.values)
+      return weights;
+    return {weights.values + row * weights.rowStride, weights.rowStride};
+  }
+
   const LaneKernels &kernels;
   const Format &format;
   const MatrixView matrix;
+  const WeightView weights;
   const EncodeOptions &options;
   int64_t stripRows;
   CodedTensor coded;
@@ -174,68 +185,33 @@ private:
 } // namespace
 
 //===----------------------------------------------------------------------===//
-// Partial blocks
+// The whole
 //===----------------------------------------------------------------------===//
 
-/// The shape that whole outermost blocks fill.
-static BlockShape paddedShape(const Format &format, int64_t rows,
-                              int64_t cols) {
-  BlockShape block = outermostBlock(format);
-  auto padded = [](int64_t extent, int64_t grain) {
-    return grain == 0 ? extent : (extent + grain - 1) / grain * grain;
-  };
-  return {padded(rows, block.rows), padded(cols, block.cols)};
-}
-
-/// A row-major matrix cut or filled up with zeros to another shape.
-template <typename T>
-static std::vector<T> resized(const T *values, BlockShape from, BlockShape to) {
-  std::vector<T> result(size_t(to.rows * to.cols), T(0));
-  int64_t cols = std::min(from.cols, to.cols);
-  for (int64_t r = 0; r < std::min(from.rows, to.rows); ++r)
-    std::copy(values + r * from.cols, values + r * from.cols + cols,
-              result.begin() + r * to.cols);
-  return result;
-}
-
-/// The planes of a tensor of `coded`'s format cut or filled up to [rows, cols].
-static CodedTensor resizedTensor(const Format &format, const CodedTensor &coded,
-                                 int64_t rows, int64_t cols) {
-  CodedTensor result;
-  result.rows = rows;
-  result.cols = cols;
-  for (const Plane &plane : planesOf(format)) {
-    const PlaneCodes &from = coded.planes.at(plane.path);
-    BlockShape shape = {planeRows(plane, rows), planeCols(plane, cols)};
-    result.planes[plane.path] = {
-        shape.rows, shape.cols,
-        resized(from.codes.data(), {from.rows, from.cols}, shape)};
-  }
-  return result;
-}
-
-/// Zeros change neither the statistics of a block, which all count zero in, nor
-/// its error.
-static Result<CodedTensor> encodePartial(const LaneKernels &kernels,
-                                         const Format &format,
-                                         const MatrixView &matrix,
-                                         const EncodeOptions &options) {
-  BlockShape shape = paddedShape(format, matrix.rows, matrix.cols);
+/// Codes a matrix whose blocks may be cut short or cross rows.
+static Result<CodedTensor> encodeCut(const LaneKernels &kernels,
+                                     const Format &format,
+                                     const MatrixView &matrix,
+                                     const EncodeOptions &options) {
+  // Here, since the filled matrix may have rows of another length.
+  int64_t bad = firstUnfit(kernels, matrix.values, matrix.size(), false);
+  if (bad < matrix.size())
+    return unfitValue(options, bad, matrix.cols, matrix.values[bad]);
+  WholeBlocks whole(format, matrix.rows, matrix.cols);
+  auto [rows, cols] = whole.shape();
   std::vector<float> filled =
-      resized(matrix.values, {matrix.rows, matrix.cols}, shape);
+      whole.fill(Span<const float>(matrix.values, size_t(matrix.size())));
   std::vector<float> weights;
-  EncodeOptions inner = options;
+  WeightView view;
   if (!options.columnWeights.empty()) {
-    weights = resized(options.columnWeights.data(), {1, matrix.cols},
-                      {1, shape.cols});
-    inner.columnWeights = weights;
+    weights = whole.fillWeights(options.columnWeights);
+    view = {weights.data(), whole.weightsAreOfColumns() ? 0 : cols};
   }
   Result<CodedTensor> coded =
-      StripEncoder(kernels, format, {filled.data(), shape.rows, shape.cols},
-                   inner)
+      StripEncoder(kernels, whole.format(),
+                   {filled.data(), rows, cols, whole.used()}, view, options)
           .run();
-  return coded ? resizedTensor(format, *coded, matrix.rows, matrix.cols)
-               : coded;
+  return coded ? whole.cut(*coded) : coded;
 }
 
 Result<CodedTensor> numerics::encodeRows(const Format &format,
@@ -250,18 +226,18 @@ Result<CodedTensor> numerics::encodeRows(const Format &format,
                          "expects an instruction set of this CPU, but got '" +
                              options.isa + "'");
   MatrixView matrix = {values.data(), rows, cols};
-  if (format.allowsPartialBlocks)
-    return encodePartial(*kernels, format, matrix, options);
-  return StripEncoder(*kernels, format, matrix, options).run();
+  if (mayCutBlocks(format))
+    return encodeCut(*kernels, format, matrix, options);
+  return StripEncoder(*kernels, format, matrix,
+                      {options.columnWeights.data(), 0}, options)
+      .run();
 }
 
 std::vector<float> numerics::decodeRows(const Format &format,
                                         const CodedTensor &coded) {
   const LaneKernels &kernels = *laneKernels()[0];
-  if (!format.allowsPartialBlocks)
+  if (!mayCutBlocks(format))
     return decodeTree(kernels, format, coded, "");
-  BlockShape shape = paddedShape(format, coded.rows, coded.cols);
-  CodedTensor filled = resizedTensor(format, coded, shape.rows, shape.cols);
-  return resized(decodeTree(kernels, format, filled, "").data(), shape,
-                 {coded.rows, coded.cols});
+  WholeBlocks whole(format, coded.rows, coded.cols);
+  return whole.cut(decodeTree(kernels, whole.format(), whole.fill(coded), ""));
 }

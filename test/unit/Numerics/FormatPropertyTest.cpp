@@ -164,8 +164,9 @@ TEST(FormatProperty, CodesFitTheirWidth) {
     ASSERT_TRUE(coded);
     for (const Plane &plane : planesOf(format)) {
       const PlaneCodes &codes = coded->planes.at(plane.path);
-      EXPECT_EQ(codes.rows, planeRows(plane, Generator::rows));
-      EXPECT_EQ(codes.cols, planeCols(plane, Generator::cols));
+      BlockShape shape = planeShape(plane, Generator::rows, Generator::cols);
+      EXPECT_EQ(codes.rows, shape.rows);
+      EXPECT_EQ(codes.cols, shape.cols);
       const Element &e = *plane.element;
       if (e.bits == 32)
         continue;

@@ -72,8 +72,9 @@ TEST_P(LayoutPackRandom, AddressesAndOriginsAreInverse) {
     for (int i = 0; i < 50; ++i) {
       BitOrigin origin;
       origin.plane = plane.path;
-      origin.row = random() % uint64_t(planeRows(plane, drawn.rows));
-      origin.col = random() % uint64_t(planeCols(plane, drawn.cols));
+      BlockShape shape = planeShape(plane, drawn.rows, drawn.cols);
+      origin.row = random() % uint64_t(shape.rows);
+      origin.col = random() % uint64_t(shape.cols);
       origin.bit = random() % plane.element->bits;
       int64_t address =
           bitAddress(layout, format, drawn.rows, drawn.cols, origin);

@@ -32,8 +32,9 @@ inline CodedTensor randomCodes(const Format &format, int64_t rows, int64_t cols,
   tensor.cols = cols;
   for (const Plane &plane : planesOf(format)) {
     PlaneCodes &codes = tensor.planes[plane.path];
-    codes.rows = planeRows(plane, rows);
-    codes.cols = planeCols(plane, cols);
+    BlockShape shape = planeShape(plane, rows, cols);
+    codes.rows = shape.rows;
+    codes.cols = shape.cols;
     unsigned unused = 32 - plane.element->bits;
     bool isSigned =
         plane.element->kind == ElementKind::Int && plane.element->isSigned;

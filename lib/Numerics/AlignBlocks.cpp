@@ -4,6 +4,7 @@
 
 #include "quern/Numerics/AlignBlocks.h"
 #include "quern/Numerics/EncodeTensor.h"
+#include <algorithm>
 #include <numeric>
 
 using namespace quern;
@@ -49,6 +50,13 @@ static Format aligned(const Format &format, Runs runs, int64_t cols) {
 
 Format numerics::alignedFormat(const Format &format, int64_t cols) {
   return format.isFlat ? aligned(format, {1, 1}, cols) : format;
+}
+
+int64_t numerics::leastBlockCols(const Format &format) {
+  int64_t scale = format.block.cols;
+  int64_t offset = format.offset ? format.offsetBlock.cols : 0;
+  return scale == 0 || offset == 0 ? std::max(scale, offset)
+                                   : std::min(scale, offset);
 }
 
 /// The plane of a flat format with a code for each granule of `target`.

@@ -198,6 +198,8 @@ std::vector<Plane> numerics::planesOf(const Format &format) {
   collectPlanes(format, "", {1, 1}, planes);
   for (Plane &plane : planes) {
     plane.isFlat = format.isFlat;
+    if (format.isFlat) // of the one row that there is
+      plane.granule.rows = 1;
     plane.isPartial = format.allowsPartialBlocks || format.isFlat;
   }
   return planes;

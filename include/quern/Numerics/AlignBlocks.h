@@ -22,6 +22,10 @@ namespace quern::numerics {
 /// `format` can be read in; `format` itself if it is not flat.
 Format alignedFormat(const Format &format, int64_t cols);
 
+/// Columns of the smallest block that shares a scale or an offset of the
+/// elements; 0: the whole axis.
+int64_t leastBlockCols(const Format &format);
+
 /// The codes in `aligned` of a tensor in the flat format `flat`: with repeated
 /// scales if that is alignedFormat(flat, coded.cols), and if it has no scale,
 /// the decoded values. Exact in both cases, as far as the element of an

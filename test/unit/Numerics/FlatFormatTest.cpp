@@ -334,7 +334,7 @@ TEST(FlatLayout, DenseAndContainerRoundTrip) {
 }
 
 TEST(FlatLayout, DenseTilesOfALongRow) {
-  Format f = format("i3 [32] flat, scale (i8 [3], scale f16)");
+  Format f = format("i3 [32] flat, scale (i8 [3], scale f16, mean f32)");
   Layout layout = makeDenseLayout(f, 67, 101);
   ASSERT_EQ(checkLayout(layout, f, 67, 101).message(), "");
   EXPECT_EQ(layout.segments[0].tileCols, 64);

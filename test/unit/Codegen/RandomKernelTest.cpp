@@ -7,6 +7,7 @@
 #include "Numerics/RandomFormat.h"
 #include "quern/Codegen/CPU/Kernels.h"
 #include "quern/Numerics/Decode.h"
+#include <cstdlib>
 #include <numeric>
 
 using namespace quern;
@@ -16,7 +17,8 @@ using namespace quern::numerics;
 
 namespace {
 
-constexpr unsigned formatCount = 48;
+/// Kernels take seconds to compile; QUERN_SLOW=1 draws many.
+const unsigned formatCount = std::getenv("QUERN_SLOW") ? 200 : 10;
 
 RandomFormat drawn(unsigned seed) {
   return FormatGenerator(seed, FormatGenerator::Reach::Kernels).draw();

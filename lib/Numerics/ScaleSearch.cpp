@@ -109,8 +109,8 @@ struct ChildPlane {
     if (format && format->isScaled())
       blockOf = blockIndices(Blocks(format->block, parent.down, parent.across));
     if (format && format->offset)
-      offsetBlockOf = blockIndices(
-          Blocks(format->offsetBlock, parent.down, parent.across));
+      offsetBlockOf =
+          blockIndices(Blocks(format->offsetBlock, parent.down, parent.across));
   }
 };
 

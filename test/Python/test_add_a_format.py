@@ -24,7 +24,11 @@ FIVE = ROOT / "examples" / "five-formats.txt"
 PLUGIN = "codec/CodecPlugin.so"
 
 needs_tools = pytest.mark.skipif(
-    not ((VENV / "quern").is_file() and (BIN / "quant-opt").is_file() and shutil.which("ninja")),
+    not (
+        (VENV / "quern").is_file()
+        and (BIN / "quant-opt").is_file()
+        and shutil.which("ninja")
+    ),
     reason="without .venv/bin/quern, build/bin/quant-opt or ninja",
 )
 
@@ -40,7 +44,11 @@ def folder(tmp_path_factory):
 
 def run(command, folder):
     path = f"{VENV}:{BIN}:{os.environ['PATH']}"
-    environment = {"PATH": path, "HOME": str(folder), "QUERN_CACHE": str(folder / "cache")}
+    environment = {
+        "PATH": path,
+        "HOME": str(folder),
+        "QUERN_CACHE": str(folder / "cache"),
+    }
     return subprocess.run(
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True
     )
@@ -90,7 +98,9 @@ def element(body, header="@e bits 2", argument="%code: i32"):
 
 
 GOOD = "%v = arith.uitofp %code : i32 to f32\ncodec.yield %v"
-UNFOLDED = "%v = arith.uitofp %code : i32 to f32\n%t = func.call @f(%v) : (f32) -> f32\n"
+UNFOLDED = (
+    "%v = arith.uitofp %code : i32 to f32\n%t = func.call @f(%v) : (f32) -> f32\n"
+)
 INFINITE = (
     "%v = arith.uitofp %code : i32 to f32\n%c = arith.constant 1.0 : f32\n"
     "%q = arith.divf %c, %v : f32\ncodec.yield %q"
@@ -104,10 +114,16 @@ INFINITE = (
         (element(GOOD, "@e bits 9"), "'bits' failed to satisfy constraint"),
         (element(GOOD, "@e bits 0"), "'bits' failed to satisfy constraint"),
         (
-            element("%v = arith.uitofp %code : i8 to f32\ncodec.yield %v", argument="%code: i8"),
+            element(
+                "%v = arith.uitofp %code : i8 to f32\ncodec.yield %v",
+                argument="%code: i8",
+            ),
             "expects a region with one argument, an i32, but got arguments ('i8')",
         ),
-        (element("llvm.unreachable"), "expects its region to end with codec.yield, but got"),
+        (
+            element("llvm.unreachable"),
+            "expects its region to end with codec.yield, but got",
+        ),
         (
             "func.func private @f(f32) -> f32\n" + element(UNFOLDED + "codec.yield %t"),
             "expects an op that folds on constants, but got func.call for code 0",
@@ -167,7 +183,9 @@ def test_there_are_five():
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", re.findall(r"^(\w+) =", FIVE.read_text("utf-8"), re.MULTILINE))
+@pytest.mark.parametrize(
+    "name", re.findall(r"^(\w+) =", FIVE.read_text("utf-8"), re.MULTILINE)
+)
 def test_formats_that_are_in_no_paper(tmp_path, novel, name):
     report = quern.compile_model(MODEL, tmp_path / "out", name, formats_file=FIVE)
     # Nothing took another format.

@@ -42,10 +42,22 @@ def test_small_good_tree_passes(tmp_path):
 LAYERING = [
     ("lib/Pack/A.cpp", "quern/Quantize/Passes.h", "Pack may not include Quantize"),
     ("lib/Import/A.cpp", "quern/Codegen/Passes.h", "Import may not include Codegen"),
-    ("include/quern/Dialect/QT/A.td", "quern/Dialect/QK/A.td", "may not include Dialect/QK"),
-    ("lib/Runtime/A.cpp", "quern/Numerics/Format.h", "Runtime may not include Numerics"),
+    (
+        "include/quern/Dialect/QT/A.td",
+        "quern/Dialect/QK/A.td",
+        "may not include Dialect/QK",
+    ),
+    (
+        "lib/Runtime/A.cpp",
+        "quern/Numerics/Format.h",
+        "Runtime may not include Numerics",
+    ),
     ("lib/Runtime/A.cpp", "llvm/ADT/StringRef.h", "Runtime may not include LLVM's"),
-    ("lib/Codegen/A.cpp", "quern/Runtime/quern_rt.h", "Codegen may not include Runtime"),
+    (
+        "lib/Codegen/A.cpp",
+        "quern/Runtime/quern_rt.h",
+        "Codegen may not include Runtime",
+    ),
     ("lib/Base/A.cpp", "quern/InitAllPasses.h", "Base may not include Pipelines"),
     ("lib/Base/A.cpp", "quern/Nowhere/A.h", "belongs to no library"),
 ]
@@ -65,13 +77,17 @@ def test_layering_follows_relative_include(tmp_path):
 
 
 def test_layering_allows_single_header(tmp_path):
-    write(tmp_path, "lib/Codegen/A.cpp", HEADER + '#include "quern/Runtime/StepABI.h"\n')
+    write(
+        tmp_path, "lib/Codegen/A.cpp", HEADER + '#include "quern/Runtime/StepABI.h"\n'
+    )
     assert run("check-layering.py", "--root", tmp_path).returncode == 0
 
 
 def test_layering_reports_unknown_library(tmp_path):
     write(tmp_path, "lib/Utils/A.cpp", HEADER)
-    expect_error("check-layering.py", tmp_path, "lib/Utils/A.cpp:1: error: belongs to no library")
+    expect_error(
+        "check-layering.py", tmp_path, "lib/Utils/A.cpp:1: error: belongs to no library"
+    )
 
 
 def test_architecture_shows_the_table():
@@ -84,8 +100,12 @@ def test_architecture_shows_the_table():
 
 def test_style_reports_missing_licence(tmp_path):
     write(tmp_path, "lib/Base/A.cpp", "int x;\n")
-    expect_error("check-style.py", tmp_path, "lib/Base/A.cpp:1: error: expects the line")
-    expect_error("check-style.py", tmp_path, "lib/Base/A.cpp:3: error: expects '// \\file'")
+    expect_error(
+        "check-style.py", tmp_path, "lib/Base/A.cpp:1: error: expects the line"
+    )
+    expect_error(
+        "check-style.py", tmp_path, "lib/Base/A.cpp:3: error: expects '// \\file'"
+    )
 
 
 def test_style_reports_long_file(tmp_path):
@@ -122,12 +142,18 @@ def test_style_does_not_take_a_table_for_a_function(tmp_path):
 
 def test_style_reports_long_python_function(tmp_path):
     write(tmp_path, "a.py", f"# {LICENCE}\ndef f():\n" + "    x = 1\n" * 60)
-    expect_error("check-style.py", tmp_path, "a.py:2: error: expects at most 60 lines in 'f'")
+    expect_error(
+        "check-style.py", tmp_path, "a.py:2: error: expects at most 60 lines in 'f'"
+    )
 
 
 def test_style_reports_unowned_todo(tmp_path):
     word = "TO" + "DO"
-    write(tmp_path, "lib/Base/A.cpp", f"{HEADER}// {word}(#12): fine\n// {word}: not fine\n")
+    write(
+        tmp_path,
+        "lib/Base/A.cpp",
+        f"{HEADER}// {word}(#12): fine\n// {word}: not fine\n",
+    )
     expect_error("check-style.py", tmp_path, "lib/Base/A.cpp:6: error: a to-do without")
 
 
@@ -163,15 +189,21 @@ def test_style_accepts_pass(tmp_path):
 def test_style_reports_pass_flag(tmp_path):
     write_pass(tmp_path, "LowerToLLVMPass", "pack-to-llvm")
     expect_error(
-        "check-style.py", tmp_path, "expects the flag 'pack-lower-to-llvm', but got 'pack-to-llvm'"
+        "check-style.py",
+        tmp_path,
+        "expects the flag 'pack-lower-to-llvm', but got 'pack-to-llvm'",
     )
 
 
-@pytest.mark.parametrize("missing", ["lib/Pack/LowerToLLVM.cpp", "test/Pack/lower-to-llvm.mlir"])
+@pytest.mark.parametrize(
+    "missing", ["lib/Pack/LowerToLLVM.cpp", "test/Pack/lower-to-llvm.mlir"]
+)
 def test_style_reports_pass_without_file(tmp_path, missing):
     write_pass(tmp_path, "LowerToLLVMPass", "pack-lower-to-llvm")
     (tmp_path / missing).unlink()
-    expect_error("check-style.py", tmp_path, f"LowerToLLVMPass expects the file {missing}")
+    expect_error(
+        "check-style.py", tmp_path, f"LowerToLLVMPass expects the file {missing}"
+    )
 
 
 # Names of formats.
@@ -224,7 +256,9 @@ def test_docs_reports_stale_page(tmp_path):
 
 
 def load_run_tests():
-    spec = importlib.util.spec_from_file_location("run_tests", ROOT / "utils" / "run-tests.py")
+    spec = importlib.util.spec_from_file_location(
+        "run_tests", ROOT / "utils" / "run-tests.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -241,7 +275,12 @@ REPORT = """<testsuite>
 def test_run_tests_reads_every_outcome(tmp_path):
     write(tmp_path, "report.xml", REPORT)
     cases = list(load_run_tests().read_cases(tmp_path / "report.xml"))
-    assert [outcome for _, outcome, _ in cases] == ["passed", "failed", "skipped", "skipped"]
+    assert [outcome for _, outcome, _ in cases] == [
+        "passed",
+        "failed",
+        "skipped",
+        "skipped",
+    ]
     assert cases[2] == ("c", "skipped", "no avx512")
 
 

@@ -27,7 +27,9 @@ def rounded_by_gguf(model, kind):
     for name, values in model.weights.items():
         if values.ndim == 2:
             packed = gguf.quants.quantize(values.astype(np.float32), code)
-            model.weights[name] = gguf.quants.dequantize(packed, code).astype(model.dtype)
+            model.weights[name] = gguf.quants.dequantize(packed, code).astype(
+                model.dtype
+            )
     return model
 
 
@@ -36,8 +38,12 @@ def rounded_by_gguf(model, kind):
 def test_perplexity_of_weights_that_gguf_rounded(compile_once, kind):
     folder = DATA / "lm" / "stories260K-wide256"
     tokens, bos = read_text("stories260K-wide256", "tinystories_val", 10_000)
-    expected = np.exp(scores(rounded_by_gguf(NumpyLlama(folder), kind), tokens, 512, bos).mean())
-    with quern.Model(compile_once(folder, kind, target="host", kv_cache="f32")) as model:
+    expected = np.exp(
+        scores(rounded_by_gguf(NumpyLlama(folder), kind), tokens, 512, bos).mean()
+    )
+    with quern.Model(
+        compile_once(folder, kind, target="host", kv_cache="f32")
+    ) as model:
         result = quern.evaluate(model, tokens, 512, bos)
     # Float sums in another order, and nothing else.
     assert result.perplexity == pytest.approx(expected, rel=1e-5)
@@ -99,7 +105,9 @@ def test_an_interrupt_leaves_nothing_behind(tiny_model, tmp_path, stage):
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        quern.compile_model(tiny_model, tmp_path / "out", "q8_0", target="host", progress=interrupt)
+        quern.compile_model(
+            tiny_model, tmp_path / "out", "q8_0", target="host", progress=interrupt
+        )
     signal.signal(signal.SIGINT, before)
     assert told[-1].startswith(stage)
     assert list(tmp_path.iterdir()) == []
@@ -114,7 +122,9 @@ def test_what_is_replaced_survives_an_interrupt(tiny_model, tmp_path):
             raise ZeroDivisionError(stage)
 
     with pytest.raises(ZeroDivisionError):
-        quern.compile_model(tiny_model, tmp_path / "out", "q4_0", target="host", progress=fail)
+        quern.compile_model(
+            tiny_model, tmp_path / "out", "q4_0", target="host", progress=fail
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert (tmp_path / "out/manifest.json").read_bytes() == before
 
@@ -133,9 +143,15 @@ def test_import_to_text(tiny_model):
         (["{model}", "--format", "i4 [1, 32], scale f1"], "f1"),
         (["{model}", "--format", "Q4_0", "--rule", "*.absent=f32"], "*.absent"),
         (["{model}", "--format", "Q4_0", "--formats", "{tmp}/absent"], "absent"),
-        (["{model}", "--format", "Q4_0", "--context", "-1"], "context: expects a number from 0"),
+        (
+            ["{model}", "--format", "Q4_0", "--context", "-1"],
+            "context: expects a number from 0",
+        ),
         (["{model}", "--format", "Q4_0", "--context", "9999999"], "9999999"),
-        (["{model}", "--format", "Q4_0", "--threads", "9999999999"], "threads: expects a number"),
+        (
+            ["{model}", "--format", "Q4_0", "--threads", "9999999999"],
+            "threads: expects a number",
+        ),
         (["{model}", "--format", "\udcff"], "expects valid Unicode"),
     ],
 )

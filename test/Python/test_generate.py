@@ -37,7 +37,9 @@ def test_a_stop_token_ends_and_is_not_told(model):
     expected = greedy([5, 6, 7], 20)
     stop = expected[10]
     with model.session() as session:
-        tokens = list(quern.generate_tokens(session, [5, 6, 7], 20, stop_ids=frozenset({stop})))
+        tokens = list(
+            quern.generate_tokens(session, [5, 6, 7], 20, stop_ids=frozenset({stop}))
+        )
     assert tokens == expected[: expected.index(stop)]
 
 
@@ -76,5 +78,8 @@ def test_errors(model, tokenizer, prompt, count, message):
 
 
 def test_no_tokens_at_all(model):
-    with model.session() as session, pytest.raises(quern.QuernError, match="at least one token"):
+    with (
+        model.session() as session,
+        pytest.raises(quern.QuernError, match="at least one token"),
+    ):
         list(quern.generate_tokens(session, [], 1))

@@ -16,7 +16,9 @@ def test_philox_is_numpys(key):
 
 def draws(logits, count=2000, **options):
     sampler = quern.Sampler(quern.SamplingOptions(**options))
-    return np.array([sampler.draw(np.asarray(logits, np.float32)) for _ in range(count)])
+    return np.array(
+        [sampler.draw(np.asarray(logits, np.float32)) for _ in range(count)]
+    )
 
 
 def test_greedy_takes_the_first_of_the_likeliest():
@@ -46,7 +48,9 @@ def test_frequencies_are_those_of_the_softmax(temperature):
     expected = np.exp(logits / temperature)
     expected /= expected.sum()
     count = 20000
-    found = np.bincount(draws(logits, count, temperature=temperature, seed=1), minlength=4)
+    found = np.bincount(
+        draws(logits, count, temperature=temperature, seed=1), minlength=4
+    )
     # Chi-square of 3 degrees of freedom exceeds 16.27 once in a thousand.
     assert ((found - count * expected) ** 2 / (count * expected)).sum() < 16.27
 
@@ -88,7 +92,10 @@ def test_cuts_keep_what_a_full_sort_keeps(top_k, top_p):
         ({"temperature": float("nan")}, "temperature: expects at least 0, but got nan"),
         ({"top_k": -1}, "top-k: expects at least 0, but got -1"),
         ({"top_p": 0.0}, "top-p: expects more than 0 and at most 1, but got 0.0"),
-        ({"seed": -1}, "seed: expects a number from 0 to 18446744073709551615, but got -1"),
+        (
+            {"seed": -1},
+            "seed: expects a number from 0 to 18446744073709551615, but got -1",
+        ),
     ],
 )
 def test_options_out_of_range(options, message):

@@ -53,14 +53,17 @@ def test_values_have_the_deviation_and_norms_lie_about_one(tmp_path):
     assert abs(embedding.mean()) < 4 * 0.02 / np.sqrt(embedding.size)
     assert tensors["model.norm.weight"].mean() == pytest.approx(1, abs=0.05)
     assert not np.array_equal(
-        tensors["model.layers.0.mlp.up_proj.weight"], tensors["model.layers.1.mlp.up_proj.weight"]
+        tensors["model.layers.0.mlp.up_proj.weight"],
+        tensors["model.layers.1.mlp.up_proj.weight"],
     )
 
 
 def test_types_round_the_same_values(tmp_path):
     def embedding(dtype):
         quern.synthesize("tiny-llama", tmp_path / dtype, dtype=dtype)
-        return NumpyLlama(tmp_path / dtype, np.float64).weights["model.embed_tokens.weight"]
+        return NumpyLlama(tmp_path / dtype, np.float64).weights[
+            "model.embed_tokens.weight"
+        ]
 
     exact = embedding("f32")
     np.testing.assert_array_equal(embedding("f16"), exact.astype(np.float16))
@@ -80,7 +83,9 @@ def test_seeds(tmp_path):
 def test_bytes_have_their_usual_characters():
     alphabet = byte_alphabet()
     assert len(set(alphabet)) == 256
-    assert (alphabet[ord("a")], alphabet[ord(" ")], alphabet[0], alphabet[0xAD]) == (*"aĠĀŃ",)
+    assert (alphabet[ord("a")], alphabet[ord(" ")], alphabet[0], alphabet[0xAD]) == (
+        *"aĠĀŃ",
+    )
 
 
 @pytest.mark.slow
@@ -102,7 +107,10 @@ def test_memory_stays_bounded(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"shape": "llama-2b"}, "shape: expects one of llama-1b, .* but got 'llama-2b'"),
+        (
+            {"shape": "llama-2b"},
+            "shape: expects one of llama-1b, .* but got 'llama-2b'",
+        ),
         ({"dtype": "f64"}, "dtype: expects one of f32, f16, bf16, but got 'f64'"),
         ({"seed": -1}, "seed: expects a number of at least 0, but got -1"),
     ],

@@ -20,9 +20,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_fake(
-    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path
-) -> Callable[..., Path]:
+def make_fake(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Callable[..., Path]:
     """`make_fake(shift=0.0)` gives the folder of a new artifact of fake_model.c."""
     from support import write_fake_artifact
 

@@ -84,9 +84,7 @@ class NumpyLlama:
         self.layers: int = config["num_hidden_layers"]
         self.heads: int = config["num_attention_heads"]
         self.kv_heads: int = config.get("num_key_value_heads") or self.heads
-        self.head_dim: int = (
-            config.get("head_dim") or config["hidden_size"] // self.heads
-        )
+        self.head_dim: int = config.get("head_dim") or config["hidden_size"] // self.heads
         self.epsilon: float = config["rms_norm_eps"]
         self.window: int | None = config.get("sliding_window")
         if not config.get("use_sliding_window", True):
@@ -106,9 +104,7 @@ class NumpyLlama:
             h = self._norm(x, prefix + "post_attention_layernorm.weight")
             x = x + self._mlp(h, prefix + "mlp.")
         x = self._norm(x, "model.norm.weight")
-        head = self.weights.get(
-            "lm_head.weight", self.weights["model.embed_tokens.weight"]
-        )
+        head = self.weights.get("lm_head.weight", self.weights["model.embed_tokens.weight"])
         y = x @ head.T
         return y if ids.ndim == 2 else y[0]
 
@@ -118,9 +114,7 @@ class NumpyLlama:
         return y if bias is None else y + bias
 
     def _norm(self, x: Array, name: str) -> Array:
-        scale = np.sqrt(
-            np.mean(x * x, axis=-1, keepdims=True) + self.dtype(self.epsilon)
-        )
+        scale = np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + self.dtype(self.epsilon))
         return x / scale * self.weights[name]
 
     def _mlp(self, x: Array, prefix: str) -> Array:
@@ -150,9 +144,7 @@ class NumpyLlama:
         scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
         mixed = scores / scores.sum(axis=-1, keepdims=True) @ v
         windows, _, length, _ = mixed.shape
-        joined = mixed.swapaxes(1, 2).reshape(
-            windows, length, self.heads * self.head_dim
-        )
+        joined = mixed.swapaxes(1, 2).reshape(windows, length, self.heads * self.head_dim)
         return self._linear(joined, prefix + "o_proj")
 
     def _split(self, x: Array, heads: int) -> Array:

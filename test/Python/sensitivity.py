@@ -54,9 +54,7 @@ def bound_of_coded_activations(
     count = len(tokens) - 1
     drawn = np.mean(
         [
-            tape.sum_of_squares(
-                _score_gradient(probabilities, _draw(rng, probabilities)), group
-            )
+            tape.sum_of_squares(_score_gradient(probabilities, _draw(rng, probabilities)), group)
             for _ in range(samples)
         ]
     )
@@ -126,9 +124,7 @@ class Tape:
             dh += (act * saved["gate"] * sigmoid) @ self.w[mlp + "up_proj.weight"]
             norm = prefix + "post_attention_layernorm.weight"
             d = d + self._norm_backward(saved["middle"], norm, count(saved["h2"], dh))
-            joined = count(
-                saved["joined"], d @ self.w[prefix + "self_attn.o_proj.weight"]
-            )
+            joined = count(saved["joined"], d @ self.w[prefix + "self_attn.o_proj.weight"])
             dh = self._attention_backward(prefix + "self_attn.", saved, joined)
             norm = prefix + "input_layernorm.weight"
             d = d + self._norm_backward(saved["x"], norm, count(saved["h"], dh))
@@ -154,16 +150,12 @@ class Tape:
             np.repeat(s["k"], repeat, axis=0),
             np.repeat(s["v"], repeat, axis=0),
         )
-        scores = s["q"] @ s["k"].swapaxes(1, 2) * model.head_dim**-0.5 + model._mask(
-            len(x)
-        )
+        scores = s["q"] @ s["k"].swapaxes(1, 2) * model.head_dim**-0.5 + model._mask(len(x))
         scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
         s["p"] = scores / scores.sum(axis=-1, keepdims=True)
         s["joined"] = (s["p"] @ s["v"]).swapaxes(0, 1).reshape(len(x), -1)
         s["middle"] = x + s["joined"] @ w[attention + "o_proj.weight"].T
-        h = s["h2"] = model._norm(
-            s["middle"], prefix + "post_attention_layernorm.weight"
-        )
+        h = s["h2"] = model._norm(s["middle"], prefix + "post_attention_layernorm.weight")
         s["gate"] = h @ w[mlp + "gate_proj.weight"].T
         s["up"] = h @ w[mlp + "up_proj.weight"].T
         s["act"] = s["gate"] / (1 + np.exp(-s["gate"])) * s["up"]
@@ -175,17 +167,11 @@ class Tape:
         d = d * self.w[name]
         return r * d - r**3 * x * np.mean(d * x, axis=-1, keepdims=True)
 
-    def _attention_backward(
-        self, prefix: str, s: dict[str, Array], joined: Array
-    ) -> Array:
+    def _attention_backward(self, prefix: str, s: dict[str, Array], joined: Array) -> Array:
         model, length = self.model, len(joined)
         d = joined.reshape(length, model.heads, model.head_dim).swapaxes(0, 1)
         dp = d @ s["v"].swapaxes(1, 2)
-        ds = (
-            s["p"]
-            * (dp - (dp * s["p"]).sum(axis=-1, keepdims=True))
-            * model.head_dim**-0.5
-        )
+        ds = s["p"] * (dp - (dp * s["p"]).sum(axis=-1, keepdims=True)) * model.head_dim**-0.5
         cosine, sine = self.rotations
         gradients = {
             "q": rotate(ds @ s["k"], cosine, -sine),

@@ -28,9 +28,7 @@ needs_compiler = pytest.mark.skipif(
 def needs_data(*names: str) -> pytest.MarkDecorator:
     """Skips a test by the names of the files of the shared data that are absent."""
     absent = [name for name in names if not (DATA / name).exists()]
-    return pytest.mark.skipif(
-        bool(absent), reason=f"shared data without {', '.join(absent)}"
-    )
+    return pytest.mark.skipif(bool(absent), reason=f"shared data without {', '.join(absent)}")
 
 
 def build_fake_library(path: Path, shift: float) -> None:

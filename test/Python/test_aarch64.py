@@ -22,9 +22,7 @@ pytestmark = [
         not (LIBRARIES / "include" / "stdio.h").exists() or not CLANG,
         reason="no C library for AArch64 (libc6-dev-arm64-cross)",
     ),
-    pytest.mark.skipif(
-        not shutil.which("qemu-aarch64"), reason="no qemu-aarch64 (qemu-user)"
-    ),
+    pytest.mark.skipif(not shutil.which("qemu-aarch64"), reason="no qemu-aarch64 (qemu-user)"),
 ]
 
 QUERN_6M = ROOT / "examples" / "quern-6m"
@@ -55,9 +53,7 @@ def emulate(processor, program, *arguments):
 
 def emulated_logits(client, processor, artifact, vocabulary, file):
     """What the model says of itself, and logits [TOKENS, vocabulary]."""
-    done = emulate(
-        processor, client, artifact / "model.so", artifact / "weights.safetensors", file
-    )
+    done = emulate(processor, client, artifact / "model.so", artifact / "weights.safetensors", file)
     assert done.returncode == 0, done.stderr
     logits = np.fromfile(file, "<f4").reshape(TOKENS, vocabulary)
     return json.loads(done.stdout), logits
@@ -95,23 +91,15 @@ def test_logits(compile_once, client, tmp_path, capfd, format, compute):
 
 # The runtime asks the kernel what the processor has.
 def test_processor_without_dot_products(compile_once, client):
-    artifact = compile_once(
-        QUERN_6M, "q4_k", target="aarch64", compute="int8", kv_cache="f16"
-    )
-    done = emulate(
-        "cortex-a53", client, artifact / "model.so", artifact / "weights.safetensors"
-    )
+    artifact = compile_once(QUERN_6M, "q4_k", target="aarch64", compute="int8", kv_cache="f16")
+    done = emulate("cortex-a53", client, artifact / "model.so", artifact / "weights.safetensors")
     assert done.returncode == 1
     assert "this processor or operating system lacks: dotprod" in done.stderr
 
 
 def test_refused_on_another_machine(compile_once):
-    artifact = compile_once(
-        QUERN_6M, "q4_k", target="aarch64", compute="int8", kv_cache="f16"
-    )
-    with pytest.raises(
-        quern.QuernError, match="expects a processor of aarch64, but this machine"
-    ):
+    artifact = compile_once(QUERN_6M, "q4_k", target="aarch64", compute="int8", kv_cache="f16")
+    with pytest.raises(quern.QuernError, match="expects a processor of aarch64, but this machine"):
         quern.Model(artifact)
 
 

@@ -24,11 +24,7 @@ FIVE = ROOT / "examples" / "five-formats.txt"
 PLUGIN = "codec/CodecPlugin.so"
 
 needs_tools = pytest.mark.skipif(
-    not (
-        (VENV / "quern").is_file()
-        and (BIN / "quant-opt").is_file()
-        and shutil.which("ninja")
-    ),
+    not ((VENV / "quern").is_file() and (BIN / "quant-opt").is_file() and shutil.which("ninja")),
     reason="without .venv/bin/quern, build/bin/quant-opt or ninja",
 )
 
@@ -98,9 +94,7 @@ def element(body, header="@e bits 2", argument="%code: i32"):
 
 
 GOOD = "%v = arith.uitofp %code : i32 to f32\ncodec.yield %v"
-UNFOLDED = (
-    "%v = arith.uitofp %code : i32 to f32\n%t = func.call @f(%v) : (f32) -> f32\n"
-)
+UNFOLDED = "%v = arith.uitofp %code : i32 to f32\n%t = func.call @f(%v) : (f32) -> f32\n"
 INFINITE = (
     "%v = arith.uitofp %code : i32 to f32\n%c = arith.constant 1.0 : f32\n"
     "%q = arith.divf %c, %v : f32\ncodec.yield %q"
@@ -183,9 +177,7 @@ def test_there_are_five():
 
 
 @needs_compiler
-@pytest.mark.parametrize(
-    "name", re.findall(r"^(\w+) =", FIVE.read_text("utf-8"), re.MULTILINE)
-)
+@pytest.mark.parametrize("name", re.findall(r"^(\w+) =", FIVE.read_text("utf-8"), re.MULTILINE))
 def test_formats_that_are_in_no_paper(tmp_path, novel, name):
     report = quern.compile_model(MODEL, tmp_path / "out", name, formats_file=FIVE)
     # Nothing took another format.

@@ -33,9 +33,7 @@ def test_shares_follow_from_the_speeds(model, measured):
     assert measured == [(2, "int8")]
     assert result.weight_bytes == 11520
     # The fake model is an embedding of 320 x 64 that is its head as well.
-    assert result.read_share == pytest.approx(
-        result.decode_tokens_per_second * 11520 / 1e9
-    )
+    assert result.read_share == pytest.approx(result.decode_tokens_per_second * 11520 / 1e9)
     operations = result.prefill_tokens_per_second * 2 * 320 * 64 / 100
     assert result.operations_share == pytest.approx(operations / 1e10)
 

@@ -77,17 +77,13 @@ def test_layering_follows_relative_include(tmp_path):
 
 
 def test_layering_allows_single_header(tmp_path):
-    write(
-        tmp_path, "lib/Codegen/A.cpp", HEADER + '#include "quern/Runtime/StepABI.h"\n'
-    )
+    write(tmp_path, "lib/Codegen/A.cpp", HEADER + '#include "quern/Runtime/StepABI.h"\n')
     assert run("check-layering.py", "--root", tmp_path).returncode == 0
 
 
 def test_layering_reports_unknown_library(tmp_path):
     write(tmp_path, "lib/Utils/A.cpp", HEADER)
-    expect_error(
-        "check-layering.py", tmp_path, "lib/Utils/A.cpp:1: error: belongs to no library"
-    )
+    expect_error("check-layering.py", tmp_path, "lib/Utils/A.cpp:1: error: belongs to no library")
 
 
 def test_architecture_shows_the_table():
@@ -100,12 +96,8 @@ def test_architecture_shows_the_table():
 
 def test_style_reports_missing_licence(tmp_path):
     write(tmp_path, "lib/Base/A.cpp", "int x;\n")
-    expect_error(
-        "check-style.py", tmp_path, "lib/Base/A.cpp:1: error: expects the line"
-    )
-    expect_error(
-        "check-style.py", tmp_path, "lib/Base/A.cpp:3: error: expects '// \\file'"
-    )
+    expect_error("check-style.py", tmp_path, "lib/Base/A.cpp:1: error: expects the line")
+    expect_error("check-style.py", tmp_path, "lib/Base/A.cpp:3: error: expects '// \\file'")
 
 
 def test_style_reports_long_file(tmp_path):
@@ -142,9 +134,7 @@ def test_style_does_not_take_a_table_for_a_function(tmp_path):
 
 def test_style_reports_long_python_function(tmp_path):
     write(tmp_path, "a.py", f"# {LICENCE}\ndef f():\n" + "    x = 1\n" * 60)
-    expect_error(
-        "check-style.py", tmp_path, "a.py:2: error: expects at most 60 lines in 'f'"
-    )
+    expect_error("check-style.py", tmp_path, "a.py:2: error: expects at most 60 lines in 'f'")
 
 
 def test_style_reports_unowned_todo(tmp_path):
@@ -195,15 +185,11 @@ def test_style_reports_pass_flag(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "missing", ["lib/Pack/LowerToLLVM.cpp", "test/Pack/lower-to-llvm.mlir"]
-)
+@pytest.mark.parametrize("missing", ["lib/Pack/LowerToLLVM.cpp", "test/Pack/lower-to-llvm.mlir"])
 def test_style_reports_pass_without_file(tmp_path, missing):
     write_pass(tmp_path, "LowerToLLVMPass", "pack-lower-to-llvm")
     (tmp_path / missing).unlink()
-    expect_error(
-        "check-style.py", tmp_path, f"LowerToLLVMPass expects the file {missing}"
-    )
+    expect_error("check-style.py", tmp_path, f"LowerToLLVMPass expects the file {missing}")
 
 
 # Names of formats.
@@ -256,9 +242,7 @@ def test_docs_reports_stale_page(tmp_path):
 
 
 def load_run_tests():
-    spec = importlib.util.spec_from_file_location(
-        "run_tests", ROOT / "utils" / "run-tests.py"
-    )
+    spec = importlib.util.spec_from_file_location("run_tests", ROOT / "utils" / "run-tests.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -57,9 +57,7 @@ def test_eval_json(capfd, fake, make_fake, text):
     assert status == 0
     assert list(json.loads(out)) == ["tokens", "perplexity", "perplexity_stderr"]
     assert json.loads(out)["tokens"] == len(text.read_text())
-    status, out, _ = run(
-        capfd, *command, "--score-from", 32, "--against", make_fake(0.1)
-    )
+    status, out, _ = run(capfd, *command, "--score-from", 32, "--against", make_fake(0.1))
     assert status == 0
     assert list(json.loads(out)) == [
         "tokens",
@@ -71,9 +69,7 @@ def test_eval_json(capfd, fake, make_fake, text):
         "same_top",
     ]
     # Of 63 text tokens of a window the first 31 are not scored.
-    assert json.loads(out)["tokens"] == 18 * 32 + max(
-        0, len(text.read_text()) - 18 * 63 - 31
-    )
+    assert json.loads(out)["tokens"] == 18 * 32 + max(0, len(text.read_text()) - 18 * 63 - 31)
 
 
 def test_eval_table(capfd, fake, text):
@@ -91,9 +87,7 @@ def test_inspect(capfd, fake, tiny_model):
 
 
 def test_synth(capfd, tmp_path):
-    status, out, _ = run(
-        capfd, "synth", "--shape", "tiny-qwen3", "-o", tmp_path / "new" / "model"
-    )
+    status, out, _ = run(capfd, "synth", "--shape", "tiny-qwen3", "-o", tmp_path / "new" / "model")
     assert (status, out) == (
         0,
         f"{tmp_path}/new/model: 24 tensors, 394,432 bytes of weights\n",

@@ -27,9 +27,7 @@ def rounded_by_gguf(model, kind):
     for name, values in model.weights.items():
         if values.ndim == 2:
             packed = gguf.quants.quantize(values.astype(np.float32), code)
-            model.weights[name] = gguf.quants.dequantize(packed, code).astype(
-                model.dtype
-            )
+            model.weights[name] = gguf.quants.dequantize(packed, code).astype(model.dtype)
     return model
 
 
@@ -38,12 +36,8 @@ def rounded_by_gguf(model, kind):
 def test_perplexity_of_weights_that_gguf_rounded(compile_once, kind):
     folder = DATA / "lm" / "stories260K-wide256"
     tokens, bos = read_text("stories260K-wide256", "tinystories_val", 10_000)
-    expected = np.exp(
-        scores(rounded_by_gguf(NumpyLlama(folder), kind), tokens, 512, bos).mean()
-    )
-    with quern.Model(
-        compile_once(folder, kind, target="host", kv_cache="f32")
-    ) as model:
+    expected = np.exp(scores(rounded_by_gguf(NumpyLlama(folder), kind), tokens, 512, bos).mean())
+    with quern.Model(compile_once(folder, kind, target="host", kv_cache="f32")) as model:
         result = quern.evaluate(model, tokens, 512, bos)
     # Float sums in another order, and nothing else.
     assert result.perplexity == pytest.approx(expected, rel=1e-5)
@@ -105,9 +99,7 @@ def test_an_interrupt_leaves_nothing_behind(tiny_model, tmp_path, stage):
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        quern.compile_model(
-            tiny_model, tmp_path / "out", "q8_0", target="host", progress=interrupt
-        )
+        quern.compile_model(tiny_model, tmp_path / "out", "q8_0", target="host", progress=interrupt)
     signal.signal(signal.SIGINT, before)
     assert told[-1].startswith(stage)
     assert list(tmp_path.iterdir()) == []
@@ -122,9 +114,7 @@ def test_what_is_replaced_survives_an_interrupt(tiny_model, tmp_path):
             raise ZeroDivisionError(stage)
 
     with pytest.raises(ZeroDivisionError):
-        quern.compile_model(
-            tiny_model, tmp_path / "out", "q4_0", target="host", progress=fail
-        )
+        quern.compile_model(tiny_model, tmp_path / "out", "q4_0", target="host", progress=fail)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert (tmp_path / "out/manifest.json").read_bytes() == before
 

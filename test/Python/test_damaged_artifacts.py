@@ -147,6 +147,4 @@ def test_damaged_weights_are_found_on_request(artifact):
 def test_version_of_the_format(artifact, capfd):
     path = artifact / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
-    check_refused(
-        capfd, artifact, "expects format_version 1, but got 99; compile the model again"
-    )
+    check_refused(capfd, artifact, "expects format_version 1, but got 99; compile the model again")

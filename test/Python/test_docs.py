@@ -11,9 +11,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build" / "bin"
 VENV = ROOT / ".venv" / "bin"
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
-)
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -77,17 +75,13 @@ def run_opt(text, tmp_path):
 @pytest.mark.parametrize("text", fenced_lines("quern-format"))
 def test_example_format_parses(text, tmp_path):
     encoding = f"#qt.format<{text}>"
-    done = run_opt(
-        f"func.func private @f(tensor<768x2304xf32, {encoding}>)\n", tmp_path
-    )
+    done = run_opt(f"func.func private @f(tensor<768x2304xf32, {encoding}>)\n", tmp_path)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("text", fenced_lines("quern-layout"))
 def test_example_layout_parses(text, tmp_path):
-    done = run_opt(
-        f"module attributes {{a.layout = #qk.layout<{text}>}} {{}}\n", tmp_path
-    )
+    done = run_opt(f"module attributes {{a.layout = #qk.layout<{text}>}} {{}}\n", tmp_path)
     assert done.returncode == 0, done.stderr
 
 
@@ -101,9 +95,7 @@ def without_numbers(text):
     """Digits depend on the machine and on time; the rest must be the same."""
     text = re.sub(r"\d[\d.,]*(e-?\d+)?", "#", text)
     text = re.sub(r"for (avx#|portable|, )+", "for ISA", text)
-    return [
-        re.sub(r"\s+", " ", line).strip() for line in text.splitlines() if line.strip()
-    ]
+    return [re.sub(r"\s+", " ", line).strip() for line in text.splitlines() if line.strip()]
 
 
 @pytest.mark.parametrize(

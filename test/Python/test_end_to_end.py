@@ -89,18 +89,14 @@ def test_golden_text(compile_once, capfd):
         ),
     ],
 )
-def test_published_perplexity(
-    compile_once, capfd, name, text, context, count, perplexity
-):
+def test_published_perplexity(compile_once, capfd, name, text, context, count, perplexity):
     out = compile_once(DATA / "lm" / name, "f32", kv_cache="f32")
     file = DATA / "text" / f"{text}.txt"
     command = ["eval", out, "--text", file, "--context", context, "--json"]
     assert main([str(argument) for argument in command]) == 0
     result = json.loads(capfd.readouterr().out)
     with capfd.disabled():
-        print(
-            f"\n{name}: perplexity {result['perplexity']:.6g}, published {perplexity}"
-        )
+        print(f"\n{name}: perplexity {result['perplexity']:.6g}, published {perplexity}")
     assert result["tokens"] == count
     assert result["perplexity"] == pytest.approx(perplexity, rel=1e-3)
 
@@ -112,9 +108,7 @@ def test_interpreter_numpy_and_kernels_agree(compile_once, story):
     tokens = np.concatenate([[story[1]], story[0][:255]])
     expected = NumpyLlama(folder, np.float64).logits(tokens)
     tolerance = 1e-4 * np.abs(expected).max()
-    interpreted = all_logits(
-        quern.ReferenceModel(folder, "f32", kv_cache="f32"), tokens
-    )
+    interpreted = all_logits(quern.ReferenceModel(folder, "f32", kv_cache="f32"), tokens)
     np.testing.assert_allclose(interpreted, expected, rtol=0, atol=tolerance)
     for model in open_variants(compile_once(folder, "f32", kv_cache="f32")).values():
         compiled = all_logits(model, tokens)
@@ -130,9 +124,7 @@ def test_interpreter_goes_on_and_back(tiny_model):
     model.truncate(7)
     np.testing.assert_array_equal(model.prefill(tokens[7:19], rows=2), whole[17:19])
     np.testing.assert_array_equal(model.decode(int(tokens[19])), whole[19])
-    with pytest.raises(
-        quern.QuernError, match="expects a length from 0 to 20, but got 21"
-    ):
+    with pytest.raises(quern.QuernError, match="expects a length from 0 to 20, but got 21"):
         model.truncate(21)
     with pytest.raises(quern.QuernError, match="expects tokens below 320, but got 320"):
         model.logits([320])
@@ -152,9 +144,7 @@ def test_formats_of_quern_6m(compile_once, novel, capfd, format):
 def test_formats_of_wide_stories(compile_once, story, capfd, format):
     folder = DATA / "lm" / "stories260K-wide256"
     model = quern.ReferenceModel(folder, format)
-    check_perplexities(
-        capfd, f"wide {format}", model, compile_once(folder, format), *story
-    )
+    check_perplexities(capfd, f"wide {format}", model, compile_once(folder, format), *story)
 
 
 @pytest.mark.parametrize("format", ["q4_k", "mxfp4"])
@@ -184,9 +174,7 @@ def test_families(compile_once, tmp_path, monkeypatch, name):
     tokens = np.random.default_rng(1).integers(0, 320, 90)
     expected = NumpyLlama(tmp_path / "model", np.float64).logits(tokens)
     tolerance = 1e-4 * np.abs(expected).max()
-    interpreted = all_logits(
-        quern.ReferenceModel(tmp_path / "model", kv_cache="f32"), tokens
-    )
+    interpreted = all_logits(quern.ReferenceModel(tmp_path / "model", kv_cache="f32"), tokens)
     np.testing.assert_allclose(interpreted, expected, rtol=0, atol=tolerance)
     out = compile_once(tmp_path / "model", "", kv_cache="f32", target="host")
     for model in open_variants(out).values():
@@ -195,9 +183,7 @@ def test_families(compile_once, tmp_path, monkeypatch, name):
             np.testing.assert_allclose(logits, expected[:61], rtol=0, atol=tolerance)
             for place in range(61, 90):
                 logits = session.decode(int(tokens[place]))
-                np.testing.assert_allclose(
-                    logits, expected[place], rtol=0, atol=tolerance
-                )
+                np.testing.assert_allclose(logits, expected[place], rtol=0, atol=tolerance)
 
 
 def run_cli(capfd, *arguments):

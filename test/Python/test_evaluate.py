@@ -100,9 +100,7 @@ def test_a_last_window_of_one_token_has_no_prediction(tokens):
 
 def test_progress_ends_at_one(model, tokens):
     told = []
-    evaluate_function(
-        model, tokens, 64, BOS, progress=lambda share, text: told.append(share)
-    )
+    evaluate_function(model, tokens, 64, BOS, progress=lambda share, text: told.append(share))
     assert told == sorted(told)
     assert told[-1] == 1.0
 

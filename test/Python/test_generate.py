@@ -37,9 +37,7 @@ def test_a_stop_token_ends_and_is_not_told(model):
     expected = greedy([5, 6, 7], 20)
     stop = expected[10]
     with model.session() as session:
-        tokens = list(
-            quern.generate_tokens(session, [5, 6, 7], 20, stop_ids=frozenset({stop}))
-        )
+        tokens = list(quern.generate_tokens(session, [5, 6, 7], 20, stop_ids=frozenset({stop})))
     assert tokens == expected[: expected.index(stop)]
 
 

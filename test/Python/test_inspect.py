@@ -78,9 +78,7 @@ def test_damaged_headers(tmp_path, header, message):
         quern.inspect(path)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\1", b"\xff" * 8, (1000).to_bytes(8, "little") + b"{}"]
-)
+@pytest.mark.parametrize("content", [b"", b"\1", b"\xff" * 8, (1000).to_bytes(8, "little") + b"{}"])
 def test_lying_lengths(tmp_path, content):
     (tmp_path / "x.safetensors").write_bytes(content)
     with pytest.raises(quern.QuernError, match="not a safetensors file, or cut short"):

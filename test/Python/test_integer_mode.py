@@ -43,13 +43,9 @@ def case(request, tmp_path_factory):
     )
     quantized = (dump / "2-quantized.mlir").read_text()
     # Four inputs of products a layer, and that of the logits.
-    (coded,) = set(
-        re.findall(r"qt\.quantize .* to tensor<\?x\d+xf32, (#\w+)>", quantized)
-    )
+    (coded,) = set(re.findall(r"qt\.quantize .* to tensor<\?x\d+xf32, (#\w+)>", quantized))
     assert quantized.count("qt.quantize") == 6 * 4 + 1
-    (group,) = re.findall(
-        rf"{coded} = #qt\.format<i8 \[1, (\d+)\], scale f32>", quantized
-    )
+    (group,) = re.findall(rf"{coded} = #qt\.format<i8 \[1, (\d+)\], scale f32>", quantized)
     return request.param, out, int(group)
 
 
@@ -119,9 +115,7 @@ def test_codes_of_one_layer(tmp_path, monkeypatch, format, compute):
     quern.compile_model(model, out, format, compute=compute, target="host")
 
     def single_tokens(model):
-        return np.array(
-            [all_logits(model, np.array([token]))[0] for token in range(0, 320, 5)]
-        )
+        return np.array([all_logits(model, np.array([token]))[0] for token in range(0, 320, 5)])
 
     expected = single_tokens(quern.ReferenceModel(model, format, compute=compute))
     exact = single_tokens(quern.ReferenceModel(model, format))
@@ -193,6 +187,4 @@ def test_gradients_of_the_bound(monkeypatch, tiny_model):
 
         monkeypatch.setattr("sensitivity.step_sizes", only_here)
         difference = (shifted(name, step) - shifted(name, -step)) / (2 * step)
-        assert tape.sum_of_squares(direction, 4) == pytest.approx(
-            difference**2, rel=1e-5
-        )
+        assert tape.sum_of_squares(direction, 4) == pytest.approx(difference**2, rel=1e-5)

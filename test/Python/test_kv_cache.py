@@ -58,9 +58,7 @@ def test_stories(compile_once, capfd, cache, rotate):
     model = quern.ReferenceModel(STORIES, kv_cache=cache, kv_rotate=rotate)
     out = compile_once(STORIES, "", kv_cache=cache, kv_rotate=rotate)
     tokens = tokenizer.encode(text)[:400]
-    check_perplexities(
-        capfd, f"{cache}, rotated: {rotate}", model, out, tokens, tokenizer.bos_id
-    )
+    check_perplexities(capfd, f"{cache}, rotated: {rotate}", model, out, tokens, tokenizer.bos_id)
 
 
 # Fewer bits are farther from a cache in f32, and take the memory that they
@@ -68,14 +66,10 @@ def test_stories(compile_once, capfd, cache, rotate):
 def test_distance_from_float(compile_once, novel, capfd):
     tokens, bos = novel
     found = {}
-    with quern.Model(
-        compile_once(QUERN_6M, "", kv_cache="f32", target="host")
-    ) as against:
+    with quern.Model(compile_once(QUERN_6M, "", kv_cache="f32", target="host")) as against:
         for cache, size in CACHES.items():
             for rotate in (False, True):
-                out = compile_once(
-                    QUERN_6M, "", kv_cache=cache, kv_rotate=rotate, target="host"
-                )
+                out = compile_once(QUERN_6M, "", kv_cache=cache, kv_rotate=rotate, target="host")
                 with quern.Model(out) as model:
                     facts = model.describe()
                     result = quern.evaluate(model, tokens, 512, bos, against=against)
@@ -100,9 +94,7 @@ def test_distance_from_float(compile_once, novel, capfd):
 
 # Positions that share a block of keys, and columns that share bytes: what is
 # forgotten or belongs to another session must not shine through.
-@pytest.mark.parametrize(
-    "cache", ["int4_g32_asym", "q8_0", "u3 [1, 8], scale f16, zero u3"]
-)
+@pytest.mark.parametrize("cache", ["int4_g32_asym", "q8_0", "u3 [1, 8], scale f16, zero u3"])
 def test_truncate_and_fork(compile_once, novel, cache):
     tokens = novel[0][:60]
     out = compile_once(QUERN_6M, "", kv_cache=cache, target="host")
@@ -112,9 +104,7 @@ def test_truncate_and_fork(compile_once, novel, cache):
         other = session.fork()
         session.prefill(tokens[::-1][:30])
         session.truncate(21)
-        np.testing.assert_array_equal(
-            session.prefill(tokens[21:50], rows=29), whole[21:50]
-        )
+        np.testing.assert_array_equal(session.prefill(tokens[21:50], rows=29), whole[21:50])
         with other:
             for position in range(21, 60):
                 logits = other.decode(int(tokens[position]))
@@ -160,9 +150,7 @@ def test_errors(capfd, tmp_path, tiny_model, arguments, message):
 
 
 def test_rotation_needs_a_power_of_two(capfd, tmp_path, monkeypatch):
-    shape = synth.Shape(
-        96, 160, 1, heads=2, kv_heads=1, head_dim=48, vocabulary=320, context=64
-    )
+    shape = synth.Shape(96, 160, 1, heads=2, kv_heads=1, head_dim=48, vocabulary=320, context=64)
     monkeypatch.setitem(synth.SHAPES, "odd-heads", shape)
     quern.synthesize("odd-heads", tmp_path / "model")
     command = ["compile", str(tmp_path / "model"), "--format", "f32", "--kv-rotate"]

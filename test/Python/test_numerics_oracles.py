@@ -70,9 +70,7 @@ def decode(number_format, layout, rows, cols, data):
 def encode(number_format, layout, values):
     rows, cols = values.shape
     data = np.ascontiguousarray(values, np.float32).tobytes()
-    return np.frombuffer(
-        run("encode", number_format, layout, rows, cols, data), np.uint8
-    )
+    return np.frombuffer(run("encode", number_format, layout, rows, cols, data), np.uint8)
 
 
 def assert_same_bits(actual, expected):
@@ -126,9 +124,7 @@ def test_types_that_gguf_does_not_decode(name, bits):
     blocks = random.integers(0, 256, (64, 18), dtype=np.uint8)
     scales = random.standard_normal(64).astype(np.float16)
     blocks[:, :2] = scales[:, None].view(np.uint8)
-    flat = np.unpackbits(blocks[:, 2:], axis=1, bitorder="little").reshape(
-        64, size, bits
-    )
+    flat = np.unpackbits(blocks[:, 2:], axis=1, bitorder="little").reshape(64, size, bits)
     codes = (flat.astype(np.int64) << np.arange(bits)).sum(axis=2)
     elements = codes * 2 - 1 if bits == 1 else codes - 1
     expected = scales.astype(np.float32)[:, None] * elements.astype(np.float32)
@@ -206,9 +202,7 @@ def test_values_encode_as_ml_dtypes(name):
     largest = float(ml_dtypes.finfo(dtype).max)
     random = np.random.default_rng(4)
     values = random.uniform(-1, 1, 40000).astype(np.float32)
-    values *= np.float32(2.0) ** random.integers(-30, 17, values.size).astype(
-        np.float32
-    )
+    values *= np.float32(2.0) ** random.integers(-30, 17, values.size).astype(np.float32)
     # Midpoints between neighbours and what lies beside them.
     bits = int(name[1]) if name != "bf16" else 16
     codes = np.arange(2**bits).astype(np.uint16 if bits == 16 else np.uint8)
@@ -220,9 +214,7 @@ def test_values_encode_as_ml_dtypes(name):
     values = values[np.abs(values) <= largest]
     expected = values.astype(dtype).view(codes.dtype)
     data = encode(name, "dense", values[None, :])
-    assert np.array_equal(
-        unpack_codes(data, bits, values.size), expected.astype(np.int64)
-    )
+    assert np.array_equal(unpack_codes(data, bits, values.size), expected.astype(np.int64))
 
 
 def test_f16_is_numpy():
@@ -233,9 +225,7 @@ def test_f16_is_numpy():
     between = np.nextafter(finite, np.float32(0)) * np.float32(1.0001)
     values = np.concatenate([finite, between])
     data = encode("f16", "dense", values[None, :])
-    assert np.array_equal(
-        data.view(np.uint16), values.astype(np.float16).view(np.uint16)
-    )
+    assert np.array_equal(data.view(np.uint16), values.astype(np.float16).view(np.uint16))
 
 
 def test_powers_of_two_encode_to_nearest():
@@ -267,6 +257,4 @@ def test_nf4_encodes_to_nearest():
     scale = np.abs(values).max(axis=1, keepdims=True)
     table = np.float32(NF4) * scale
     nearest = np.abs(values[:, :, None] - table[:, None, :]).min(axis=2)
-    assert np.allclose(
-        np.abs(values - decoded), nearest, rtol=0, atol=1e-6 * scale.max()
-    )
+    assert np.allclose(np.abs(values - decoded), nearest, rtol=0, atol=1e-6 * scale.max())

@@ -19,16 +19,12 @@ PERPLEXITIES = [
 
 def encode_text(name, text):
     tokenizer = quern.Tokenizer(DATA / "lm" / name)
-    return tokenizer, tokenizer.encode(
-        (DATA / "text" / f"{text}.txt").read_text("utf-8")
-    )
+    return tokenizer, tokenizer.encode((DATA / "text" / f"{text}.txt").read_text("utf-8"))
 
 
 @pytest.mark.slow
 @needs_data("lm", "text")
-@pytest.mark.parametrize(
-    ("name", "text", "context", "count", "perplexity"), PERPLEXITIES
-)
+@pytest.mark.parametrize(("name", "text", "context", "count", "perplexity"), PERPLEXITIES)
 def test_perplexity_of_the_manifest(name, text, context, count, perplexity):
     tokenizer, tokens = encode_text(name, text)
     losses = scores(NumpyLlama(DATA / "lm" / name), tokens, context, tokenizer.bos_id)
@@ -73,9 +69,7 @@ def test_batches_are_independent(tiny_model):
 def test_later_tokens_change_nothing(tiny_model):
     tokens = np.random.default_rng(0).integers(0, 320, 50)
     model = NumpyLlama(tiny_model, np.float64)
-    np.testing.assert_allclose(
-        model.logits(tokens)[:30], model.logits(tokens[:30]), atol=1e-9
-    )
+    np.testing.assert_allclose(model.logits(tokens)[:30], model.logits(tokens[:30]), atol=1e-9)
 
 
 def test_a_window_forgets(tmp_path):
@@ -127,9 +121,7 @@ def test_llama3_frequencies():
     np.testing.assert_allclose(found[18:], plain[18:] / 32, rtol=1e-12)
     smooth = (8192 * plain[15] / (2 * np.pi) - 1) / 3
     assert 0.58 < smooth < 0.6
-    assert found[15] == pytest.approx(
-        (1 - smooth) * plain[15] / 32 + smooth * plain[15]
-    )
+    assert found[15] == pytest.approx((1 - smooth) * plain[15] / 32 + smooth * plain[15])
 
 
 def test_shards_are_joined(tiny_model, tmp_path):
@@ -149,9 +141,7 @@ def test_shards_are_joined(tiny_model, tmp_path):
         (whole / file).write_bytes(len(text).to_bytes(8, "little") + text + data)
         weight_map[name] = file
     (whole / "model.safetensors").unlink()
-    (whole / "model.safetensors.index.json").write_text(
-        json.dumps({"weight_map": weight_map})
-    )
+    (whole / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     tokens = np.arange(20)
     expected = NumpyLlama(tiny_model).logits(tokens)
     np.testing.assert_array_equal(NumpyLlama(whole).logits(tokens), expected)

@@ -245,13 +245,9 @@ def test_an_artifact_made_again_is_the_new_one(make_fake):
                 after.session() as b,
             ):
                 np.testing.assert_allclose(a.decode(3), formula(3, 0), rtol=1e-6)
-                np.testing.assert_allclose(
-                    b.decode(3), formula(3, 0, shift=4.0), rtol=1e-6
-                )
+                np.testing.assert_allclose(b.decode(3), formula(3, 0, shift=4.0), rtol=1e-6)
 
 
 def test_no_folder(tmp_path):
-    with pytest.raises(
-        quern.QuernError, match="expects a folder written by quern compile"
-    ):
+    with pytest.raises(quern.QuernError, match="expects a folder written by quern compile"):
         quern.Model(tmp_path / "absent")

@@ -16,9 +16,7 @@ def test_philox_is_numpys(key):
 
 def draws(logits, count=2000, **options):
     sampler = quern.Sampler(quern.SamplingOptions(**options))
-    return np.array(
-        [sampler.draw(np.asarray(logits, np.float32)) for _ in range(count)]
-    )
+    return np.array([sampler.draw(np.asarray(logits, np.float32)) for _ in range(count)])
 
 
 def test_greedy_takes_the_first_of_the_likeliest():
@@ -48,9 +46,7 @@ def test_frequencies_are_those_of_the_softmax(temperature):
     expected = np.exp(logits / temperature)
     expected /= expected.sum()
     count = 20000
-    found = np.bincount(
-        draws(logits, count, temperature=temperature, seed=1), minlength=4
-    )
+    found = np.bincount(draws(logits, count, temperature=temperature, seed=1), minlength=4)
     # Chi-square of 3 degrees of freedom exceeds 16.27 once in a thousand.
     assert ((found - count * expected) ** 2 / (count * expected)).sum() < 16.27
 

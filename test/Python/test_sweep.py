@@ -69,9 +69,7 @@ def test_rows_are_what_an_evaluation_gives(tiny_model, tmp_path):
         assert rows[FLOAT].evaluation == quern.evaluate(against, tokens, 128, bos)
         for name, format in FORMATS.items():
             out = tmp_path / name
-            report = quern.compile_model(
-                tiny_model, out, format, target="host", kv_cache="f32"
-            )
+            report = quern.compile_model(tiny_model, out, format, target="host", kv_cache="f32")
             with quern.Model(out) as model:
                 expected = quern.evaluate(model, tokens, 128, bos, against=against)
             assert rows[name].evaluation == expected
@@ -81,9 +79,7 @@ def test_rows_are_what_an_evaluation_gives(tiny_model, tmp_path):
     assert not (tmp_path / "work").exists()
 
 
-def test_a_float_model_too_large_to_record_runs_alongside(
-    tiny_model, tmp_path, monkeypatch
-):
+def test_a_float_model_too_large_to_record_runs_alongside(tiny_model, tmp_path, monkeypatch):
     recorded = run(tiny_model, tmp_path)
     shutil.rmtree(tmp_path / "cache" / "sweep")
     monkeypatch.setattr(module, "_RECORDING_BYTES", 0)
@@ -200,9 +196,7 @@ def test_a_format_that_fails_does_not_lose_the_others(files, tiny_model, capsys)
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
     assert lines[2].startswith("coarse") and "error" not in lines[2]
-    assert lines[3].startswith(
-        f"{UNFIT}  error: 'param.global' op {UNFIT} expects columns"
-    )
+    assert lines[3].startswith(f"{UNFIT}  error: 'param.global' op {UNFIT} expects columns")
     assert captured.err == f"error: 1 of 2 formats have no result: {UNFIT}\n"
     entries = json.loads((files / "out" / "sweep.json").read_text())
     assert "kld_mean" in entries[1] and "no fallback format fits" in entries[2]["error"]
@@ -230,9 +224,7 @@ def test_errors_are_one_paragraph(files, tiny_model, capsys, options, message):
 
 
 def test_bad_text_is_pointed_at(files, tiny_model, capsys):
-    (files / "formats").write_text(
-        "good = i4 [1, 32], scale f16\nbad = i4 [1, 32], scale g16\n"
-    )
+    (files / "formats").write_text("good = i4 [1, 32], scale f16\nbad = i4 [1, 32], scale g16\n")
     assert sweep_command(files, tiny_model, "--formats", files / "formats") == 1
     lines = capsys.readouterr().err.splitlines()
     assert "formats:2:25: expects an element: i1" in " ".join(lines).replace("\n", " ")
@@ -262,9 +254,7 @@ def test_names_and_texts_of_formats(tmp_path):
 
 
 def point(name, bits, divergence):
-    measured = quern.Evaluation(
-        100, 10.0, 0.1, divergence, divergence / 10, divergence, 0.9
-    )
+    measured = quern.Evaluation(100, 10.0, 0.1, divergence, divergence / 10, divergence, 0.9)
     return Row(name, "i4", bits, 1000, measured)
 
 

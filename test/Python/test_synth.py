@@ -61,9 +61,7 @@ def test_values_have_the_deviation_and_norms_lie_about_one(tmp_path):
 def test_types_round_the_same_values(tmp_path):
     def embedding(dtype):
         quern.synthesize("tiny-llama", tmp_path / dtype, dtype=dtype)
-        return NumpyLlama(tmp_path / dtype, np.float64).weights[
-            "model.embed_tokens.weight"
-        ]
+        return NumpyLlama(tmp_path / dtype, np.float64).weights["model.embed_tokens.weight"]
 
     exact = embedding("f32")
     np.testing.assert_array_equal(embedding("f16"), exact.astype(np.float16))
@@ -83,9 +81,7 @@ def test_seeds(tmp_path):
 def test_bytes_have_their_usual_characters():
     alphabet = byte_alphabet()
     assert len(set(alphabet)) == 256
-    assert (alphabet[ord("a")], alphabet[ord(" ")], alphabet[0], alphabet[0xAD]) == (
-        *"aĠĀŃ",
-    )
+    assert (alphabet[ord("a")], alphabet[ord(" ")], alphabet[0], alphabet[0xAD]) == (*"aĠĀŃ",)
 
 
 @pytest.mark.slow

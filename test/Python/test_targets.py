@@ -16,9 +16,7 @@ X86_64 = ["amx", "avx512bf16", "avx512", "avx2vnni", "avx2", "portable"]
 @pytest.mark.parametrize("compute", ["int8", "bf16"])
 def test_every_set_of_one_architecture(compile_once, tiny_model, compute):
     names = ",".join(reversed(X86_64))
-    artifact = compile_once(
-        tiny_model, "q4_0", target=names, compute=compute, kv_cache="f32"
-    )
+    artifact = compile_once(tiny_model, "q4_0", target=names, compute=compute, kv_cache="f32")
     assert quern.inspect(artifact).facts["isas"] == X86_64
     models = open_variants(artifact)
     tokens = np.arange(1, 40)
@@ -34,7 +32,5 @@ def test_every_set_of_one_architecture(compile_once, tiny_model, compute):
 
 
 def test_unknown_name(tmp_path, tiny_model):
-    with pytest.raises(
-        quern.QuernError, match=r"amx, avx512bf16, .* or neon, but got 'mmx'"
-    ):
+    with pytest.raises(quern.QuernError, match=r"amx, avx512bf16, .* or neon, but got 'mmx'"):
         quern.compile_model(tiny_model, tmp_path / "out", "q4_0", target="avx2,mmx")

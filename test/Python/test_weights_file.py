@@ -54,9 +54,7 @@ def test_official_reader_gives_the_bytes(written):
         pads = {name for name in stored if name.startswith("__pad.")}
         assert stored - pads == set(SIZES)
         for index, (name, size) in enumerate(SIZES.items()):
-            np.testing.assert_array_equal(
-                file.get_tensor(name), expected_bytes(index, size)
-            )
+            np.testing.assert_array_equal(file.get_tensor(name), expected_bytes(index, size))
         for name in pads:
             assert not file.get_tensor(name).any()
 

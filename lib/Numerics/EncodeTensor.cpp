@@ -201,12 +201,11 @@ static Result<CodedTensor> encodeCut(const LaneKernels &kernels,
   auto [rows, cols] = whole.shape();
   std::vector<float> filled =
       whole.fill(Span<const float>(matrix.values, size_t(matrix.size())));
+  // What zeros that fill up blocks are coded as does not matter.
   std::vector<float> weights;
-  WeightView view;
-  if (!options.columnWeights.empty()) {
+  if (options.solver == Solver::Mse)
     weights = whole.fillWeights(options.columnWeights);
-    view = {weights.data(), whole.weightsAreOfColumns() ? 0 : cols};
-  }
+  WeightView view = {weights.empty() ? nullptr : weights.data(), cols};
   Result<CodedTensor> coded =
       StripEncoder(kernels, whole.format(),
                    {filled.data(), rows, cols, whole.used()}, view, options)

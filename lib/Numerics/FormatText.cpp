@@ -448,10 +448,12 @@ static Status parseEdges(const Context &context, Format &format) {
   return Status::ok();
 }
 
-/// The scales of a flat format are one row.
+/// The scales of a flat format are one row, which is also all of the axis.
 static Status checkFlatBlock(FormatLexer &lexer, const Context &context,
-                             BlockShape block) {
-  if (!context.isFlat || block.rows <= 1)
+                             BlockShape &block) {
+  if (context.isFlat && block.rows == 0)
+    block.rows = 1;
+  if (!context.isFlat || block.rows == 1)
     return Status::ok();
   return lexer.errorAt(lexer.position - 1,
                        "expects a block of 1 row below a flat one, but got " +

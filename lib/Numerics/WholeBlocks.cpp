@@ -89,13 +89,12 @@ std::vector<float> WholeBlocks::fill(Span<const float> values) const {
 
 std::vector<float>
 WholeBlocks::fillWeights(Span<const float> columnWeights) const {
-  if (!outer.isFlat)
-    return resized(columnWeights.data(), {1, cols}, {1, filled.cols});
-  std::vector<float> weights(size_t(filled.rows * filled.cols));
-  for (int64_t r = 0; r < rows; ++r)
-    std::copy(columnWeights.begin(), columnWeights.end(),
-              weights.begin() + r * cols);
-  return weights;
+  std::vector<float> weights(size_t(rows * cols), 1);
+  if (!columnWeights.empty())
+    for (int64_t r = 0; r < rows; ++r)
+      std::copy(columnWeights.begin(), columnWeights.end(),
+                weights.begin() + r * cols);
+  return fill(weights);
 }
 
 std::vector<float> WholeBlocks::cut(const std::vector<float> &values) const {

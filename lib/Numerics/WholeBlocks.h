@@ -17,9 +17,9 @@ inline bool mayCutBlocks(const Format &format) {
 }
 
 /// The matrix that is coded in place of a tensor of a format that mayCutBlocks:
-/// its values, and zeros that fill up the blocks of all levels. Zeros change
-/// neither the statistics of a block, which all count zero in, nor its error;
-/// a mean is one of the values alone.
+/// its values, and zeros that fill up the blocks of all levels. Zeros do not
+/// change the statistics of a block, which all count zero in; a mean is one of
+/// the values alone.
 class WholeBlocks {
 public:
   WholeBlocks(const Format &format, int64_t rows, int64_t cols);
@@ -34,9 +34,8 @@ public:
   BlockShape used() const { return before; }
 
   std::vector<float> fill(Span<const float> values) const;
-  bool weightsAreOfColumns() const { return !outer.isFlat; }
-  /// From weights of the tensor's columns: one for each column of the filled
-  /// matrix, or where weightsAreOfColumns() does not hold, for each value.
+  /// A weight for each value, from those of the tensor's columns (empty: all
+  /// one); zero for zeros that fill up blocks.
   std::vector<float> fillWeights(Span<const float> columnWeights) const;
   std::vector<float> cut(const std::vector<float> &values) const;
 

@@ -24,6 +24,8 @@ TEST(FlatFormat, Texts) {
             "expects a block that divides that of the scale, but got [5]");
   EXPECT_EQ(canonical("u4 [16] flat, scale (u8 [*], scale f16), zero [8] f16"),
             "u4 [1, 16] flat, scale (u8 [1, *], scale f16), zero [1, 8] f16");
+  EXPECT_EQ(canonical("i4 [64] flat, scale (u8 [*, 8], scale f16)"),
+            "i4 [1, 64] flat, scale (u8 [1, 8], scale f16)");
   EXPECT_EQ(canonical("i4 [2, 64] flat, scale f16"),
             "expects a block of 1 row before 'flat', but got 2");
   EXPECT_EQ(canonical("i4 [64] flat, scale (u8 [2, 8], scale f16)"),

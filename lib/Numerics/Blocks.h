@@ -14,7 +14,13 @@ struct MatrixView {
   const float *values = nullptr;
   int64_t rows = 0;
   int64_t cols = 0;
+  /// Rows and columns before those of zeros that fill up the last blocks; 0:
+  /// all.
+  BlockShape used = {0, 0};
+
   int64_t size() const { return rows * cols; }
+  int64_t usedRows() const { return used.rows ? used.rows : rows; }
+  int64_t usedCols() const { return used.cols ? used.cols : cols; }
 };
 
 /// A weight for each element of a matrix; null: all one.
@@ -33,6 +39,15 @@ struct Blocks {
         cols(shape.cols ? shape.cols : matrixCols), down(matrixRows / rows),
         across(matrixCols / cols) {}
   int64_t count() const { return down * across; }
+  /// One number for each block, where `of` is what was cut into blocks.
+  MatrixView matrixOf(const std::vector<float> &numbers,
+                      const MatrixView &of) const {
+    return {
+        numbers.data(),
+        down,
+        across,
+        {(of.usedRows() + rows - 1) / rows, (of.usedCols() + cols - 1) / cols}};
+  }
   int64_t size() const { return rows * cols; }
   size_t indexOf(int64_t row, int64_t col) const {
     return size_t(row / rows * across + col / cols);

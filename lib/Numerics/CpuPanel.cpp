@@ -129,8 +129,9 @@ static Segment panelScaleSegment(const Plane &plane) {
 }
 
 /// A segment of its own for a plane whose codes several rows share.
-static Segment sharedScaleSegment(const Plane &plane, int64_t cols) {
-  int64_t slot = slotBits(plane), count = planeCols(plane, cols);
+static Segment sharedScaleSegment(const Plane &plane, int64_t rows,
+                                  int64_t cols) {
+  int64_t slot = slotBits(plane), count = planeShape(plane, rows, cols).cols;
   Piece piece;
   piece.plane = plane.path;
   piece.bitHi = plane.element->bits;
@@ -207,8 +208,7 @@ static Segment codeSegment(const std::vector<Plane> &planes) {
   return segment;
 }
 
-Layout makeCpuPanelLayout(const Format &format, int64_t /*rows*/,
-                          int64_t cols) {
+Layout makeCpuPanelLayout(const Format &format, int64_t rows, int64_t cols) {
   std::vector<Plane> planes = planesOf(format);
   Layout layout;
   for (const Plane &plane : planes) {
@@ -216,7 +216,7 @@ Layout makeCpuPanelLayout(const Format &format, int64_t /*rows*/,
       continue;
     layout.segments.push_back(plane.granule.rows == 1
                                   ? panelScaleSegment(plane)
-                                  : sharedScaleSegment(plane, cols));
+                                  : sharedScaleSegment(plane, rows, cols));
   }
   layout.segments.push_back(codeSegment(planes));
   return layout;

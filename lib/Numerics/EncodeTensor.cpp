@@ -5,6 +5,7 @@
 #include "quern/Numerics/EncodeTensor.h"
 #include "ScaleSearch.h"
 #include "TreeCodec.h"
+#include "WholeBlocks.h"
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -103,8 +104,9 @@ public:
     coded.cols = matrix.cols;
     for (const Plane &plane : planesOf(format)) {
       PlaneCodes &codes = coded.planes[plane.path];
-      codes.rows = planeRows(plane, matrix.rows);
-      codes.cols = planeCols(plane, matrix.cols);
+      BlockShape shape = planeShape(plane, matrix.rows, matrix.cols);
+      codes.rows = shape.rows;
+      codes.cols = shape.cols;
       codes.codes.resize(size_t(codes.rows * codes.cols));
     }
   }
@@ -138,6 +140,8 @@ private:
   void encode(int64_t begin, int64_t end) {
     MatrixView strip = {matrix.values + begin * matrix.cols, end - begin,
                         matrix.cols};
+    if (strip.rows == matrix.rows)
+      strip.used = matrix.used;
     int64_t bad =
         firstUnfit(kernels, strip.values, strip.size(), !format.isScaled());
     if (bad < strip.size()) {
@@ -181,71 +185,32 @@ private:
 } // namespace
 
 //===----------------------------------------------------------------------===//
-// Partial blocks
+// The whole
 //===----------------------------------------------------------------------===//
 
-/// The shape that whole outermost blocks fill.
-static BlockShape paddedShape(const Format &format, int64_t rows,
-                              int64_t cols) {
-  BlockShape block = outermostBlock(format);
-  auto padded = [](int64_t extent, int64_t grain) {
-    return grain == 0 ? extent : (extent + grain - 1) / grain * grain;
-  };
-  return {padded(rows, block.rows), padded(cols, block.cols)};
-}
-
-/// A row-major matrix cut or filled up with zeros to another shape.
-template <typename T>
-static std::vector<T> resized(const T *values, BlockShape from, BlockShape to) {
-  std::vector<T> result(size_t(to.rows * to.cols), T(0));
-  int64_t cols = std::min(from.cols, to.cols);
-  for (int64_t r = 0; r < std::min(from.rows, to.rows); ++r)
-    std::copy(values + r * from.cols, values + r * from.cols + cols,
-              result.begin() + r * to.cols);
-  return result;
-}
-
-/// The planes of a tensor of `coded`'s format cut or filled up to [rows, cols].
-static CodedTensor resizedTensor(const Format &format, const CodedTensor &coded,
-                                 int64_t rows, int64_t cols) {
-  CodedTensor result;
-  result.rows = rows;
-  result.cols = cols;
-  for (const Plane &plane : planesOf(format)) {
-    const PlaneCodes &from = coded.planes.at(plane.path);
-    BlockShape shape = {planeRows(plane, rows), planeCols(plane, cols)};
-    result.planes[plane.path] = {
-        shape.rows, shape.cols,
-        resized(from.codes.data(), {from.rows, from.cols}, shape)};
-  }
-  return result;
-}
-
-/// Zeros do not change the statistics of a block, which all count zero in.
-/// What they are coded as does not matter.
-static Result<CodedTensor> encodePartial(const LaneKernels &kernels,
-                                         const Format &format,
-                                         const MatrixView &matrix,
-                                         const EncodeOptions &options) {
-  BlockShape own = {matrix.rows, matrix.cols};
-  BlockShape shape = paddedShape(format, matrix.rows, matrix.cols);
-  std::vector<float> filled = resized(matrix.values, own, shape), weights;
-  if (options.solver == Solver::Mse) {
-    std::vector<float> row(size_t(matrix.cols), 1.0f), all;
-    if (!options.columnWeights.empty())
-      row.assign(options.columnWeights.begin(), options.columnWeights.end());
-    for (int64_t r = 0; r < matrix.rows; ++r)
-      all.insert(all.end(), row.begin(), row.end());
-    weights = resized(all.data(), own, shape);
-  }
-  WeightView weightView = {weights.empty() ? nullptr : weights.data(),
-                           shape.cols};
+/// Codes a matrix whose blocks may be cut short or cross rows.
+static Result<CodedTensor> encodeCut(const LaneKernels &kernels,
+                                     const Format &format,
+                                     const MatrixView &matrix,
+                                     const EncodeOptions &options) {
+  // Here, since the filled matrix may have rows of another length.
+  int64_t bad = firstUnfit(kernels, matrix.values, matrix.size(), false);
+  if (bad < matrix.size())
+    return unfitValue(options, bad, matrix.cols, matrix.values[bad]);
+  WholeBlocks whole(format, matrix.rows, matrix.cols);
+  auto [rows, cols] = whole.shape();
+  std::vector<float> filled =
+      whole.fill(Span<const float>(matrix.values, size_t(matrix.size())));
+  // What zeros that fill up blocks are coded as does not matter.
+  std::vector<float> weights;
+  if (options.solver == Solver::Mse)
+    weights = whole.fillWeights(options.columnWeights);
+  WeightView view = {weights.empty() ? nullptr : weights.data(), cols};
   Result<CodedTensor> coded =
-      StripEncoder(kernels, format, {filled.data(), shape.rows, shape.cols},
-                   weightView, options)
+      StripEncoder(kernels, whole.format(),
+                   {filled.data(), rows, cols, whole.used()}, view, options)
           .run();
-  return coded ? resizedTensor(format, *coded, matrix.rows, matrix.cols)
-               : coded;
+  return coded ? whole.cut(*coded) : coded;
 }
 
 Result<CodedTensor> numerics::encodeRows(const Format &format,
@@ -260,8 +225,8 @@ Result<CodedTensor> numerics::encodeRows(const Format &format,
                          "expects an instruction set of this CPU, but got '" +
                              options.isa + "'");
   MatrixView matrix = {values.data(), rows, cols};
-  if (format.allowsPartialBlocks)
-    return encodePartial(*kernels, format, matrix, options);
+  if (mayCutBlocks(format))
+    return encodeCut(*kernels, format, matrix, options);
   return StripEncoder(*kernels, format, matrix,
                       {options.columnWeights.data(), 0}, options)
       .run();
@@ -270,10 +235,8 @@ Result<CodedTensor> numerics::encodeRows(const Format &format,
 std::vector<float> numerics::decodeRows(const Format &format,
                                         const CodedTensor &coded) {
   const LaneKernels &kernels = *laneKernels()[0];
-  if (!format.allowsPartialBlocks)
+  if (!mayCutBlocks(format))
     return decodeTree(kernels, format, coded, "");
-  BlockShape shape = paddedShape(format, coded.rows, coded.cols);
-  CodedTensor filled = resizedTensor(format, coded, shape.rows, shape.cols);
-  return resized(decodeTree(kernels, format, filled, "").data(), shape,
-                 {coded.rows, coded.cols});
+  WholeBlocks whole(format, coded.rows, coded.cols);
+  return whole.cut(decodeTree(kernels, whole.format(), whole.fill(coded), ""));
 }

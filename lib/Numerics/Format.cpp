@@ -42,8 +42,8 @@ bool Format::operator==(const Format &o) const {
   if (offset && !(offsetBlock == o.offsetBlock))
     return false;
   return block == o.block && allowsPartialBlocks == o.allowsPartialBlocks &&
-         offsetKind == o.offsetKind && dividesByScale == o.dividesByScale &&
-         scaleRule == o.scaleRule &&
+         isFlat == o.isFlat && offsetKind == o.offsetKind &&
+         dividesByScale == o.dividesByScale && scaleRule == o.scaleRule &&
          codesFromExactScale == o.codesFromExactScale &&
          equalOrBothNull(scale, o.scale) && equalOrBothNull(offset, o.offset);
 }
@@ -196,8 +196,12 @@ static void collectPlanes(const Format &f, const std::string &path,
 std::vector<Plane> numerics::planesOf(const Format &format) {
   std::vector<Plane> planes;
   collectPlanes(format, "", {1, 1}, planes);
-  for (Plane &plane : planes)
-    plane.isPartial = format.allowsPartialBlocks;
+  for (Plane &plane : planes) {
+    plane.isFlat = format.isFlat;
+    if (format.isFlat) // of the one row that there is
+      plane.granule.rows = 1;
+    plane.isPartial = format.allowsPartialBlocks || format.isFlat;
+  }
   return planes;
 }
 
@@ -214,6 +218,15 @@ BlockShape numerics::outermostBlock(const Format &format) {
   return block;
 }
 
+BlockShape numerics::commonBlock(const Format &format) {
+  BlockShape block = {1, 1};
+  for (const Plane &plane : planesOf(format)) {
+    block.rows = std::lcm(block.rows, std::max<int64_t>(plane.granule.rows, 1));
+    block.cols = std::lcm(block.cols, std::max<int64_t>(plane.granule.cols, 1));
+  }
+  return block;
+}
+
 /// Granules along an axis; the last may be cut short where that is allowed.
 static int64_t granulesIn(int64_t extent, int64_t granule, bool isPartial) {
   if (granule == 0)
@@ -221,12 +234,20 @@ static int64_t granulesIn(int64_t extent, int64_t granule, bool isPartial) {
   return (extent + (isPartial ? granule - 1 : 0)) / granule;
 }
 
-int64_t numerics::planeRows(const Plane &plane, int64_t rows) {
-  return granulesIn(rows, plane.granule.rows, plane.isPartial);
+BlockShape numerics::planeShape(const Plane &plane, int64_t rows,
+                                int64_t cols) {
+  if (plane.isFlat)
+    return {1, granulesIn(rows * cols, plane.granule.cols, plane.isPartial)};
+  return {granulesIn(rows, plane.granule.rows, plane.isPartial),
+          granulesIn(cols, plane.granule.cols, plane.isPartial)};
 }
 
-int64_t numerics::planeCols(const Plane &plane, int64_t cols) {
-  return granulesIn(cols, plane.granule.cols, plane.isPartial);
+int64_t numerics::codingGrain(const Format &format, int64_t rows,
+                              int64_t cols) {
+  BlockShape block = outermostBlock(format);
+  if (format.isFlat && block.cols != 0)
+    return std::min(rows, block.cols / std::gcd(block.cols, cols));
+  return format.isFlat || block.rows == 0 ? rows : std::min(rows, block.rows);
 }
 
 /// Bits that a code is worth: less than its width for a digit of a radix.
@@ -237,9 +258,11 @@ static double informationBits(const Element &e) {
 double numerics::bitsPerElement(const Format &format, int64_t rows,
                                 int64_t cols) {
   double bits = 0;
-  for (const Plane &plane : planesOf(format))
-    bits += informationBits(*plane.element) * double(planeRows(plane, rows)) *
-            double(planeCols(plane, cols));
+  for (const Plane &plane : planesOf(format)) {
+    BlockShape codes = planeShape(plane, rows, cols);
+    bits += informationBits(*plane.element) * double(codes.rows) *
+            double(codes.cols);
+  }
   return bits / (double(rows) * double(cols));
 }
 
@@ -253,14 +276,54 @@ static Status checkAxis(const char *axis, int64_t extent, int64_t block,
                            "' a block), but got " + std::to_string(extent));
 }
 
+/// Blocks that may be cut short are filled up to where all levels end
+/// together; that must not take much more than the tensor.
+static Status checkCommonEnd(const char *axis, int64_t extent,
+                             const std::vector<int64_t> &granules) {
+  const double most = 2 * double(extent) + 65536;
+  int64_t common = 1;
+  for (int64_t granule : granules) {
+    if (granule == 0 || granule >= extent)
+      continue; // one is the whole axis
+    int64_t factor = granule / std::gcd(granule, common);
+    if (double(common) * double(factor) > most)
+      return Status::error(
+          StatusCode::InvalidArgument,
+          std::string("expects blocks of all levels that end together within "
+                      "twice the ") +
+              std::to_string(extent) + " " + axis + ", but got blocks of " +
+              std::to_string(common) + " and of " + std::to_string(granule));
+    common *= factor;
+  }
+  return Status::ok();
+}
+
+static Status checkCutBlocks(const Format &format, int64_t rows, int64_t cols) {
+  constexpr int64_t most = int64_t(1) << 40; // keeps products below 2^63
+  if (rows > most / cols)
+    return Status::error(StatusCode::InvalidArgument,
+                         "expects a matrix of at most 2^40 elements, but got " +
+                             std::to_string(rows) + "x" + std::to_string(cols));
+  std::vector<int64_t> down, across;
+  for (const Plane &plane : planesOf(format)) {
+    down.push_back(plane.granule.rows);
+    across.push_back(plane.granule.cols);
+  }
+  if (format.isFlat)
+    return checkCommonEnd("elements", rows * cols, across);
+  if (Status s = checkCommonEnd("rows", rows, down); !s)
+    return s;
+  return checkCommonEnd("columns", cols, across);
+}
+
 Status numerics::checkShape(const Format &format, int64_t rows, int64_t cols) {
   if (rows < 1 || cols < 1)
     return Status::error(StatusCode::InvalidArgument,
                          "expects at least one row and column, but got " +
                              std::to_string(rows) + "x" + std::to_string(cols));
+  if (format.allowsPartialBlocks || format.isFlat)
+    return checkCutBlocks(format, rows, cols);
   for (const Plane &plane : planesOf(format)) {
-    if (plane.isPartial)
-      continue;
     if (Status s = checkAxis("rows", rows, plane.granule.rows, plane.path); !s)
       return s;
     if (Status s = checkAxis("columns", cols, plane.granule.cols, plane.path);

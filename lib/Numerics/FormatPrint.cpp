@@ -58,7 +58,7 @@ static std::string printElement(const Element &element) {
   return printInt(element);
 }
 
-static std::string printExtent(int64_t extent) {
+std::string numerics::printExtent(int64_t extent) {
   return extent == 0 ? "*" : std::to_string(extent);
 }
 
@@ -118,6 +118,7 @@ std::string numerics::printFormat(const Format &format) {
   if (format.isScaled()) {
     text += " " + printBlock(format.block) +
             (format.allowsPartialBlocks ? " partial" : "") +
+            (format.isFlat ? " flat" : "") +
             (format.dividesByScale ? ", divisor " : ", scale ") +
             printOperand(*format.scale);
     if (!(format.scaleRule ==

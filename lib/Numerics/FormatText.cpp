@@ -2,8 +2,8 @@
 //
 // \file Parsing of formats, by recursive descent.
 //
-//   format   := element [ block [ 'partial' ] ',' ( 'scale' | 'divisor' )
-//   operand rule?
+//   format   := element [ block [ 'partial' | 'flat' ] ','
+//               ( 'scale' | 'divisor' ) operand rule?
 //               offset? ] rounding?
 //   element  := 'i' BITS | ( 'u' BITS | 'r' LEVELS ) [ '*' NUMBER ] [ ( '+' |
 //   '-' ) NUMBER ]
@@ -191,6 +191,7 @@ struct Context {
   const FormatRegistry &registry;
   unsigned depth = 0;
   BlockShape granule = {1, 1};
+  bool isFlat = false; ///< whether the root is
 };
 } // namespace
 
@@ -379,7 +380,8 @@ static Status parseScale(const Context &context, Format &format) {
                    context.registry,
                    context.depth + 1,
                    {context.granule.rows * format.block.rows,
-                    context.granule.cols * format.block.cols}};
+                    context.granule.cols * format.block.cols},
+                   context.isFlat || format.isFlat};
   if (inner.granule.rows > maxGranule || inner.granule.cols > maxGranule)
     return lexer.errorAt(lexer.position, "expects at most 2^40 elements along "
                                          "a block's axis, but got more");
@@ -424,18 +426,38 @@ static Status checkWholeVectors(FormatLexer &lexer, const Format &format) {
                            std::to_string(format.block.cols));
 }
 
-/// `partial` behind the block of the weights.
-static Status parsePartial(const Context &context, Format &format) {
+/// `partial` or `flat` behind the block of the weights.
+static Status parseEdges(const Context &context, Format &format) {
   FormatLexer &lexer = context.lexer;
   lexer.skipSpace();
   size_t begin = lexer.position;
+  std::string word = lexer.peekWord();
   format.allowsPartialBlocks = lexer.takeWord("partial");
-  if (!format.allowsPartialBlocks ||
-      (context.depth == 0 && !format.element.isComposite()))
+  format.isFlat = !format.allowsPartialBlocks && lexer.takeWord("flat");
+  if (!format.allowsPartialBlocks && !format.isFlat)
     return Status::ok();
-  return lexer.errorAt(begin, "expects 'partial' only behind the block of "
-                              "weights without vectors and signs, but got it "
-                              "elsewhere");
+  if (context.depth > 0 || format.element.isComposite())
+    return lexer.errorAt(begin, "expects '" + word +
+                                    "' only behind the block of weights "
+                                    "without vectors and signs, but got it "
+                                    "elsewhere");
+  if (format.isFlat && format.block.rows != 1)
+    return lexer.errorAt(begin, "expects a block of 1 row before 'flat', but "
+                                "got " +
+                                    printExtent(format.block.rows));
+  return Status::ok();
+}
+
+/// The scales of a flat format are one row, which is also all of the axis.
+static Status checkFlatBlock(FormatLexer &lexer, const Context &context,
+                             BlockShape &block) {
+  if (context.isFlat && block.rows == 0)
+    block.rows = 1;
+  if (!context.isFlat || block.rows == 1)
+    return Status::ok();
+  return lexer.errorAt(lexer.position - 1,
+                       "expects a block of 1 row below a flat one, but got " +
+                           printExtent(block.rows));
 }
 
 static Result<Format> parseLevel(const Context &context) {
@@ -459,7 +481,9 @@ static Result<Format> parseLevel(const Context &context) {
       return s;
     if (Status s = checkWholeVectors(lexer, format); !s)
       return s;
-    if (Status s = parsePartial(context, format); !s)
+    if (Status s = checkFlatBlock(lexer, context, format.block); !s)
+      return s;
+    if (Status s = parseEdges(context, format); !s)
       return s;
     if (Status s = parseScale(context, format); !s)
       return s;

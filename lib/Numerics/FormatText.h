@@ -35,6 +35,9 @@ struct FormatLexer {
 Result<Codebook> parseCodebook(FormatLexer &lexer);
 std::string printCodebook(const Codebook &codebook);
 
+/// An extent of a block.
+std::string printExtent(int64_t extent);
+
 /// The shortest text that reads back as `value`.
 std::string printNumber(double value);
 std::string printNumber(float value);

@@ -16,8 +16,9 @@ bool Piece::operator==(const Piece &o) const {
 }
 
 bool Segment::operator==(const Segment &o) const {
-  return tileRows == o.tileRows && tileCols == o.tileCols &&
-         tileBytes == o.tileBytes && pieces == o.pieces;
+  return isFlat == o.isFlat && tileRows == o.tileRows &&
+         tileCols == o.tileCols && tileBytes == o.tileBytes &&
+         pieces == o.pieces;
 }
 
 static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -26,13 +27,19 @@ static int64_t tileCount(int64_t extent, int64_t tile) {
   return tile == 0 ? 1 : ceilDiv(extent, tile);
 }
 
+static int64_t segmentBytes(const Segment &segment, int64_t rows,
+                            int64_t cols) {
+  int64_t tiles = segment.isFlat ? tileCount(rows * cols, segment.tileCols)
+                                 : tileCount(rows, segment.tileRows) *
+                                       tileCount(cols, segment.tileCols);
+  return tiles * segment.tileBytes;
+}
+
 int64_t segmentOffset(const Layout &layout, size_t index, int64_t rows,
                       int64_t cols) {
   int64_t offset = 0;
   for (size_t i = 0; i < index; ++i) {
-    const Segment &segment = layout.segments[i];
-    offset += tileCount(rows, segment.tileRows) *
-              tileCount(cols, segment.tileCols) * segment.tileBytes;
+    offset += segmentBytes(layout.segments[i], rows, cols);
     offset = ceilDiv(offset, 64) * 64;
   }
   return offset;
@@ -42,10 +49,8 @@ int64_t layoutBytes(const Layout &layout, int64_t rows, int64_t cols) {
   if (layout.segments.empty())
     return 0;
   size_t last = layout.segments.size() - 1;
-  const Segment &segment = layout.segments[last];
   return segmentOffset(layout, last, rows, cols) +
-         tileCount(rows, segment.tileRows) * tileCount(cols, segment.tileCols) *
-             segment.tileBytes;
+         segmentBytes(layout.segments[last], rows, cols);
 }
 
 int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows) {
@@ -57,25 +62,39 @@ int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows) {
   for (const Segment &segment : layout.segments)
     join(segment.tileRows);
   for (const Plane &plane : planesOf(format))
-    join(plane.granule.rows);
+    join(plane.isFlat ? 0 : plane.granule.rows);
   return std::min(grain, rows);
 }
 
-Layout makeDenseLayout(const Format &format, int64_t /*rows*/, int64_t cols) {
+/// Codes of a flat plane to a tile of the dense layout.
+static constexpr int64_t kFlatTileCodes = 64;
+
+/// The codes of a plane one after another, `count` to a tile.
+static Segment denseSegment(const Plane &plane, int64_t count) {
+  int64_t bits = plane.element->bits;
+  Piece piece;
+  piece.plane = plane.path;
+  piece.bitHi = plane.element->bits;
+  if (count > 1)
+    piece.cols = {{count, bits}};
+  Segment segment;
+  segment.isFlat = plane.isFlat;
+  segment.tileRows = plane.isFlat ? 1 : plane.granule.rows;
+  segment.tileCols = 0;
+  segment.tileBytes = ceilDiv(count * bits, 8);
+  segment.pieces.push_back(std::move(piece));
+  return segment;
+}
+
+Layout makeDenseLayout(const Format &format, int64_t rows, int64_t cols) {
   Layout layout;
   for (const Plane &plane : planesOf(format)) {
-    int64_t count = planeCols(plane, cols);
-    int64_t bits = plane.element->bits;
-    Piece piece;
-    piece.plane = plane.path;
-    piece.bitHi = plane.element->bits;
-    if (count > 1)
-      piece.cols = {{count, bits}};
-    Segment segment;
-    segment.tileRows = plane.granule.rows;
-    segment.tileCols = 0;
-    segment.tileBytes = ceilDiv(count * bits, 8);
-    segment.pieces.push_back(std::move(piece));
+    int64_t count = planeShape(plane, rows, cols).cols;
+    // Tiles of whole bytes, so that one that is a whole tensor stays small.
+    bool isTiled = plane.isFlat && count > kFlatTileCodes;
+    Segment segment = denseSegment(plane, isTiled ? kFlatTileCodes : count);
+    if (isTiled)
+      segment.tileCols = kFlatTileCodes * plane.granule.cols;
     layout.segments.push_back(std::move(segment));
   }
   return layout;

@@ -168,6 +168,11 @@ static Result<PlacedPiece> placePiece(const Piece &piece,
     return invalid("expects a plane of the format, one of " + known +
                    ", but got " + quoted(piece.plane));
   }
+  if (plane->isFlat != segment.isFlat)
+    return invalid("plane " + quoted(piece.plane) + ": expects " +
+                   (plane->isFlat ? "tiles marked 'flat', as its blocks are"
+                                  : "tiles without 'flat', as its blocks are") +
+                   ", but got others");
   PlacedPiece placed;
   placed.piece = &piece;
   placed.plane = *plane;
@@ -213,6 +218,10 @@ static Status checkTileBytes(const PlacedSegment &segment) {
 static Result<PlacedSegment> placeSegment(const Segment &segment,
                                           const std::vector<Plane> &planes,
                                           int64_t rows, int64_t cols) {
+  if (segment.isFlat) {
+    cols *= rows;
+    rows = 1;
+  }
   PlacedSegment placed;
   auto tileRows = tileExtent(segment.tileRows, rows, "rows");
   if (!tileRows)
@@ -363,8 +372,9 @@ int64_t bitAddress(const Layout &layout, const Format &format, int64_t rows,
       if (piece.piece->plane != origin.plane || origin.bit < piece.bitLo ||
           origin.bit >= piece.bitHi)
         continue;
-      if (origin.row < 0 || origin.row >= planeRows(piece.plane, rows) ||
-          origin.col < 0 || origin.col >= planeCols(piece.plane, cols))
+      BlockShape codes = planeShape(piece.plane, rows, cols);
+      if (origin.row < 0 || origin.row >= codes.rows || origin.col < 0 ||
+          origin.col >= codes.cols)
         return -1;
       int64_t col = origin.col % piece.codeCols;
       if (col < piece.colBegin || col >= piece.colBegin + piece.colCount())
@@ -396,9 +406,8 @@ BitOrigin bitOrigin(const Layout &layout, const Format &format, int64_t rows,
     origin.row = tile / segment.tilesAcross * piece.codeRows + found.row;
     origin.col = tile % segment.tilesAcross * piece.codeCols + found.col;
     origin.bit = found.bit;
-    bool isPadding = origin.row >= planeRows(piece.plane, rows) ||
-                     origin.col >= planeCols(piece.plane, cols);
-    if (isPadding)
+    BlockShape codes = planeShape(piece.plane, rows, cols);
+    if (origin.row >= codes.rows || origin.col >= codes.cols) // padding
       return {};
     origin.plane = piece.piece->plane;
     return origin;

@@ -188,7 +188,8 @@ template <typename Visit> static void withAccess(Access access, Visit visit) {
 
 /// Rows of codes that the tensor's first `rows` rows need.
 static int64_t codeRowsBefore(const Plane &plane, int64_t rows) {
-  return plane.granule.rows == 0 ? int64_t(rows > 0) : planeRows(plane, rows);
+  bool isOneRow = plane.isFlat || plane.granule.rows == 0;
+  return isOneRow ? int64_t(rows > 0) : planeShape(plane, rows, 1).rows;
 }
 
 /// Calls visit(run, access, index of its first code in the part) for every
@@ -196,7 +197,7 @@ static int64_t codeRowsBefore(const Plane &plane, int64_t rows) {
 template <typename Visit>
 static void forEachRun(const PlacedSegment &segment, const PlacedPiece &piece,
                        const RowRange &range, Visit visit) {
-  int64_t cols = planeCols(piece.plane, range.cols);
+  int64_t cols = planeShape(piece.plane, range.rows, range.cols).cols;
   int64_t rowBegin = codeRowsBefore(piece.plane, range.begin);
   int64_t rowEnd = codeRowsBefore(piece.plane, range.end);
   for (int64_t row = rowBegin; row < rowEnd; ++row) {
@@ -273,8 +274,8 @@ Status packRows(const Layout &layout, const Format &format, int64_t rows,
     for (const PlacedPiece &piece : segment.pieces) {
       int64_t codeRows = codeRowsBefore(piece.plane, range.end) -
                          codeRowsBefore(piece.plane, range.begin);
-      auto codes =
-          partCodes(part, piece.plane, codeRows, planeCols(piece.plane, cols));
+      auto codes = partCodes(part, piece.plane, codeRows,
+                             planeShape(piece.plane, rows, cols).cols);
       if (!codes)
         return codes.status();
       const int32_t *first = (*codes)->codes.data();
@@ -315,7 +316,7 @@ Result<CodedTensor> unpackRows(const Layout &layout, const Format &format,
     PlaneCodes &codes = part.planes[plane.path];
     codes.rows =
         codeRowsBefore(plane, rowEnd) - codeRowsBefore(plane, rowBegin);
-    codes.cols = planeCols(plane, cols);
+    codes.cols = planeShape(plane, rows, cols).cols;
     codes.codes.assign(size_t(codes.rows * codes.cols), 0);
   }
   for (const PlacedSegment &segment : *map)

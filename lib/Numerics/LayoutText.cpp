@@ -91,11 +91,21 @@ private:
     return accept('*') || parseInteger(extent, 1, mostExtent);
   }
 
+  bool parseFlat(Segment &segment) {
+    skipSpace();
+    size_t begin = position;
+    segment.isFlat = acceptWord("flat");
+    if (!segment.isFlat || segment.tileRows == 1)
+      return true;
+    position = begin;
+    return fail("a tile of 1 row before 'flat'");
+  }
+
   bool parseSegment(Segment &segment) {
     if (!acceptWord("tile"))
       return fail("'tile'");
     if (!expect('[') || !parseExtent(segment.tileRows) || !expect(',') ||
-        !parseExtent(segment.tileCols) || !expect(']') ||
+        !parseExtent(segment.tileCols) || !expect(']') || !parseFlat(segment) ||
         !parseInteger(segment.tileBytes, 1, mostBytes) || !expect('B') ||
         !expect('{'))
       return false;
@@ -216,7 +226,8 @@ std::string printLayout(const Layout &layout) {
     out += (out.empty() ? "" : " + ") +
            ("tile [" + extentText(segment.tileRows)) + ", " +
            extentText(segment.tileCols) + "] " +
-           std::to_string(segment.tileBytes) + "B {";
+           (segment.isFlat ? "flat " : "") + std::to_string(segment.tileBytes) +
+           "B {";
     const char *separator = " ";
     for (const Piece &piece : segment.pieces) {
       out += separator + pieceText(piece);

@@ -208,7 +208,7 @@ void LevelSearch::evaluate(const CodedTensor &known) {
 /// Codes `targets` as the child's matrix and reads back what is stored.
 void LevelSearch::storeTargets(const ChildPlane &child, Field field) {
   searchBelow(kernels, *child.format, child.path,
-              {targets.data(), blocks.down, blocks.across},
+              blocks.matrixOf(targets, matrix),
               {weightsBelow.data(), blocks.across}, next);
   setFits(decodeTree(kernels, *child.format, next, child.path), field);
 }

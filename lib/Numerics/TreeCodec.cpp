@@ -203,11 +203,23 @@ static std::vector<float> exactScales(const LaneKernels &kernels,
   return scales;
 }
 
+/// Zeros that fill up blocks do not count.
 static float meanOf(const MatrixView &matrix) {
   double sum = 0;
-  for (int64_t i = 0; i < matrix.size(); ++i)
-    sum += double(matrix.values[i]);
-  return float(sum / double(matrix.size()));
+  for (int64_t r = 0; r < matrix.usedRows(); ++r)
+    for (int64_t c = 0; c < matrix.usedCols(); ++c)
+      sum += double(matrix.values[r * matrix.cols + c]);
+  return float(sum / (double(matrix.usedRows()) * double(matrix.usedCols())));
+}
+
+/// The matrix without its mean. What fills up blocks stays zero.
+static std::vector<float> centered(const MatrixView &matrix, float mean) {
+  std::vector<float> rest(size_t(matrix.size()));
+  for (int64_t r = 0; r < matrix.usedRows(); ++r)
+    for (int64_t c = 0; c < matrix.usedCols(); ++c)
+      rest[size_t(r * matrix.cols + c)] =
+          matrix.values[r * matrix.cols + c] - mean;
+  return rest;
 }
 
 //===----------------------------------------------------------------------===//
@@ -303,15 +315,13 @@ BlockValues numerics::encodeScales(const LaneKernels &kernels,
   if (format.offsetKind == OffsetKind::Mean) {
     float mean = meanOf(matrix);
     used.offsets = storeOffsets(kernels, format, path, {&mean, 1, 1}, out);
-    rest.assign(matrix.values, matrix.values + matrix.size());
-    for (float &x : rest)
-      x -= used.offsets.front();
+    rest = centered(matrix, used.offsets.front());
     ranged.values = rest.data();
   }
   Blocks blocks(format.block, matrix.rows, matrix.cols);
   used.scales = exactScales(kernels, format, ranged, blocks);
   std::string child = childPath(path, "scale");
-  MatrixView scales = {used.scales.data(), blocks.down, blocks.across};
+  MatrixView scales = blocks.matrixOf(used.scales, matrix);
   encodeTree(kernels, *format.scale, &format.scaleRule, child, scales, out,
              addPlane(child, scales, out));
   if (!format.codesFromExactScale)
@@ -325,8 +335,8 @@ BlockValues numerics::encodeScales(const LaneKernels &kernels,
   }
   std::vector<float> exact =
       exactOffsets(kernels, format, matrix, own, used.scales);
-  used.offsets = storeOffsets(kernels, format, path,
-                              {exact.data(), own.down, own.across}, out);
+  used.offsets =
+      storeOffsets(kernels, format, path, own.matrixOf(exact, matrix), out);
   return used;
 }
 

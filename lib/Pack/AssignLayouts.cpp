@@ -2,6 +2,7 @@
 //
 // \file pack-assign-layouts: choose where the bits of each weight lie.
 
+#include "Message.h"
 #include "PackedGlobal.h"
 #include "mlir/IR/SymbolTable.h"
 #include "quern/Dialect/NN/IR/NNAttrs.h"
@@ -37,6 +38,9 @@ static Result<numerics::Layout> chooseLayout(param::GlobalOp global,
   bool isTable = llvm::isa<nn::RopeTableAttr>(global.getValue());
   if (isDense || isVector || isTable)
     return numerics::makeDenseLayout(*format, shape->rows, shape->cols);
+  if (format->isFlat)
+    return mismatch("blocks within rows",
+                    numerics::printFormat(*format) + "; run pack-align-blocks");
   return numerics::makeCpuPanelLayout(*format, shape->rows, shape->cols);
 }
 

@@ -11,10 +11,12 @@
 #include "Message.h"
 #include "PackedGlobal.h"
 #include "WeightValues.h"
+#include "quern/Numerics/AlignBlocks.h"
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
+#include <numeric>
 #include <thread>
 
 using namespace quern;
@@ -44,9 +46,14 @@ struct WeightPlan {
 
 } // namespace
 
-static int64_t chunkRowsOf(const PackedGlobal &packed) {
+static int64_t chunkRowsOf(const PackedGlobal &packed,
+                           const ValueRecipe &recipe) {
   auto [rows, cols] = packed.shape;
   int64_t grain = numerics::rowGrain(packed.layout, packed.format, rows);
+  if (recipe.flat) {
+    int64_t coded = numerics::codingGrain(*recipe.flat, rows, cols);
+    grain = std::min(rows, std::lcm(grain, coded));
+  }
   int64_t grains = std::max<int64_t>(1, chunkElements / cols / grain);
   return std::min(rows, grains * grain);
 }
@@ -66,7 +73,7 @@ static Result<WeightPlan> planWeight(param::GlobalOp global) {
   tensor.layout = numerics::printLayout(packed->layout);
   tensor.bytes = numerics::layoutBytes(packed->layout, packed->shape.rows,
                                        packed->shape.cols);
-  int64_t chunkRows = chunkRowsOf(*packed);
+  int64_t chunkRows = chunkRowsOf(*packed, *recipe);
   return WeightPlan{std::move(tensor), std::move(*packed), *recipe, chunkRows};
 }
 
@@ -172,8 +179,12 @@ private:
     numerics::EncodeOptions options;
     options.solver = plan.recipe.solver;
     options.firstRow = begin;
-    auto coded = numerics::encodeRows(packed.format, Span<const float>(numbers),
-                                      rows, cols, options);
+    const std::optional<numerics::Format> &flat = plan.recipe.flat;
+    auto coded =
+        numerics::encodeRows(flat ? *flat : packed.format,
+                             Span<const float>(numbers), rows, cols, options);
+    if (coded && flat)
+      coded = numerics::alignCodes(*flat, packed.format, *coded);
     if (!coded)
       return coded.status();
     return numerics::packRows(packed.layout, packed.format, packed.shape.rows,

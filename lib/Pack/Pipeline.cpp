@@ -13,6 +13,8 @@ void pack::buildPackPipeline(mlir::OpPassManager &manager,
                              const PackPipelineOptions &options) {
   // Tables are weights too: they must be there when layouts are given.
   manager.addPass(createMaterializeRopePass());
+  if (options.target == "cpu")
+    manager.addPass(createAlignBlocksPass());
   manager.addPass(createAssignLayoutsPass({options.target}));
   manager.addPass(createLowerToKernelsPass());
   // Every rope loads its table; one load for each is enough.

@@ -23,6 +23,8 @@ Result<ValueRecipe> pack::recipeOf(param::GlobalOp global) {
     return recipe;
   recipe.source = encode.getSource();
   recipe.elementType = encode.getFrom();
+  if (qt::FormatAttr flat = encode.getFlat())
+    recipe.flat = flat.getFormat();
   llvm::StringRef solver = encode.getSolver().getValue();
   if (solver == "mse")
     recipe.solver = numerics::Solver::Mse;

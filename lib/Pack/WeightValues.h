@@ -20,6 +20,9 @@ struct ValueRecipe {
   mlir::Attribute source; ///< without `#qt.encode` around it
   mlir::Type elementType; ///< of the values before they are encoded
   numerics::Solver solver = numerics::Solver::Plain;
+  /// Set where codes are chosen in a format whose blocks cross rows, and then
+  /// aligned with them.
+  std::optional<numerics::Format> flat;
 };
 
 /// Fails for an unknown solver.

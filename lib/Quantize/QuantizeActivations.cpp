@@ -7,6 +7,7 @@
 #include "quern/Dialect/NN/IR/NNOps.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
 #include "quern/Dialect/QT/IR/QTOps.h"
+#include "quern/Numerics/AlignBlocks.h"
 #include "quern/Numerics/Decode.h"
 #include "quern/Numerics/FormatDiagnostics.h"
 #include "quern/Quantize/Passes.h"
@@ -22,10 +23,11 @@ using namespace quern;
 
 /// Columns of an activation that share a scale; 0 if no integer product is
 /// possible.
-static int64_t activationGroup(const numerics::Format &weight, int64_t width) {
+static int64_t activationGroup(const numerics::Format &format, int64_t width) {
+  numerics::Format weight = numerics::alignedFormat(format, width);
   int64_t own = weight.isScaled() ? weight.block.cols : 0;
   // An integer product reads four columns at a time.
-  if (own > 0 && own % 4 != 0)
+  if (weight.isScaled() && numerics::leastBlockCols(weight) % 4 != 0)
     return 0;
   // Beyond 128 columns one 8-bit scale costs accuracy that the weight has.
   int64_t group = own > 0 && own <= 128 ? own : std::gcd<int64_t>(32, width);

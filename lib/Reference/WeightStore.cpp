@@ -8,6 +8,7 @@
 #include "Types.h"
 #include "quern/Dialect/NN/IR/NNAttrs.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
+#include "quern/Numerics/AlignBlocks.h"
 #include "quern/Reference/Math.h"
 #include "quern/Reference/Quantize.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -91,7 +92,20 @@ static Result<Tensor> makeWeight(param::GlobalOp global,
   Result<Tensor> numbers = makePlain(encode.getSource(), plain, sources);
   if (!numbers)
     return numbers;
-  return quantize(*numbers, format.getFormat(), encode.getSolver().str());
+  std::string solver = encode.getSolver().str();
+  if (!encode.getFlat())
+    return quantize(*numbers, format.getFormat(), solver);
+  const numerics::Format &flat = encode.getFlat().getFormat();
+  Result<Tensor> coded = quantize(*numbers, flat, solver);
+  if (!coded)
+    return coded;
+  Result<numerics::CodedTensor> aligned =
+      numerics::alignCodes(flat, format.getFormat(), *coded->coded());
+  if (!aligned)
+    return aligned.status();
+  return Tensor::ofCodes(
+      std::make_shared<const numerics::Format>(format.getFormat()),
+      std::move(*aligned));
 }
 
 void WeightStore::bind(const std::string &scope,

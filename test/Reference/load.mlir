@@ -4,6 +4,7 @@
 // RUN: not quant-translate --interpret %s --weights %t.safetensors --entry load_absent 2>&1 | FileCheck %s --check-prefix=ABSENT
 // RUN: not quant-translate --interpret %s --weights %t.safetensors --entry load_misshapen 2>&1 | FileCheck %s --check-prefix=SHAPE
 // RUN: not quant-translate --interpret %s --entry load_solver 2>&1 | FileCheck %s --check-prefix=SOLVER
+// RUN: not quant-translate --interpret %s --weights %t.safetensors --entry load_misaligned 2>&1 | FileCheck %s --check-prefix=MISALIGNED
 
 param.global @external : tensor<2x2xbf16> = #param.external<"model", "w">
 param.global @absent : tensor<2x2xf32> = #param.external<"model", "v">
@@ -12,6 +13,10 @@ param.global @splat : tensor<1x2xbf16> = #param.splat<1.00390625 : f32>
 param.global @table : tensor<2x4xf32> = #nn.rope_table<positions = 2, inverse_frequencies = [0.0, 3.14159274]>
 param.global @coded : tensor<2x2xbf16, #qt.format<i4 [1, 2], scale f32>>
     = #qt.encode<#param.external<"model", "w">, from = bf16, solver = "rtn">
+param.global @aligned : tensor<2x2xbf16, #qt.format<i4 [1, 1], scale f32>>
+    = #qt.encode<#param.external<"model", "w">, from = bf16, solver = "rtn", flat = #qt.format<i4 [3] flat, scale f32>>
+param.global @misaligned : tensor<2x2xbf16, #qt.format<i4 [1, 2], scale f32>>
+    = #qt.encode<#param.external<"model", "w">, from = bf16, solver = "rtn", flat = #qt.format<i4 [3] flat, scale f32>>
 param.global @searched : tensor<2x2xbf16, #qt.format<i4 [1, 2], scale f32>>
     = #qt.encode<#param.external<"model", "w">, from = bf16, solver = "mse">
 param.global @solver : tensor<1x2xf32, #qt.format<i4 [1, 2], scale f32>>
@@ -50,6 +55,21 @@ func.func @load_table() {
   %t = param.load @table : tensor<2x4xf32>
   %expected = arith.constant dense<[[1.0, 1.0, 0.0, 0.0], [1.0, -1.0, 0.0, 0.0]]> : tensor<2x4xf32>
   check.within %t, %expected absolute 1.0e-07 : tensor<2x4xf32>
+  return
+}
+
+// The scale 1 for three elements, of two rows.
+func.func @load_aligned() {
+  %q = param.load @aligned : tensor<2x2xbf16, #qt.format<i4 [1, 1], scale f32>>
+  %w = qt.dequantize %q : tensor<2x2xbf16, #qt.format<i4 [1, 1], scale f32>> to tensor<2x2xbf16>
+  %expected = arith.constant dense<[[7.0, 3.0], [-1.0, 0.0]]> : tensor<2x2xbf16>
+  check.equal %w, %expected : tensor<2x2xbf16>
+  return
+}
+
+// MISALIGNED: error: 'param.load' op weight 'misaligned': expects a format without scales or i4 [1, 1], scale f32, but got i4 [1, 2], scale f32
+func.func private @load_misaligned() {
+  %q = param.load @misaligned : tensor<2x2xbf16, #qt.format<i4 [1, 2], scale f32>>
   return
 }
 

@@ -9,6 +9,7 @@
 // measures decoding and arithmetic; LinearKernelBenchmark measures memory.
 
 #include "LinearProblem.h"
+#include "quern/Numerics/AlignBlocks.h"
 #include "quern/Numerics/Decode.h"
 #include <benchmark/benchmark.h>
 #include <unistd.h>
@@ -75,7 +76,8 @@ void runResident(benchmark::State &state, const Setup &setup) {
 }
 
 void registerFormat(const CpuTarget &target, const std::string &name) {
-  const Format &format = *FormatRegistry::builtin().lookup(name);
+  const Format format =
+      numerics::alignedFormat(*FormatRegistry::builtin().lookup(name), kWidth);
   int64_t group = activationGroup(format);
   for (auto kind : {ActivationRow::Kind::F32, ActivationRow::Kind::Int8}) {
     bool isInt8 = kind == ActivationRow::Kind::Int8;

@@ -188,6 +188,9 @@ struct Format {
   /// Of the root: blocks at the lower and right edge of the matrix may be cut
   /// short. They are coded as if zeros filled them up.
   bool allowsPartialBlocks = false;
+  /// Of the root: the matrix is taken as one row, [1, rows * cols], row-major.
+  /// Blocks cross its rows, and the last one of each level may be cut short.
+  bool isFlat = false;
   std::shared_ptr<const Format> scale; ///< null: unscaled
   /// An element is divided by its scale, not multiplied.
   bool dividesByScale = false;
@@ -215,6 +218,8 @@ struct Plane {
   BlockShape granule;
   /// Whether the last granule of an axis may be cut short.
   bool isPartial = false;
+  /// Whether granules are of the matrix taken as one row.
+  bool isFlat = false;
 };
 
 /// The blocks of an offset that states none.
@@ -225,12 +230,21 @@ BlockShape defaultOffsetBlock(const Format &format);
 std::vector<Plane> planesOf(const Format &format);
 
 /// Smallest block of elements that no plane's granule cuts: the least common
-/// multiple of all granules; 0 = whole axis.
+/// multiple of all granules; 0 = whole axis. Of a flat format, in the matrix
+/// taken as one row.
 BlockShape outermostBlock(const Format &format);
 
-/// Number of codes of `plane` for a tensor of [rows, cols].
-int64_t planeRows(const Plane &plane, int64_t rows);
-int64_t planeCols(const Plane &plane, int64_t cols);
+/// The same, with blocks that are a whole axis left out: extents of 1 or more.
+BlockShape commonBlock(const Format &format);
+
+/// The matrix of codes of `plane` for a tensor of [rows, cols]. A flat plane
+/// has one row.
+BlockShape planeShape(const Plane &plane, int64_t rows, int64_t cols);
+
+/// Rows of a tensor of [rows, cols] that can be coded apart from the others:
+/// they and their multiples end where blocks of all levels end. `rows` if only
+/// all of them can.
+int64_t codingGrain(const Format &format, int64_t rows, int64_t cols);
 
 /// Average storage of an element in bits, for a tensor of [rows, cols].
 double bitsPerElement(const Format &format, int64_t rows, int64_t cols);

@@ -13,6 +13,8 @@
 //   address = base + (bit - bitLo) + sum_i rowDigit_i * stride_i
 //                                  + sum_j colDigit_j * stride_j     (in bits)
 //
+// A flat segment cuts tiles from the tensor taken as one row, [1, rows * cols].
+//
 // A piece may place only a range of the tile's columns. In a radix piece the
 // last column digit, of extent n, is not an address but a place in a number:
 // the codes of a byte are its digits d_0 … d_(n-1) to the base R, and the byte
@@ -68,6 +70,9 @@ struct Piece {
 };
 
 struct Segment {
+  /// Tiles of the tensor taken as one row, row-major, as planes of flat formats
+  /// are.
+  bool isFlat = false;
   int64_t tileRows = 1; ///< in elements; 0 = all rows
   int64_t tileCols = 1; ///< in elements; 0 = all cols
   int64_t tileBytes = 0;
@@ -87,7 +92,7 @@ struct Layout {
 /// and found, and `errorOffset` (if not null) is the offending character.
 ///
 ///   layout  = segment { "+" segment }
-///   segment = "tile" "[" extent "," extent "]" bytes "B"
+///   segment = "tile" "[" extent "," extent "]" [ "flat" ] bytes "B"
 ///             "{" piece { ";" piece } "}"
 ///   extent  = integer | "*"                        elements; "*": whole axis
 ///   piece   = plane [ "{" bit ":" bit "}" ] [ "[" column ":" column "]" ]
@@ -110,7 +115,8 @@ const Layout *lookupLayout(const std::string &name);
 std::vector<std::string> layoutNames();
 
 /// Dense row-major arrays, one segment a plane, codes packed least significant
-/// bit first, each row padded to a whole byte.
+/// bit first, each row padded to a whole byte. A plane of a flat format is one
+/// row in tiles of 64 codes.
 Layout makeDenseLayout(const Format &format, int64_t rows, int64_t cols);
 
 /// The CPU kernel's panel of 16 rows of the weight (output columns) by K, four
@@ -181,7 +187,7 @@ Result<CodedTensor> unpackRows(const Layout &layout, const Format &format,
                                int64_t rowEnd, Span<const uint8_t> bytes);
 /// Rows that packRows and unpackRows can handle alone: the least common
 /// multiple of every tile's rows and every granule's rows; `rows` if one of
-/// them is the whole axis.
+/// them is the whole axis or the format is flat.
 int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows);
 
 /// Conversion between any two layouts of one format: target after the inverse

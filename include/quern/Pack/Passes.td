@@ -39,6 +39,36 @@ def MaterializeRopePass : Pass<"pack-materialize-rope", "::mlir::ModuleOp"> {
   let dependentDialects = ["::quern::nn::NNDialect", "::quern::param::ParamDialect"];
 }
 
+def AlignBlocksPass : Pass<"pack-align-blocks", "::mlir::ModuleOp"> {
+  let summary = "Let no block cross a row";
+  let description = [{
+    Kernels read rows. Gives every weight of a flat format, whose blocks of n
+    cross the rows of `cols` columns, one of blocks of gcd(`cols`, n) columns
+    with repeated scales (docs/Formats.md, F7): the same codes and values. Where
+    the blocks end with the rows that costs nothing; a remark says where it does.
+    Where the new blocks are no multiple of the four columns that kernels decode
+    together, the weight keeps its values in f32 instead, and a remark says so.
+
+    The weight is still coded in the flat format, which `#qt.encode` remembers.
+    Weights that have a layout stay as they are.
+
+    Example:
+
+    ```mlir
+    param.global @w : tensor<64x172xf32, #qt.format<i4 [1, 64] flat, scale f16>>
+        = #qt.encode<#param.external<"model", "w">, from = f32, solver = "rtn">
+    ```
+
+    becomes
+
+    ```mlir
+    param.global @w : tensor<64x172xf32, #qt.format<i4 [1, 4], scale f16>>
+        = #qt.encode<#param.external<"model", "w">, from = f32, solver = "rtn", flat = #qt.format<i4 [1, 64] flat, scale f16>>
+    ```
+  }];
+  let dependentDialects = ["::quern::param::ParamDialect", "::quern::qt::QTDialect"];
+}
+
 def AssignLayoutsPass : Pass<"pack-assign-layouts", "::mlir::ModuleOp"> {
   let summary = "Choose where the bits of each weight lie";
   let description = [{
@@ -47,7 +77,8 @@ def AssignLayoutsPass : Pass<"pack-assign-layouts", "::mlir::ModuleOp"> {
     plain row-major arrays. Vectors and rope tables are dense, and vectors become
     f32: they are small, and kernels read them as they are.
 
-    Fails if a weight has neither one nor two dimensions, or if a layout that was
+    Fails if a weight has neither one nor two dimensions, if the blocks of one for
+    `cpu` cross rows (see `pack-align-blocks`), or if a layout that was
     there before does not fit the weight's format.
 
     Example:

@@ -83,12 +83,14 @@ void CachePacker::packWords(const LaneCodes &codes, Value from, Value to,
 void CachePacker::packSlots(const Plane &plane, Value to, int64_t stride) {
   int64_t bytes = slotBytes(*plane.element);
   Value from = encoder.codes(plane.path);
-  b.loop(b.i64(0), b.i64(planeCols(plane, shape.headDim)), 1, [&](Value i) {
-    Value code = b.load(b.getI32Type(), b.offset(from, b.mul(i, 4)), 4);
-    if (bytes < 4)
-      code = arith::TruncIOp::create(b, b.getIntegerType(8 * bytes), code);
-    b.store(code, b.offset(to, b.mul(i, stride * bytes)));
-  });
+  b.loop(b.i64(0), b.i64(planeShape(plane, 1, shape.headDim).cols), 1,
+         [&](Value i) {
+           Value code = b.load(b.getI32Type(), b.offset(from, b.mul(i, 4)), 4);
+           if (bytes < 4)
+             code =
+                 arith::TruncIOp::create(b, b.getIntegerType(8 * bytes), code);
+           b.store(code, b.offset(to, b.mul(i, stride * bytes)));
+         });
 }
 
 void CachePacker::packKey(Value block, Value lane) {

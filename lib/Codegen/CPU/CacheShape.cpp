@@ -47,7 +47,8 @@ static int64_t slotsBefore(const CacheShape &shape, const std::string &path) {
     if (plane.path == path)
       return bytes;
     if (plane.path != "code")
-      bytes += planeCols(plane, shape.headDim) * slotBytes(*plane.element);
+      bytes +=
+          planeShape(plane, 1, shape.headDim).cols * slotBytes(*plane.element);
   }
   return bytes;
 }

@@ -50,7 +50,7 @@ Result<ActivationRow> codegen::activationRow(Type type) {
   }
   if (!isPlain && format.element.kind == numerics::ElementKind::Int &&
       format.element.bits == 8 && format.element.isSigned &&
-      format.block.rows == 1) {
+      format.block.rows == 1 && !format.isFlat) {
     row.kind = ActivationRow::Kind::Int8;
     row.group = format.block.cols == 0 ? row.width : format.block.cols;
     return row;

@@ -17,7 +17,7 @@ using namespace quern::numerics;
 //===----------------------------------------------------------------------===//
 
 static int64_t arrayBytes(const Plane &plane, int64_t width) {
-  return 4 * int64_t(llvm::alignTo(planeCols(plane, width), kLanes));
+  return 4 * int64_t(llvm::alignTo(planeShape(plane, 1, width).cols, kLanes));
 }
 
 int64_t RowEncoder::scratchBytes(const Format &format, int64_t width) {

@@ -59,6 +59,17 @@ param.global @encode_from : tensor<4x64xf32, #qt.format<q4_0>>
 
 // -----
 
+param.global @encode_flat : tensor<4x64xf32, #qt.format<q4_0>>
+    // expected-error@below {{expects a flat format after 'flat', but got i4 [1, 64], scale f16}}
+    = #qt.encode<#param.splat<0.0 : f32>, from = f32, solver = "rtn", flat = #qt.format<i4 [1, 64], scale f16>>
+
+// -----
+
+// expected-error@below {{#qt.format expects blocks within rows in a tensor with a dynamic first dimension, but got flat ones}}
+func.func private @format_dynamic_flat(tensor<?x64xf32, #qt.format<i4 [64] flat, scale f16>>)
+
+// -----
+
 param.global @encode_solver : tensor<4x64xf32, #qt.format<q4_0>>
     // expected-error@below {{expects the name of a solver, but got ""}}
     = #qt.encode<#param.splat<0.0 : f32>, from = f32, solver = "">

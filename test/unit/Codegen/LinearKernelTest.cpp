@@ -56,6 +56,8 @@ const Case kCases[] = {
     {"q1_0", 128, 32},
     {"nvfp4_divisor", 64, 16},
     {"nf4_nested", 512, 0},
+    {"bnb_nf4_nested", 512, 0},
+    {"hqq4_g64", 172, 4, true}, // blocks cross rows: 4 columns to a scale
     {"i8 [1, 32], divisor f32, zero [1, 16] i8", 64, 32},
     {"codebook [1, 3, 5, 9] signs [1, 16], scale f16", 80, 16, true},
     {"codebook [[0, 1], [1, -2], [0.5, 2], [-1, -1]] [1, 32], scale f16", 96,

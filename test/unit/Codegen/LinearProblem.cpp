@@ -4,6 +4,7 @@
 
 #include "LinearProblem.h"
 
+#include "quern/Numerics/AlignBlocks.h"
 #include "quern/Numerics/EncodeTensor.h"
 #include <cmath>
 #include <random>
@@ -22,11 +23,19 @@ std::vector<float> test::randomValues(size_t count, unsigned seed) {
   return values;
 }
 
+/// Kernels of a flat format read blocks that end with the rows; the numbers are
+/// those of the format itself.
 static void encodeWeights(LinearProblem &p, unsigned seed) {
   int64_t K = p.depth();
   auto coded = encodeRows(p.spec.weight, randomValues(p.N * K, seed), p.N, K);
   ASSERT_TRUE(coded.isOk()) << coded.status().message();
   p.decoded = decodeRows(p.spec.weight, *coded);
+  if (p.spec.weight.isFlat) {
+    Format aligned = alignedFormat(p.spec.weight, K);
+    coded = alignCodes(p.spec.weight, aligned, *coded);
+    ASSERT_TRUE(coded.isOk()) << coded.status().message();
+    p.spec.weight = aligned;
+  }
   p.spec.layout = makeCpuPanelLayout(p.spec.weight, p.N, K);
   p.weights.assign(layoutBytes(p.spec.layout, p.N, K), 0);
   Status status = packRows(p.spec.layout, p.spec.weight, p.N, K, 0, *coded,

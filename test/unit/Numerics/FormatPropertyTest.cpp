@@ -10,6 +10,7 @@
 #include <cmath>
 #include <map>
 #include <random>
+#include <tuple>
 
 using namespace quern;
 using namespace quern::numerics;
@@ -80,29 +81,28 @@ TEST(FormatProperty, DifferentTextsAreDifferentFormats) {
   }
 }
 
-/// Largest |x| of each outermost block, by its row and column among blocks.
-static std::map<std::pair<int64_t, int64_t>, double>
-magnitudes(const Drawn &d, int64_t height, int64_t width) {
-  std::map<std::pair<int64_t, int64_t>, double> largest;
-  for (int64_t r = 0; r < d.source.rows; ++r)
-    for (int64_t c = 0; c < d.source.cols; ++c) {
-      double &known = largest[{r / height, c / width}];
-      known = std::max(known, std::fabs(double(d.values[d.at(r, c)])));
-    }
-  return largest;
+/// Which block or granule an element lies in, by row and column among them.
+static std::pair<int64_t, int64_t> blockOf(const Drawn &d, BlockShape block,
+                                           int64_t r, int64_t c) {
+  if (d.format.isFlat)
+    std::tie(r, c) = std::make_pair(int64_t(0), int64_t(d.at(r, c)));
+  return {block.rows ? r / block.rows : 0, block.cols ? c / block.cols : 0};
 }
 
 static void expectWithinBound(const Drawn &d) {
   BlockShape block = outermostBlock(d.format);
-  int64_t height = block.rows ? block.rows : d.source.rows;
-  int64_t width = block.cols ? block.cols : d.source.cols;
   ErrorBound bound = encodeErrorBound(d.format);
-  auto largest = magnitudes(d, height, width);
+  std::map<std::pair<int64_t, int64_t>, double> largest;
+  for (int64_t r = 0; r < d.source.rows; ++r)
+    for (int64_t c = 0; c < d.source.cols; ++c) {
+      double &known = largest[blockOf(d, block, r, c)];
+      known = std::max(known, std::fabs(double(d.values[d.at(r, c)])));
+    }
   for (int64_t r = 0; r < d.source.rows; ++r)
     for (int64_t c = 0; c < d.source.cols; ++c) {
       float x = d.values[d.at(r, c)], decoded = d.decoded[d.at(r, c)];
       ASSERT_LE(std::fabs(double(x) - double(decoded)),
-                bound.at(largest[{r / height, c / width}]))
+                bound.at(largest[blockOf(d, block, r, c)]))
           << d.source.text << " at " << r << ", " << c << ", value " << x;
     }
 }
@@ -134,8 +134,9 @@ TEST(FormatProperty, CodesFitTheirWidth) {
     Drawn d(seed);
     for (const Plane &plane : planesOf(d.format)) {
       const PlaneCodes &codes = d.coded.planes.at(plane.path);
-      EXPECT_EQ(codes.rows, planeRows(plane, d.source.rows));
-      EXPECT_EQ(codes.cols, planeCols(plane, d.source.cols));
+      BlockShape shape = planeShape(plane, d.source.rows, d.source.cols);
+      EXPECT_EQ(codes.rows, shape.rows);
+      EXPECT_EQ(codes.cols, shape.cols);
       const Element &e = *plane.element;
       if (e.bits == 32)
         continue;
@@ -160,8 +161,7 @@ TEST(FormatProperty, OneValueDecodesAsTheMatrixDoes) {
           for (const Plane &p : planes)
             if (p.path == path) {
               const PlaneCodes &codes = d.coded.planes.at(path);
-              int64_t row = p.granule.rows ? r / p.granule.rows : 0;
-              int64_t col = p.granule.cols ? c / p.granule.cols : 0;
+              auto [row, col] = blockOf(d, p.granule, r, c);
               return codes.codes[size_t(row * codes.cols + col)];
             }
           ADD_FAILURE() << "no plane " << path;

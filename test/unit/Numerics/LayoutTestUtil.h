@@ -32,8 +32,9 @@ inline CodedTensor randomCodes(const Format &format, int64_t rows, int64_t cols,
   tensor.cols = cols;
   for (const Plane &plane : planesOf(format)) {
     PlaneCodes &codes = tensor.planes[plane.path];
-    codes.rows = planeRows(plane, rows);
-    codes.cols = planeCols(plane, cols);
+    BlockShape shape = planeShape(plane, rows, cols);
+    codes.rows = shape.rows;
+    codes.cols = shape.cols;
     unsigned unused = 32 - plane.element->bits;
     bool isSigned =
         plane.element->kind == ElementKind::Int && plane.element->isSigned;
@@ -58,7 +59,8 @@ inline CodedTensor rowsOf(const Format &format, const CodedTensor &tensor,
   part.cols = tensor.cols;
   for (const Plane &plane : planesOf(format)) {
     const PlaneCodes &codes = tensor.planes.at(plane.path);
-    int64_t height = plane.granule.rows ? plane.granule.rows : tensor.rows;
+    bool isOneRow = plane.isFlat || plane.granule.rows == 0;
+    int64_t height = isOneRow ? tensor.rows : plane.granule.rows;
     int64_t first = begin / height, last = (end + height - 1) / height;
     PlaneCodes cut{last - first, codes.cols, {}};
     cut.codes.assign(codes.codes.begin() + first * codes.cols,

@@ -128,6 +128,8 @@ std::string FormatGenerator::level(int64_t rows, int64_t cols, int depth) {
   if (isRoot && reach == Reach::Kernels)
     multiple = multiple < 4 ? 4 : multiple;
   isPartial = isRoot && !isComposite && oneIn(5);
+  if (isRoot && !isComposite && !isPartial && oneIn(4))
+    return flatLevel(code, rows * cols);
   int64_t height = isRoot ? blockRows(rows) : divisor(rows, 1);
   if (!isRoot && reach == Reach::Kernels)
     height = 1;
@@ -151,6 +153,19 @@ std::string FormatGenerator::level(int64_t rows, int64_t cols, int depth) {
   return text + rounding(code);
 }
 
+/// Blocks of any width, whatever rows they end in.
+std::string FormatGenerator::flatLevel(const std::string &code,
+                                       int64_t elements) {
+  isFlat = true;
+  int64_t width = reach == Reach::Kernels ? 4 * (1 + pick(25)) : 1 + pick(100);
+  int64_t blocks = (elements + width - 1) / width;
+  std::string text = code + " [" + std::to_string(width) + "] flat, scale " +
+                     operand(1, blocks, 1);
+  if (oneIn(2))
+    text += oneOf({", min ", ", add ", ", zero "}) + operand(1, blocks, 1);
+  return text + rounding(code);
+}
+
 RandomFormat FormatGenerator::draw() {
   RandomFormat result;
   const int64_t rows[] = {1, 6, 16, 35, 48, 80};
@@ -158,7 +173,7 @@ RandomFormat FormatGenerator::draw() {
   result.rows = rows[pick(6)];
   result.cols = cols[pick(7)];
   result.text = level(result.rows, result.cols, 0);
-  if (!isPartial)
+  if (!isPartial && !isFlat)
     return result;
   result.rows += pick(5);
   result.cols += reach == Reach::Kernels ? 4 * pick(5) : pick(5);

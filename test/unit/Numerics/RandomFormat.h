@@ -53,14 +53,16 @@ private:
                      int64_t blockCols);
   std::string rounding(const std::string &code);
   std::string level(int64_t rows, int64_t cols, int depth);
+  std::string flatLevel(const std::string &code, int64_t elements);
 
   std::mt19937 random;
   Reach reach;
-  /// Of the root: columns that vectors and signs come in, and whether edges
-  /// may cut blocks.
+  /// Of the root: columns that vectors and signs come in, whether edges may
+  /// cut blocks, and whether blocks cross rows.
   int64_t period = 1;
   bool isComposite = false;
   bool isPartial = false;
+  bool isFlat = false;
 };
 
 } // namespace quern::numerics

@@ -10,6 +10,7 @@
 #include "quern/Dialect/Param/IR/ParamDialect.h"
 #include "quern/Dialect/QK/IR/QKDialect.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
+#include "quern/Numerics/AlignBlocks.h"
 #include "quern/Numerics/EncodeTensor.h"
 #include "quern/Pack/Passes.h"
 #include "gtest/gtest.h"
@@ -35,6 +36,8 @@ protected:
     module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
     ASSERT_TRUE(module);
     mlir::PassManager manager(&context);
+    if (target == "cpu")
+      manager.addPass(createAlignBlocksPass());
     manager.addPass(createAssignLayoutsPass({target}));
     ASSERT_TRUE(succeeded(manager.run(*module)));
   }
@@ -111,6 +114,45 @@ TEST_F(FoldWeights, BytesAreThoseOfTheWholeTensorForAnyNumberOfThreads) {
   EXPECT_EQ(tensors[0].format, numerics::printFormat(format));
   EXPECT_EQ(tensors[0].layout, numerics::printLayout(layout));
   EXPECT_EQ(tensors[0].bytes, int64_t(whole.size()));
+}
+
+TEST_F(FoldWeights, FlatBlocksAreCodedAsTheyCrossRowsAndPackedAsTheyDoNot) {
+  // Rows of 172 columns cut blocks of 64 every 4 columns; rows of 65 leave
+  // nothing to scale. Either is several chunks, in rows that end with blocks.
+  auto resolve = [](const std::string &text) {
+    return *numerics::FormatRegistry::builtin().resolve(text);
+  };
+  const numerics::Format flat = resolve("u3 [64] flat, scale f16, zero f16");
+  for (auto [width, kernels] :
+       {std::pair<int64_t, const char *>{172, "u3 [4], scale f16, zero f16"},
+        {65, "f32"}}) {
+    std::string name = "w" + std::to_string(width);
+    std::vector<float> values = randomFloats(size_t(rows * width), 2);
+    source.addF32(name, {rows, width}, values);
+    load("param.global @" + name + " : tensor<2101x" + std::to_string(width) +
+             "xf32, #qt.format<" + numerics::printFormat(flat) +
+             ">> = #qt.encode<#param.external<\"model\", \"" + name +
+             "\">, from = f32, solver = \"rtn\">",
+         "cpu");
+    numerics::Format aligned = resolve(kernels);
+    numerics::Layout layout =
+        numerics::makeCpuPanelLayout(aligned, rows, width);
+    auto coded = numerics::encodeRows(flat, values, rows, width);
+    ASSERT_TRUE(coded.isOk());
+    auto moved = numerics::alignCodes(flat, aligned, *coded);
+    ASSERT_TRUE(moved.isOk());
+    std::vector<uint8_t> whole(
+        size_t(numerics::layoutBytes(layout, rows, width)), 0);
+    ASSERT_TRUE(
+        numerics::packRows(layout, aligned, rows, width, 0, *moved, whole)
+            .isOk());
+    for (unsigned threads : {1u, 3u}) {
+      Status status = fold(threads);
+      ASSERT_TRUE(status.isOk()) << status.message();
+      EXPECT_EQ(tensors[0].format, numerics::printFormat(aligned));
+      EXPECT_EQ(bytes[0], whole) << width << " columns, " << threads;
+    }
+  }
 }
 
 TEST_F(FoldWeights, VectorsTablesAndSplats) {

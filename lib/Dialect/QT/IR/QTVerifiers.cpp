@@ -22,6 +22,9 @@ FormatAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
                           "got ?";
   int64_t rows = shape[0];
   if (ShapedType::isDynamic(rows)) {
+    if (getFormat().isFlat)
+      return emitError() << "#qt.format expects blocks within rows in a tensor "
+                            "with a dynamic first dimension, but got flat ones";
     int64_t blockRows = numerics::outermostBlock(getFormat()).rows;
     if (blockRows != 1)
       return emitError()
@@ -37,12 +40,15 @@ FormatAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
 }
 
 LogicalResult EncodeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 Attribute source, Type from,
-                                 StringAttr solver) {
+                                 Attribute source, Type from, StringAttr solver,
+                                 FormatAttr flat) {
   if (!isa<FloatType>(from))
     return emitError() << "expects a float type after 'from', but got " << from;
   if (solver.empty())
     return emitError() << "expects the name of a solver, but got " << solver;
+  if (flat && !flat.getFormat().isFlat)
+    return emitError() << "expects a flat format after 'flat', but got "
+                       << flat.getText();
   return success();
 }
 

@@ -27,8 +27,8 @@ def QT_FormatAttr : QT_Attr<"Format", "format", [
     module prints each format once, as an alias called after its name.
 
     The tensor has two dimensions and float elements, and the blocks of the
-    format divide it. Its first dimension may be dynamic if no block spans more
-    than one row.
+    format divide it, unless they may be cut short. Its first dimension may be
+    dynamic if no block spans or crosses more than one row.
 
     Example:
 
@@ -57,7 +57,9 @@ def QT_EncodeAttr : QT_Attr<"Encode", "encode"> {
   let description = [{
     The initial value of a `param.global` whose type has the encoding
     `#qt.format`: take `source`, whose elements are of type `from`, and let the
-    solver called `solver` choose the codes.
+    solver called `solver` choose the codes. With `flat`, they are chosen in that
+    format, whose blocks may cross rows, and then brought into the type's format,
+    which has none or repeated scales (`pack-align-blocks`).
 
     Example:
 
@@ -66,9 +68,17 @@ def QT_EncodeAttr : QT_Attr<"Encode", "encode"> {
     ```
   }];
   let parameters = (ins "::mlir::Attribute":$source, "::mlir::Type":$from,
-                        "::mlir::StringAttr":$solver);
+                        "::mlir::StringAttr":$solver,
+                        OptionalParameter<"::quern::qt::FormatAttr">:$flat);
+  let builders = [
+    AttrBuilder<(ins "::mlir::Attribute":$source, "::mlir::Type":$from,
+                     "::mlir::StringAttr":$solver), [{
+      return $_get($_ctxt, source, from, solver, FormatAttr());
+    }]>
+  ];
   let assemblyFormat = [{
-    `<` $source `,` `from` `=` $from `,` `solver` `=` $solver `>`
+    `<` $source `,` `from` `=` $from `,` `solver` `=` $solver
+    (`,` `flat` `=` qualified($flat)^)? `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Repeating scales until their blocks end with the rows.
+
+#include "quern/Numerics/AlignBlocks.h"
+#include "quern/Numerics/EncodeTensor.h"
+#include <algorithm>
+#include <numeric>
+
+using namespace quern;
+using namespace quern::numerics;
+
+namespace {
+/// What an element of a level stands for: a run of the tensor taken as one
+/// row, and the part of it that lies in one row of the tensor. 0: all.
+struct Runs {
+  int64_t flat;
+  int64_t inRow;
+
+  Runs below(int64_t block, int64_t cols) const {
+    int64_t run = flat * block;
+    return {run, run == 0 ? 0 : std::gcd(run, cols)};
+  }
+  /// The block, in elements of this level, of the level `below`.
+  BlockShape blockTo(Runs below) const {
+    if (below.flat == 0)
+      return {0, 0};
+    return {1, below.inRow / inRow};
+  }
+};
+} // namespace
+
+static Format aligned(const Format &format, Runs runs, int64_t cols) {
+  Format result = format;
+  result.isFlat = false;
+  if (!format.isScaled())
+    return result;
+  Runs scales = runs.below(format.block.cols, cols);
+  result.block = runs.blockTo(scales);
+  result.scale =
+      std::make_shared<const Format>(aligned(*format.scale, scales, cols));
+  if (!format.offset)
+    return result;
+  Runs offsets = runs.below(format.offsetBlock.cols, cols);
+  result.offsetBlock = runs.blockTo(offsets);
+  result.offset =
+      std::make_shared<const Format>(aligned(*format.offset, offsets, cols));
+  return result;
+}
+
+Format numerics::alignedFormat(const Format &format, int64_t cols) {
+  return format.isFlat ? aligned(format, {1, 1}, cols) : format;
+}
+
+int64_t numerics::leastBlockCols(const Format &format) {
+  int64_t scale = format.block.cols;
+  int64_t offset = format.offset ? format.offsetBlock.cols : 0;
+  return scale == 0 || offset == 0 ? std::max(scale, offset)
+                                   : std::min(scale, offset);
+}
+
+/// The plane of a flat format with a code for each granule of `target`.
+static PlaneCodes repeated(const PlaneCodes &codes, const Plane &flat,
+                           const Plane &target, int64_t rows, int64_t cols) {
+  if (target.granule.cols == 0) // one for the whole tensor
+    return codes;
+  PlaneCodes result;
+  result.rows = rows;
+  result.cols = cols / target.granule.cols;
+  result.codes.reserve(size_t(result.rows * result.cols));
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; c += target.granule.cols)
+      result.codes.push_back(
+          codes.codes[size_t((r * cols + c) / flat.granule.cols)]);
+  return result;
+}
+
+Result<CodedTensor> numerics::alignCodes(const Format &flat,
+                                         const Format &aligned,
+                                         const CodedTensor &coded) {
+  if (!aligned.isScaled())
+    return encodeRows(aligned, decodeRows(flat, coded), coded.rows, coded.cols);
+  if (!flat.isFlat || aligned != alignedFormat(flat, coded.cols))
+    return Status::error(StatusCode::InvalidArgument,
+                         "expects a format without scales or " +
+                             printFormat(alignedFormat(flat, coded.cols)) +
+                             ", but got " + printFormat(aligned));
+  CodedTensor result;
+  result.rows = coded.rows;
+  result.cols = coded.cols;
+  std::vector<Plane> from = planesOf(flat), to = planesOf(aligned);
+  for (size_t i = 0; i < to.size(); ++i)
+    result.planes[to[i].path] = repeated(coded.planes.at(to[i].path), from[i],
+                                         to[i], coded.rows, coded.cols);
+  return result;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file pack-align-blocks: give weights whose blocks cross rows a format whose
+// blocks do not.
+
+#include "quern/Numerics/AlignBlocks.h"
+#include "mlir/IR/SymbolTable.h"
+#include "quern/Dialect/Param/IR/ParamOps.h"
+#include "quern/Dialect/QT/IR/QTAttrs.h"
+#include "quern/Dialect/QT/IR/QTDialect.h"
+#include "quern/Pack/Passes.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <map>
+
+namespace quern::pack {
+#define GEN_PASS_DEF_ALIGNBLOCKSPASS
+#include "quern/Pack/Passes.h.inc"
+} // namespace quern::pack
+
+using namespace quern;
+using numerics::Format;
+
+/// Columns of a row that a kernel decodes together, under one scale.
+static constexpr int64_t kernelColumns = 4;
+
+/// The values of a format without scales.
+static Format plainFloat() {
+  Format format;
+  format.element.kind = numerics::ElementKind::Float;
+  format.element.floatType = numerics::lookupFloatType("f32");
+  format.element.bits = format.element.floatType->bits();
+  return format;
+}
+
+static Format formatForKernels(const Format &flat, int64_t cols) {
+  Format aligned = numerics::alignedFormat(flat, cols);
+  return numerics::leastBlockCols(aligned) % kernelColumns == 0 ? aligned
+                                                                : plainFloat();
+}
+
+static std::string bitsText(const Format &format, mlir::RankedTensorType type) {
+  return llvm::formatv("{0:F2}",
+                       numerics::bitsPerElement(format, type.getDimSize(0),
+                                                type.getDimSize(1)))
+      .str();
+}
+
+/// What the kernels' format costs; "" if that is next to nothing.
+static std::string costOf(const Format &flat, const Format &chosen,
+                          mlir::RankedTensorType type) {
+  std::string before = bitsText(flat, type), after = bitsText(chosen, type);
+  if (before == after)
+    return "";
+  Format aligned = numerics::alignedFormat(flat, type.getDimSize(1));
+  std::string text =
+      llvm::formatv("blocks of {0} that cross rows of {1} columns ",
+                    flat.block.cols, type.getDimSize(1));
+  text += llvm::formatv(chosen.isScaled()
+                            ? "become blocks of {0} with repeated scales"
+                            : "would become blocks of {0}, no multiple of the "
+                              "{1} columns that kernels decode together: the "
+                              "values are kept in f32",
+                        numerics::leastBlockCols(aligned), kernelColumns);
+  return text + ", " + after + " bits a weight in place of " + before;
+}
+
+namespace {
+struct AlignBlocks : public pack::impl::AlignBlocksPassBase<AlignBlocks> {
+  void runOnOperation() override {
+    mlir::ModuleOp module = getOperation();
+    std::map<std::string, llvm::SmallVector<param::GlobalOp>> costs;
+    for (auto global : module.getOps<param::GlobalOp>())
+      if (std::string cost = align(global); !cost.empty())
+        costs[cost].push_back(global);
+    for (auto &[cost, globals] : costs) {
+      std::string others =
+          globals.size() > 1
+              ? " and " + std::to_string(globals.size() - 1) + " more"
+              : "";
+      mlir::emitRemark(globals.front().getLoc())
+          << "'" << globals.front().getSymName() << "'" << others << ": "
+          << cost;
+    }
+    mlir::SymbolTable symbols(module);
+    module.walk([&](param::LoadOp load) {
+      auto global = symbols.lookup<param::GlobalOp>(load.getGlobal());
+      load.getResult().setType(global.getTensorType());
+    });
+  }
+
+private:
+  /// Returns what it costs.
+  std::string align(param::GlobalOp global) {
+    mlir::RankedTensorType type = global.getTensorType();
+    qt::FormatAttr flat = qt::getFormatAttr(type);
+    auto encode = llvm::dyn_cast<qt::EncodeAttr>(global.getValue());
+    if (!flat || !flat.getFormat().isFlat || !encode || global.getLayoutAttr())
+      return "";
+    Format chosen = formatForKernels(flat.getFormat(), type.getDimSize(1));
+    mlir::MLIRContext *context = &getContext();
+    global.setType(
+        mlir::RankedTensorType::get(type.getShape(), type.getElementType(),
+                                    qt::FormatAttr::get(context, chosen)));
+    global.setValueAttr(qt::EncodeAttr::get(context, encode.getSource(),
+                                            encode.getFrom(),
+                                            encode.getSolver(), flat));
+    return costOf(flat.getFormat(), chosen, type);
+  }
+};
+} // namespace

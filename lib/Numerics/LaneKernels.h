@@ -113,6 +113,14 @@ struct LaneKernels {
   /// scale. Ties go to the lower code.
   void (*codeVectors)(const VectorPlan &plan, const LaneGroup &group,
                       const float *inverses, VectorCodes &result);
+  /// The costs of what codeVectors would find, and nothing else: several times
+  /// as fast.
+  void (*measureVectors)(const VectorPlan &plan, const LaneGroup &group,
+                         const float *inverses, VectorCodes &result);
+  /// Costs that no vectors and signs can be below: those of the nearest values
+  /// that any vector has.
+  void (*boundVectors)(const VectorPlan &plan, const LaneGroup &group,
+                       const float *inverses, VectorCodes &result);
 };
 
 /// All that this CPU can run, best first.

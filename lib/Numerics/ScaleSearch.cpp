@@ -28,8 +28,7 @@ static bool canBeNegative(const Format &format) {
          format.offsetKind != OffsetKind::None;
 }
 
-/// Whether the values of a format lie so close that the nearest one is best.
-static bool isFine(const Format &format) {
+bool numerics::isFine(const Format &format) {
   const Element &e = format.element;
   return e.kind == ElementKind::Float ? e.floatType->mantissaBits >= 7
                                       : e.bits >= 12;

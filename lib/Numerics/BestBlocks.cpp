@@ -5,7 +5,7 @@
 #include "BestBlocks.h"
 #include "ScaleSearch.h"
 #include "TreeCodec.h"
-#include <algorithm>
+#include <cmath>
 
 using namespace quern;
 using namespace quern::numerics;
@@ -19,8 +19,10 @@ void BestBlocks::consider(const CodedTensor &next) {
   }
   std::vector<bool> isBetter;
   for (size_t i = 0; i < errors.size(); ++i) {
-    isBetter.push_back(errors[i] < bestErrors[i]);
-    bestErrors[i] = std::min(errors[i], bestErrors[i]);
+    // A scale that was lost to zero may have given NaN.
+    isBetter.push_back(errors[i] < bestErrors[i] || std::isnan(bestErrors[i]));
+    if (isBetter.back())
+      bestErrors[i] = errors[i];
   }
   copyBlocks(format, "", outer, isBetter, next, best);
 }

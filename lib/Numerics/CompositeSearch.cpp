@@ -28,7 +28,7 @@ static constexpr int64_t kDearLookup = 160;
 
 bool numerics::canSearchVectors(const Format &format) {
   return format.element.isComposite() && format.isScaled() &&
-         !format.dividesByScale && (!format.offset || choosesOffset(format));
+         (!format.offset || choosesOffset(format));
 }
 
 namespace {
@@ -167,6 +167,8 @@ void CompositeSearch::storeScales(CodedTensor &out) {
     targets.push_back(fit.scale * fit.unit);
     importance.push_back(fit.ee);
   }
+  if (format.dividesByScale)
+    invertFactors(targets, importance);
   searchBelow(kernels, *format.scale, "scale",
               {targets.data(), blocks.down, blocks.across},
               {importance.data(), blocks.across}, out);
@@ -238,7 +240,7 @@ CompositeSearch::neighbours(CodedTensor &out, const std::vector<float> &scales,
   for (int32_t step : {-1, 1}) {
     for (size_t i = 0; i < codes.size(); ++i)
       codes[i] = codeBeside(format.scale->element, stored[i], step);
-    std::vector<float> moved = decodeTree(kernels, *format.scale, out, "scale");
+    std::vector<float> moved = decodeFactors(kernels, format, out, "");
     for (size_t i = 0; i < codes.size(); ++i) {
       float target = fits[i].scale * fits[i].unit;
       if ((moved[i] < scales[i]) == (target < scales[i])) {
@@ -327,7 +329,7 @@ std::vector<double> CompositeSearch::errorsOfOuter() const {
 bool CompositeSearch::isBetterThanRule() {
   CodedTensor rule;
   encodeScales(kernels, format, "", matrix, rule);
-  std::vector<float> scales = decodeTree(kernels, *format.scale, rule, "scale");
+  std::vector<float> scales = decodeFactors(kernels, format, rule, "");
   std::vector<double> errors = errorsOfOuter();
   // The cheap bound first.
   for (Measure measure : {kernels.boundVectors, kernels.measureVectors}) {
@@ -353,7 +355,7 @@ bool CompositeSearch::run(CodedTensor &out, int32_t *codes) {
     searchGroup(g);
   storeScales(out);
   VectorPlanes planes(format, matrix, out, codes);
-  std::vector<float> scales = decodeTree(kernels, *format.scale, out, "scale");
+  std::vector<float> scales = decodeFactors(kernels, format, out, "");
   codeStored(scales, planes);
   if (!isFine(*format.scale))
     stepScales(scales, out, planes);

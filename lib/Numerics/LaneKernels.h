@@ -67,6 +67,7 @@ struct FitLimits {
 struct StoredSide {
   const Format *format = nullptr; ///< null: there is none
   bool mayStep = false;           ///< codes beside these are worth trying
+  bool isDivisor = false;         ///< one over what is stored counts
   float scale[kLanes] = {};       ///< next level up; ignored if unscaled
   float offset[kLanes] = {};
   int32_t code[kLanes] = {};

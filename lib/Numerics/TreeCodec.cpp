@@ -261,8 +261,10 @@ void numerics::encodeLevel(const LaneKernels &kernels, const Format &format,
                            const WeightView &weights, const BlockValues &stored,
                            CodedTensor &out, int32_t *codes) {
   if (!format.isScaled())
-    return kernels.encodeRow(format, rule, {1, matrix.size()}, {},
-                             matrix.values, codes);
+    return format.element.isComposite()
+               ? encodeVectors(kernels, format, matrix, weights, out, codes)
+               : kernels.encodeRow(format, rule, {1, matrix.size()}, {},
+                                   matrix.values, codes);
   LevelScales scales(format, matrix.rows, matrix.cols, stored);
   if (format.element.isComposite())
     return encodeComposite(kernels, format, matrix, weights, scales, out,

@@ -75,6 +75,8 @@ std::vector<int32_t> VectorTable::addMinima(const Part &left,
   std::vector<int32_t> placeOf(order.size());
   leastBegin = {0};
   for (int32_t half : order) {
+    if (rights[size_t(half)].empty()) // a level that this place never has
+      continue;
     placeOf[size_t(half)] = int32_t(leftOf.size());
     leftOf.push_back(left.node + half);
     for (int32_t index : shared.terms[size_t(half)])
@@ -123,10 +125,11 @@ VectorTable::VectorTable(const Element &element)
                 levels.begin()));
   Part left = addPart(digits, 0, size / 2);
   Part right = addPart(digits, size / 2, size - size / 2);
-  leftCount = left.count;
   rightNode = right.node;
   rightCount = right.count;
-  addEntries(addMinima(left, right), right);
+  std::vector<int32_t> groupOf = addMinima(left, right);
+  leftCount = int32_t(leftOf.size());
+  addEntries(groupOf, right);
 }
 
 std::shared_ptr<const VectorTable>

@@ -63,7 +63,9 @@ private:
   void setInverses(int64_t group, const float *scales);
   void scalesInUnits(int64_t group, const std::vector<float> &scales,
                      float *own);
-  void searchGroup(int64_t group);
+  void considerFound(int64_t group, const float *scales, float *gains);
+  void searchLevels(int64_t group);
+  void searchVectors(int64_t group);
   void storeScales(CodedTensor &out);
   void codeStored(const std::vector<float> &scales, const VectorPlanes &planes);
   std::vector<int32_t> neighbours(CodedTensor &out,
@@ -126,18 +128,43 @@ static int64_t operationsOfLookup(const VectorPlan &plan) {
   return each * int64_t(plan.offsets.size()) / table.size;
 }
 
+/// Takes over the best scales through the codes that `scales` gave, where they
+/// gain most.
+void CompositeSearch::considerFound(int64_t group, const float *scales,
+                                    float *gains) {
+  for (int64_t lane = 0; lane < kLanes; ++lane) {
+    float xe = found.xe[lane], ee = found.ee[lane];
+    if (!(ee > 0) || !(xe > 0))
+      continue;
+    float best = scales[lane] * (xe / ee), gain = best * best * ee;
+    if (!(gain > gains[lane]))
+      continue;
+    gains[lane] = gain;
+    fitsOf(group)[lane].scale = best;
+    fitsOf(group)[lane].ee = ee;
+  }
+}
+
+/// Finds the best scale as a real number, by the nearest levels.
+void CompositeSearch::searchLevels(int64_t group) {
+  float own[kLanes], gains[kLanes] = {};
+  for (float factor : kFactors) {
+    std::fill_n(own, kLanes, factor);
+    setInverses(group, own);
+    kernels.boundVectors(plan, groups.group(group), inverses, found);
+    considerFound(group, own, gains);
+  }
+}
+
 /// Finds the best scale as a real number: among a few by the error of each, and
 /// then through the codes of that one.
-void CompositeSearch::searchGroup(int64_t group) {
-  BlockFit *fit = fitsOf(group);
-  float scales[kLanes] = {}, least[kLanes], own[kLanes];
-  auto judge = operationsOfLookup(plan) > kDearLookup ? kernels.boundVectors
-                                                      : kernels.measureVectors;
+void CompositeSearch::searchVectors(int64_t group) {
+  float scales[kLanes] = {}, least[kLanes], own[kLanes], gains[kLanes] = {};
   std::fill_n(least, kLanes, std::numeric_limits<float>::infinity());
   for (float factor : kFactors) {
     std::fill_n(own, kLanes, factor);
     setInverses(group, own);
-    judge(plan, groups.group(group), inverses, found);
+    kernels.measureVectors(plan, groups.group(group), inverses, found);
     for (int64_t lane = 0; lane < kLanes; ++lane)
       if (float error = factor * factor * found.cost[lane];
           error < least[lane]) {
@@ -147,13 +174,7 @@ void CompositeSearch::searchGroup(int64_t group) {
   }
   setInverses(group, scales);
   kernels.codeVectors(plan, groups.group(group), inverses, found);
-  for (int64_t lane = 0; lane < kLanes; ++lane) {
-    float xe = found.xe[lane], ee = found.ee[lane];
-    if (ee > 0 && xe > 0) {
-      fit[lane].scale = scales[lane] * (xe / ee);
-      fit[lane].ee = ee;
-    }
-  }
+  considerFound(group, scales, gains);
 }
 
 //===----------------------------------------------------------------------===//
@@ -351,8 +372,9 @@ bool CompositeSearch::isBetterThanRule() {
 
 bool CompositeSearch::run(CodedTensor &out, int32_t *codes) {
   findUnits();
+  const bool isDear = operationsOfLookup(plan) > kDearLookup;
   for (int64_t g = 0; g < groups.count(); ++g)
-    searchGroup(g);
+    isDear ? searchLevels(g) : searchVectors(g);
   storeScales(out);
   VectorPlanes planes(format, matrix, out, codes);
   std::vector<float> scales = decodeFactors(kernels, format, out, "");

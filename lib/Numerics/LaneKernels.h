@@ -118,8 +118,8 @@ struct LaneKernels {
   /// as fast.
   void (*measureVectors)(const VectorPlan &plan, const LaneGroup &group,
                          const float *inverses, VectorCodes &result);
-  /// Costs that no vectors and signs can be below: those of the nearest values
-  /// that any vector has.
+  /// Costs that no vectors and signs can be below, and the sums that go with
+  /// them: those of the nearest values that any vector has.
   void (*boundVectors)(const VectorPlan &plan, const LaneGroup &group,
                        const float *inverses, VectorCodes &result);
 };

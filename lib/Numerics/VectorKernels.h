@@ -49,9 +49,11 @@ private:
         body(unit);
   }
   F32 codeOffsetBlock(int32_t block, F32 inverse);
-  template <class Cost>
-  F32 costOfOffsetBlock(int32_t block, F32 inverse, Cost costOfUnit);
-  F32 nearestLevels();
+  F32 costOfOffsetBlock(int32_t block, F32 inverse);
+  struct LevelSums {
+    F32 cost = 0, xe = 0, ee = 0;
+  };
+  void addLevels(int64_t unit, F32 inverse, F32 offset, LevelSums &sums);
   void addProducts(int64_t unit, F32 inverse, F32 &xe, F32 &ee);
 
   const VectorPlan &plan;
@@ -270,34 +272,39 @@ inline F32 VectorCoder::codeOffsetBlock(int32_t block, F32 inverse) {
   return least;
 }
 
-/// The least cost of a block of the offset, from that of each unit.
-template <class Cost>
-inline F32 VectorCoder::costOfOffsetBlock(int32_t block, F32 inverse,
-                                          Cost costOfUnit) {
+inline F32 VectorCoder::costOfOffsetBlock(int32_t block, F32 inverse) {
   F32 least = std::numeric_limits<float>::infinity();
   for (float offset : plan.offsets) {
     F32 cost = 0;
     forUnits(block, [&](int64_t unit) {
       readUnit(unit, inverse, offset);
-      cost += costOfUnit(unit);
+      takeSigns(unit);
+      for (int64_t i = 0; i < plan.period; i += table.size)
+        cost += nearest(i);
     });
     least = v.minF(cost, least);
   }
   return least;
 }
 
-/// How far what readUnit has read is from the nearest levels.
-inline F32 VectorCoder::nearestLevels() {
-  F32 sum = 0;
+/// Adds what the nearest levels to a unit give, whatever vectors there are.
+inline void VectorCoder::addLevels(int64_t unit, F32 inverse, F32 offset,
+                                   LevelSums &sums) {
+  readUnit(unit, inverse, 0);
   for (int64_t i = 0; i < plan.period; ++i) {
     F32 x =
         plan.signs == SignPolicy::None ? magnitudes[i] : v.absF(magnitudes[i]);
-    F32 least = std::numeric_limits<float>::infinity();
-    for (float level : table.levels)
-      least = v.minF((x - level) * (x - level), least);
-    sum += weights[i] * least;
+    F32 least = std::numeric_limits<float>::infinity(), e = 0;
+    for (float level : table.levels) {
+      F32 rest = (x + offset) - level;
+      I32 isNearer = rest * rest < least;
+      least = isNearer ? rest * rest : least;
+      e = isNearer ? level - offset : e;
+    }
+    sums.cost += weights[i] * least;
+    sums.xe += weights[i] * (x * e);
+    sums.ee += weights[i] * (e * e);
   }
-  return sum;
 }
 
 /// Adds a unit's part of the sums of values times elements, and of squares of
@@ -345,22 +352,33 @@ inline void VectorCoder::run(const float *inverses) {
 inline void VectorCoder::measure(const float *inverses) {
   F32 inverse = LaneValues::load(inverses), cost = 0;
   for (int32_t block = 0; block < plan.offsetBlocks; ++block)
-    cost += costOfOffsetBlock(block, inverse, [&](int64_t unit) {
-      takeSigns(unit);
-      F32 sum = 0;
-      for (int64_t i = 0; i < plan.period; i += table.size)
-        sum += nearest(i);
-      return sum;
-    });
+    cost += costOfOffsetBlock(block, inverse);
   LaneValues::store(cost, result.cost);
 }
 
 inline void VectorCoder::bound(const float *inverses) {
-  F32 inverse = LaneValues::load(inverses), cost = 0;
-  for (int32_t block = 0; block < plan.offsetBlocks; ++block)
-    cost += costOfOffsetBlock(block, inverse,
-                              [&](int64_t) { return nearestLevels(); });
-  LaneValues::store(cost, result.cost);
+  F32 inverse = LaneValues::load(inverses);
+  LevelSums total;
+  for (int32_t block = 0; block < plan.offsetBlocks; ++block) {
+    LevelSums best;
+    best.cost = std::numeric_limits<float>::infinity();
+    for (float offset : plan.offsets) {
+      LevelSums here;
+      forUnits(block, [&](int64_t unit) {
+        addLevels(unit, inverse, F32(offset), here);
+      });
+      I32 isBetter = here.cost < best.cost;
+      best.xe = isBetter ? here.xe : best.xe;
+      best.ee = isBetter ? here.ee : best.ee;
+      best.cost = isBetter ? here.cost : best.cost;
+    }
+    total.cost += best.cost;
+    total.xe += best.xe;
+    total.ee += best.ee;
+  }
+  LaneValues::store(total.cost, result.cost);
+  LaneValues::store(total.xe, result.xe);
+  LaneValues::store(total.ee, result.ee);
 }
 
 void codeVectors(const VectorPlan &plan, const LaneGroup &group,

@@ -23,8 +23,8 @@ using namespace quern::numerics;
 static constexpr float kFactors[] = {1.0f, 0.8f, 0.65f, 0.5f};
 /// Where a look-up takes more operations an element, scales are judged by how
 /// far the nearest levels are, whatever vectors there are: about a twentieth of
-/// the work, for a thousandth more error.
-static constexpr int64_t kDearLookup = 160;
+/// the work, for up to three hundredths more error.
+static constexpr int64_t kDearLookup = 100;
 
 bool numerics::canSearchVectors(const Format &format) {
   return format.element.isComposite() && format.isScaled() &&

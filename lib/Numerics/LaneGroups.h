@@ -27,8 +27,9 @@ public:
   }
 
 private:
-  void deal(const Blocks &blocks, int64_t block, const float *from,
-            int64_t rowStride, std::vector<float> &to);
+  /// Copies numbers that lie as the matrix does; a stride of 0 repeats a row.
+  void deal(const Blocks &blocks, const float *matrix, int64_t rowStride,
+            std::vector<float> &to) const;
 
   bool isWide;
   int64_t blockCount, groups, steps;

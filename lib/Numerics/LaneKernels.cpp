@@ -40,6 +40,8 @@ const LaneKernels kernels = {
     evaluateFit,
     stepCodes,
     codeVectors,
+    measureVectors,
+    boundVectors,
 };
 
 } // namespace quern::numerics::QUERN_LANES

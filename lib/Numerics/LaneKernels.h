@@ -67,6 +67,7 @@ struct FitLimits {
 struct StoredSide {
   const Format *format = nullptr; ///< null: there is none
   bool mayStep = false;           ///< codes beside these are worth trying
+  bool isDivisor = false;         ///< one over what is stored counts
   float scale[kLanes] = {};       ///< next level up; ignored if unscaled
   float offset[kLanes] = {};
   int32_t code[kLanes] = {};
@@ -113,6 +114,14 @@ struct LaneKernels {
   /// scale. Ties go to the lower code.
   void (*codeVectors)(const VectorPlan &plan, const LaneGroup &group,
                       const float *inverses, VectorCodes &result);
+  /// The costs of what codeVectors would find, and nothing else: several times
+  /// as fast.
+  void (*measureVectors)(const VectorPlan &plan, const LaneGroup &group,
+                         const float *inverses, VectorCodes &result);
+  /// Costs that no vectors and signs can be below, and the sums that go with
+  /// them: those of the nearest values that any vector has.
+  void (*boundVectors)(const VectorPlan &plan, const LaneGroup &group,
+                       const float *inverses, VectorCodes &result);
 };
 
 /// All that this CPU can run, best first.

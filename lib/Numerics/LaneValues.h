@@ -92,10 +92,15 @@ struct LaneValues {
     return std::nullopt;
   }
   F32 lookup(const std::vector<float> &table, I32 code) {
+#if __has_builtin(__builtin_masked_gather)
+    using Mask = bool __attribute__((ext_vector_type(16)));
+    return __builtin_masked_gather(Mask(true), code, table.data());
+#else
     F32 result;
     for (int i = 0; i < lanes; ++i)
       result[i] = table[size_t(code[i])];
     return result;
+#endif
   }
 
 private:

@@ -9,6 +9,7 @@
 #include "TreeCodec.h"
 #include "quern/Numerics/Decode.h"
 #include <algorithm>
+#include <cmath>
 
 using namespace quern;
 using namespace quern::numerics;
@@ -28,8 +29,7 @@ static bool canBeNegative(const Format &format) {
          format.offsetKind != OffsetKind::None;
 }
 
-/// Whether the values of a format lie so close that the nearest one is best.
-static bool isFine(const Format &format) {
+bool numerics::isFine(const Format &format) {
   const Element &e = format.element;
   return e.kind == ElementKind::Float ? e.floatType->mantissaBits >= 7
                                       : e.bits >= 12;
@@ -40,8 +40,14 @@ static bool canSearch(const Format &format) {
   bool isOffsetOfBlock =
       !format.offset || (format.offsetKind != OffsetKind::Mean &&
                          format.offsetBlock == format.block);
-  return format.isScaled() && !format.element.isComposite() &&
-         !format.dividesByScale && isOffsetOfBlock;
+  return format.isScaled() && !format.element.isComposite() && isOffsetOfBlock;
+}
+
+/// A level in which elements are multiplied with what it divides by. The search
+/// knows no divisors: it finds factors, and one over them is stored.
+static Format multiplying(Format format) {
+  format.dividesByScale = false;
+  return format;
 }
 
 static FitLimits limitsOf(const Format &format) {
@@ -77,6 +83,19 @@ void numerics::copyBlocks(const Format &format, const std::string &path,
         std::copy_n(source.codes.begin() + first, cols,
                     target.codes.begin() + first);
     }
+  }
+}
+
+void numerics::invertFactors(std::vector<float> &factors,
+                             std::vector<float> &weights) {
+  float most = 0;
+  for (float factor : factors)
+    most = std::max(most, std::fabs(factor));
+  for (size_t i = 0; i < factors.size(); ++i) {
+    // The square of the slope of 1 / x, but for a common factor.
+    float share = most > 0 ? factors[i] / most : 0;
+    weights[i] *= (share * share) * (share * share);
+    factors[i] = 1 / factors[i];
   }
 }
 
@@ -121,7 +140,7 @@ public:
               const std::string &path, const MatrixView &matrix,
               const WeightView &weights)
       : kernels(kernels), format(format), path(path), matrix(matrix),
-        limits(limitsOf(format)),
+        level(multiplying(format)), limits(limitsOf(format)),
         blocks(format.block, matrix.rows, matrix.cols),
         outer(outermostBlock(format), matrix.rows, matrix.cols),
         outerOfBlocks({outer.rows / blocks.rows, outer.cols / blocks.cols},
@@ -156,7 +175,7 @@ private:
   void evaluate(const CodedTensor &known);
   void storeScales(bool isFirst);
   void storeOffsets();
-  void storeTargets(const ChildPlane &child, Field field);
+  void storeTargets(const ChildPlane &child);
   void setFits(const std::vector<float> &values, Field field);
   void stepCodes();
   void readAbove(ChildPlane &child);
@@ -169,6 +188,7 @@ private:
   const Format &format;
   const std::string path;
   const MatrixView matrix;
+  const Format level; ///< what kernels see of `format`
   const FitLimits limits;
   const Blocks blocks;
   const Blocks outer;
@@ -196,21 +216,20 @@ void LevelSearch::setFits(const std::vector<float> &values, Field field) {
 
 void LevelSearch::evaluate(const CodedTensor &known) {
   next = known;
-  BlockValues stored = decodeBlockValues(kernels, format, next, path);
-  setFits(stored.scales, &LaneFit::scale);
+  setFits(decodeFactors(kernels, format, next, path), &LaneFit::scale);
   if (format.offset)
-    setFits(stored.offsets, &LaneFit::offset);
+    setFits(decodeTree(kernels, *format.offset, next, offsetChild.path),
+            &LaneFit::offset);
   forGroups([&](const LaneGroup &group, LaneFit &fit, int64_t) {
-    kernels.evaluateFit(format, group, fit);
+    kernels.evaluateFit(level, group, fit);
   });
 }
 
-/// Codes `targets` as the child's matrix and reads back what is stored.
-void LevelSearch::storeTargets(const ChildPlane &child, Field field) {
+/// Codes `targets` as the child's matrix.
+void LevelSearch::storeTargets(const ChildPlane &child) {
   searchBelow(kernels, *child.format, child.path,
               blocks.matrixOf(targets, matrix),
               {weightsBelow.data(), blocks.across}, next);
-  setFits(decodeTree(kernels, *child.format, next, child.path), field);
 }
 
 /// The error is quadratic in the scale around the best one. At first the
@@ -224,12 +243,15 @@ void LevelSearch::storeScales(bool isFirst) {
     weightsBelow[block] =
         offsetFollows ? std::max(0.0f, ee - e * e / weight) : ee;
   });
-  storeTargets(scaleChild, &LaneFit::scale);
+  if (format.dividesByScale)
+    invertFactors(targets, weightsBelow);
+  storeTargets(scaleChild);
+  setFits(decodeFactors(kernels, format, next, path), &LaneFit::scale);
 }
 
 void LevelSearch::storeOffsets() {
   forGroups([&](const LaneGroup &group, LaneFit &fit, int64_t) {
-    kernels.refitOffset(format, group, limits, fit);
+    kernels.refitOffset(level, group, limits, fit);
   });
   bool inUnitsOfScale = format.offsetKind == OffsetKind::Zero;
   forBlocks([&](size_t block, LaneFit &fit, size_t lane) {
@@ -237,7 +259,9 @@ void LevelSearch::storeOffsets() {
     targets[block] = fit.offset[lane];
     weightsBelow[block] = fit.weight[lane] * unit * unit;
   });
-  storeTargets(offsetChild, &LaneFit::offset);
+  storeTargets(offsetChild);
+  setFits(decodeTree(kernels, *format.offset, next, offsetChild.path),
+          &LaneFit::offset);
 }
 
 //===----------------------------------------------------------------------===//
@@ -286,8 +310,9 @@ void LevelSearch::stepCodes() {
   readAbove(offsetChild);
   forGroups([&](const LaneGroup &group, LaneFit &fit, int64_t index) {
     StoredSide scale = storedSide(scaleChild, index);
+    scale.isDivisor = format.dividesByScale;
     StoredSide offset = storedSide(offsetChild, index);
-    kernels.stepCodes(format, group, kSteps, scale, offset, fit);
+    kernels.stepCodes(level, group, kSteps, scale, offset, fit);
     saveCodes(scaleChild, scale, index);
     saveCodes(offsetChild, offset, index);
   });
@@ -328,7 +353,7 @@ void LevelSearch::run(const CodedTensor *known, CodedTensor &out,
     keepBest();
   }
   forGroups([&](const LaneGroup &group, LaneFit &fit, int64_t) {
-    kernels.searchFit(format, group, limits, fit);
+    kernels.searchFit(level, group, limits, fit);
   });
   for (int round = 0; round < roundsOf(format); ++round) {
     storeScales(round == 0);

@@ -23,6 +23,13 @@ void searchBelow(const LaneKernels &kernels, const Format &format,
                  const std::string &path, const MatrixView &matrix,
                  const WeightView &weights, CodedTensor &out);
 
+/// Whether the values of a format lie so close that the nearest one is best.
+bool isFine(const Format &format);
+
+/// Makes divisors of factors, and of how much an error of each factor matters
+/// how much one of its divisor does.
+void invertFactors(std::vector<float> &factors, std::vector<float> &weights);
+
 /// Copies the codes of the chosen outermost blocks in every plane of `format`,
 /// which lies at `path`.
 void copyBlocks(const Format &format, const std::string &path,

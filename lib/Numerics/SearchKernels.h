@@ -118,14 +118,16 @@ private:
     bestSums.e = select(isBetter, here.e, bestSums.e);
   }
 
-  /// Considers a line and remembers the projection that promises most.
-  void propose(Line line) {
+  /// Considers a line and remembers the projection that promises most. Returns
+  /// what this one promises.
+  F32 propose(Line line) {
     Line target;
     F32 projected = project(consider(line), line, target);
     I32 isBetter = projected < promised;
     promised = select(isBetter, projected, promised);
     promising.scale = select(isBetter, target.scale, promising.scale);
     promising.shift = select(isBetter, target.shift, promising.shift);
+    return projected;
   }
 
   void proposeScales(F32 low, F32 high);
@@ -206,10 +208,11 @@ inline float relativeStep(const Element &e, float largest) {
 
 /// Scales that clip the largest value by some codes; both signs where the
 /// element has more room on one side and the scale may be negative. Elements of
-/// few codes have few optima, so few clips of both signs find them.
+/// few codes have few optima, so few clips find them, without weights most of
+/// them of one sign.
 inline void GroupSearch::proposeScales(F32 low, F32 high) {
   constexpr float manyClips[] = {-0.6f, -0.2f, 0.2f, 0.6f, 1.0f, 1.5f, 2.2f};
-  constexpr float fewClips[] = {-0.1f, 0.7f, 1.6f};
+  constexpr float fewClips[] = {0.7f, -0.1f, 1.6f};
   constexpr float coarseStep = 0.25f;
   float top = limits.largest, bottom = limits.lowest;
   float step = relativeStep(f.element, std::max(top, -bottom));
@@ -224,9 +227,16 @@ inline void GroupSearch::proposeScales(F32 low, F32 high) {
   size_t count = few ? std::size(fewClips) : std::size(manyClips);
   for (size_t i = 0; i < count; ++i) {
     float divisor = 1 + clips[i] * step;
-    propose({positive / divisor, 0});
-    if (bothSigns)
-      propose({negative / -divisor, 0});
+    F32 promise = propose({positive / divisor, 0});
+    if (!bothSigns)
+      continue;
+    F32 other = propose({negative / -divisor, 0});
+    if (!few || group.weights)
+      continue;
+    // From here on the sign that promises more. (With weights the largest value
+    // may matter little, and both signs stay as likely.)
+    positive = select(other < promise, -negative, positive);
+    bothSigns = false;
   }
 }
 

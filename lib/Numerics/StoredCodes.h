@@ -31,9 +31,10 @@ inline I32 neighbour(LaneValues &v, const Element &e, I32 code, int delta) {
 }
 
 inline F32 storedValue(LaneValues &v, const StoredSide &side, I32 code) {
-  return applyScale(
-      v, *side.format, decodeElement(v, side.format->element, code),
-      LaneValues::load(side.scale), LaneValues::load(side.offset));
+  F32 value =
+      applyScale(v, *side.format, decodeElement(v, side.format->element, code),
+                 LaneValues::load(side.scale), LaneValues::load(side.offset));
+  return side.isDivisor ? 1.0f / value : value;
 }
 
 /// The code nearest to `x`.

@@ -32,7 +32,7 @@ inline F32 spread(F32 a) {
 
 /// The nearest value of an element. A small sorted codebook is searched by
 /// comparing with the midpoints.
-template <ElementKind kind> class NearestValue {
+template <ElementKind kind, CodeRounding rounding> class NearestValue {
 public:
   explicit NearestValue(const Format &f) : f(f) {
     if constexpr (kind == ElementKind::Codebook) {
@@ -54,6 +54,15 @@ public:
         for (int i = 0; i + 1 < count; ++i)
           value = y > F32(middle[i]) ? F32(table[i + 1]) : value;
         return value;
+      }
+    }
+    if constexpr (kind == ElementKind::Int && rounding == CodeRounding::Even) {
+      // encodeInt without the way through integers.
+      if (f.element.isPlainInt()) {
+        constexpr float shift = 12582912.0f;
+        F32 low = float(lowestCodeOf(f.element));
+        F32 high = float(highestCodeOf(f.element));
+        return (v.minF(v.maxF(y, low), high) + shift) - shift;
       }
     }
     return decodeElement(v, f.element,
@@ -78,7 +87,7 @@ Sums sumsOf(const Format &f, const LaneGroup &group, F32 scale, F32 offset) {
   __builtin_assume(isScaled && f.offsetKind == offsetKind);
   LaneValues v;
   F32 inverse = inverseScale(v, scale);
-  NearestValue<kind> nearest(f);
+  NearestValue<kind, rounding> nearest(f);
   Sums total;
   for (int64_t begin = 0; begin < group.steps; begin += stepsToFlush) {
     int64_t end = std::min(begin + stepsToFlush, group.steps);

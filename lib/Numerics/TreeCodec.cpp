@@ -20,9 +20,9 @@ static float inverseOf(const Format &format, float scale) {
 
 std::vector<float> numerics::inversesOf(const Format &format,
                                         const std::vector<float> &scales) {
-  std::vector<float> inverses;
-  for (float scale : scales)
-    inverses.push_back(inverseOf(format, scale));
+  std::vector<float> inverses(scales.size());
+  for (size_t i = 0; i < scales.size(); ++i)
+    inverses[i] = inverseOf(format, scales[i]);
   return inverses;
 }
 
@@ -95,6 +95,17 @@ BlockValues numerics::decodeBlockValues(const LaneKernels &kernels,
         decodeTree(kernels, *format.offset, coded,
                    childPath(path, offsetKeyword(format.offsetKind)));
   return stored;
+}
+
+std::vector<float> numerics::decodeFactors(const LaneKernels &kernels,
+                                           const Format &format,
+                                           const CodedTensor &coded,
+                                           const std::string &path) {
+  std::vector<float> factors =
+      decodeTree(kernels, *format.scale, coded, childPath(path, "scale"));
+  for (float &factor : factors)
+    factor = format.dividesByScale ? 1 / factor : factor;
+  return factors;
 }
 
 /// The values of a composite element, before scales and offsets.
@@ -262,8 +273,10 @@ void numerics::encodeLevel(const LaneKernels &kernels, const Format &format,
                            const WeightView &weights, const BlockValues &stored,
                            CodedTensor &out, int32_t *codes) {
   if (!format.isScaled())
-    return kernels.encodeRow(format, rule, {1, matrix.size()}, {},
-                             matrix.values, codes);
+    return format.element.isComposite()
+               ? encodeVectors(kernels, format, matrix, weights, out, codes)
+               : kernels.encodeRow(format, rule, {1, matrix.size()}, {},
+                                   matrix.values, codes);
   LevelScales scales(format, matrix.rows, matrix.cols, stored);
   if (format.element.isComposite())
     return encodeComposite(kernels, format, matrix, weights, scales, out,

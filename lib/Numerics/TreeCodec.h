@@ -25,6 +25,12 @@ BlockValues decodeBlockValues(const LaneKernels &kernels, const Format &format,
                               const CodedTensor &coded,
                               const std::string &path);
 
+/// What the elements of the scaled level at `path` are multiplied with: its
+/// decoded scales, or one over its divisors.
+std::vector<float> decodeFactors(const LaneKernels &kernels,
+                                 const Format &format, const CodedTensor &coded,
+                                 const std::string &path);
+
 /// Codes the scales and offsets of a scaled level by the rules, but not the
 /// level itself. Returns what its codes are chosen with.
 BlockValues encodeScales(const LaneKernels &kernels, const Format &format,

@@ -10,8 +10,6 @@
 
 namespace quern::numerics::QUERN_LANES {
 
-using LaneMask = bool __attribute__((ext_vector_type(16)));
-
 /// Codes the vectors of sixteen blocks.
 class VectorCoder {
 public:
@@ -19,6 +17,10 @@ public:
               VectorCodes &result);
 
   void run(const float *inverses);
+  /// Finds the costs alone.
+  void measure(const float *inverses);
+  /// Finds what the costs cannot be below.
+  void bound(const float *inverses);
 
 private:
   F32 *allocate(int64_t count) {
@@ -32,15 +34,26 @@ private:
   }
 
   void readUnit(int64_t unit, F32 inverse, F32 zero);
-  F32 codeUnit(int64_t unit);
+  void takeSigns(int64_t unit);
   void takeEachSign(int32_t *sign);
   void takeEvenSigns(int64_t place, int32_t *sign);
   F32 flipCost(int64_t place) const;
-  F32 nearest(int64_t place, I32 &code);
-  void sumHalf(const VectorHalf &half, F32 *costs) const;
+  F32 codeUnit(int64_t unit);
+  F32 nearest(int64_t place);
   I32 codesAt(F32 best) const;
+  int32_t lowestCodeAt(float best, int lane) const;
   void keepUnit(int64_t unit, I32 isBetter);
-  void codeOffsetBlock(int32_t block, F32 inverse);
+  template <class Body> void forUnits(int32_t block, Body body) {
+    for (int64_t unit = 0; unit < plan.units; ++unit)
+      if (plan.offsetOf[size_t(unit)] == block)
+        body(unit);
+  }
+  F32 codeOffsetBlock(int32_t block, F32 inverse);
+  F32 costOfOffsetBlock(int32_t block, F32 inverse);
+  struct LevelSums {
+    F32 cost = 0, xe = 0, ee = 0;
+  };
+  void addLevels(int64_t unit, F32 inverse, F32 offset, LevelSums &sums);
   void addProducts(int64_t unit, F32 inverse, F32 &xe, F32 &ee);
 
   const VectorPlan &plan;
@@ -48,84 +61,92 @@ private:
   const LaneGroup &group;
   VectorCodes &result;
   LaneValues v;
-  const int64_t levels;
   F32 *next;
   F32 *magnitudes, *weights; ///< of the current unit
-  F32 *levelCosts;           ///< [table.size, levels]
-  F32 *leftCosts, *rightCosts, *groupCosts;
+  F32 *nodes;                ///< of the table
+  F32 *groupCosts;           ///< [table.leftCount]
 };
 
 inline VectorCoder::VectorCoder(const VectorPlan &plan, const LaneGroup &group,
                                 VectorCodes &result)
-    : plan(plan), table(plan.table), group(group), result(result),
-      levels(int64_t(table.levels.size())),
+    : plan(plan), table(*plan.table), group(group), result(result),
       next(reinterpret_cast<F32 *>(
           (reinterpret_cast<uintptr_t>(result.scratch.data()) + sizeof(F32) -
            1) /
           sizeof(F32) * sizeof(F32))),
       magnitudes(allocate(plan.period)), weights(allocate(plan.period)),
-      levelCosts(allocate(table.size * levels)),
-      leftCosts(allocate(table.left.count)),
-      rightCosts(allocate(table.right.count)),
-      groupCosts(allocate(table.left.count)) {}
+      nodes(allocate(table.nodes())), groupCosts(allocate(table.leftCount)) {
+  nodes[0] = 0;
+}
 
 //===----------------------------------------------------------------------===//
 // One vector
 //===----------------------------------------------------------------------===//
 
-inline void VectorCoder::sumHalf(const VectorHalf &half, F32 *costs) const {
-  const int32_t *digit = half.digits.data();
-  for (int64_t i = 0; i < half.count; ++i) {
-    F32 sum = 0;
-    for (int64_t place = half.first; place < half.first + half.size; ++place)
-      sum += levelCosts[place * levels + *digit++];
-    costs[i] = sum;
-  }
-}
-
-/// The lowest codes whose cost is `best`.
-inline I32 VectorCoder::codesAt(F32 best) const {
-  I32 found = INT32_MAX;
-  for (int64_t g = 0; g < table.left.count; ++g) {
-    I32 isHere = groupCosts[g] == best;
-    unsigned lanes =
-        __builtin_bit_cast(uint16_t, __builtin_convertvector(isHere, LaneMask));
-    for (; lanes != 0; lanes &= lanes - 1) {
-      int lane = __builtin_ctz(lanes);
-      // Members come by code, so the first one will do.
-      int32_t member = table.groupBegin[size_t(g)];
-      while (leftCosts[g][lane] +
-                 rightCosts[table.rightOf[size_t(member)]][lane] !=
-             best[lane])
-        ++member;
-      int32_t code = table.codeOf[size_t(member)];
-      found[lane] = code < found[lane] ? code : found[lane];
+/// How far the nearest vectors are from the magnitudes from `place` on.
+inline F32 VectorCoder::nearest(int64_t place) {
+  F32 *node = nodes + 1;
+  for (int64_t i = place; i < place + table.size; ++i)
+    for (float level : table.levels) {
+      F32 rest = magnitudes[i] - level;
+      *node++ = weights[i] * (rest * rest);
     }
-  }
-  return found == INT32_MAX ? I32(0) : found;
-}
-
-/// The nearest vectors to the magnitudes from `place` on, and how far they are.
-inline F32 VectorCoder::nearest(int64_t place, I32 &code) {
-  for (int64_t i = 0; i < table.size; ++i)
-    for (int64_t level = 0; level < levels; ++level) {
-      F32 rest = magnitudes[place + i] - table.levels[size_t(level)];
-      levelCosts[i * levels + level] = weights[place + i] * (rest * rest);
-    }
-  sumHalf(table.left, leftCosts);
-  sumHalf(table.right, rightCosts);
-  const int32_t *member = table.rightOf.data();
+  for (NodePair pair : table.sums)
+    *node++ = nodes[pair.a] + nodes[pair.b];
+  for (NodePair pair : table.minima)
+    *node++ = v.minF(nodes[pair.a], nodes[pair.b]);
+  const int32_t *term = table.leastOf.data();
   F32 best = std::numeric_limits<float>::infinity();
-  for (int64_t g = 0; g < table.left.count; ++g) {
-    const int32_t *end = table.rightOf.data() + table.groupBegin[size_t(g + 1)];
-    F32 least = rightCosts[*member++];
-    for (; member != end; ++member)
-      least = v.minF(rightCosts[*member], least);
-    groupCosts[g] = leftCosts[g] + least;
+  for (int64_t g = 0; g < table.leftCount; ++g) {
+    const int32_t *end = table.leastOf.data() + table.leastBegin[size_t(g + 1)];
+    F32 least = nodes[*term++];
+    for (; term != end; ++term)
+      least = v.minF(nodes[*term], least);
+    groupCosts[g] = nodes[table.leftOf[size_t(g)]] + least;
     best = v.minF(groupCosts[g], best);
   }
-  code = codesAt(best);
   return best;
+}
+
+/// The lowest code of the cost `best` in one lane.
+inline int32_t VectorCoder::lowestCodeAt(float best, int lane) const {
+  int32_t found = INT32_MAX;
+  for (int64_t g = 0; g < table.leftCount; ++g) {
+    if (groupCosts[g][lane] != best)
+      continue;
+    // Members come by code, so the first one will do.
+    int32_t member = table.groupBegin[size_t(g)];
+    while (nodes[table.leftOf[size_t(g)]][lane] +
+               nodes[table.rightNode + table.rightOf[size_t(member)]][lane] !=
+           best)
+      ++member;
+    found = std::min(found, table.codeOf[size_t(member)]);
+  }
+  return found == INT32_MAX ? 0 : found;
+}
+
+/// The lowest codes whose cost is `best`, after nearest().
+inline I32 VectorCoder::codesAt(F32 best) const {
+  // How many halves fit, and in the lower bits the sum of their indices: if
+  // there is one, that is its index.
+  constexpr int32_t one = 1 << 16;
+  I32 lefts = 0, rights = 0;
+  F32 leftCost = 0;
+  for (int32_t g = 0; g < table.leftCount; ++g) {
+    I32 isHere = groupCosts[g] == best;
+    lefts += isHere & (one + g);
+    leftCost = isHere ? nodes[table.leftOf[size_t(g)]] : leftCost;
+  }
+  for (int32_t r = 0; r < table.rightCount; ++r)
+    rights += (leftCost + nodes[table.rightNode + r] == best) & (one + r);
+  I32 isOne = (lefts >> 16 == 1) & (rights >> 16 == 1);
+  I32 pair = (lefts & (one - 1)) * table.rightCount + (rights & (one - 1));
+  I32 code = 0;
+  for (int lane = 0; lane < kLanes; ++lane)
+    code[lane] = isOne[lane] && !table.codeOfHalves.empty()
+                     ? table.codeOfHalves[size_t(pair[lane])]
+                     : lowestCodeAt(best[lane], lane);
+  return code;
 }
 
 //===----------------------------------------------------------------------===//
@@ -193,20 +214,25 @@ inline void VectorCoder::readUnit(int64_t unit, F32 inverse, F32 zero) {
   }
 }
 
-/// Codes what readUnit has read. Returns the weighted squares of the distances.
-inline F32 VectorCoder::codeUnit(int64_t unit) {
+/// Takes the signs off what readUnit has read, and keeps them.
+inline void VectorCoder::takeSigns(int64_t unit) {
   int32_t *sign = result.triedSigns.data() + unit * plan.signsOfUnit() * kLanes;
-  int32_t *code = result.triedCodes.data() + unit * plan.codesOfUnit() * kLanes;
   if (plan.signs == SignPolicy::Each)
     takeEachSign(sign);
   for (int64_t i = 0; plan.signs == SignPolicy::Even && i < plan.period;
        i += kSignsOfEven, sign += kLanes)
     takeEvenSigns(i, sign);
+}
+
+/// Codes what readUnit has read. Returns the weighted squares of the distances.
+inline F32 VectorCoder::codeUnit(int64_t unit) {
+  int32_t *code = result.triedCodes.data() + unit * plan.codesOfUnit() * kLanes;
+  takeSigns(unit);
   F32 cost = 0;
   for (int64_t i = 0; i < plan.period; i += table.size, code += kLanes) {
-    I32 nearestCode;
-    cost += nearest(i, nearestCode);
-    LaneValues::store(nearestCode, code);
+    F32 best = nearest(i);
+    cost += best;
+    LaneValues::store(codesAt(best), code);
   }
   return cost;
 }
@@ -227,27 +253,58 @@ inline void VectorCoder::keepUnit(int64_t unit, I32 isBetter) {
 }
 
 /// Codes the units of one block of the offset with each of its values, and
-/// keeps what is nearest in each lane.
-inline void VectorCoder::codeOffsetBlock(int32_t block, F32 inverse) {
-  auto forUnits = [&](auto body) {
-    for (int64_t unit = 0; unit < plan.units; ++unit)
-      if (plan.offsetOf[size_t(unit)] == block)
-        body(unit);
-  };
+/// keeps what is nearest in each lane. Returns its cost.
+inline F32 VectorCoder::codeOffsetBlock(int32_t block, F32 inverse) {
   F32 least = std::numeric_limits<float>::infinity();
   I32 chosen = 0;
   for (size_t i = 0; i < plan.offsets.size(); ++i) {
     F32 cost = 0;
-    forUnits([&](int64_t unit) {
+    forUnits(block, [&](int64_t unit) {
       readUnit(unit, inverse, plan.offsets[i]);
       cost += codeUnit(unit);
     });
     I32 isBetter = i == 0 ? I32(-1) : I32(cost < least);
-    forUnits([&](int64_t unit) { keepUnit(unit, isBetter); });
+    forUnits(block, [&](int64_t unit) { keepUnit(unit, isBetter); });
     least = isBetter ? cost : least;
     chosen = isBetter ? I32(int32_t(i)) : chosen;
   }
   LaneValues::store(chosen, result.offsets.data() + block * kLanes);
+  return least;
+}
+
+inline F32 VectorCoder::costOfOffsetBlock(int32_t block, F32 inverse) {
+  F32 least = std::numeric_limits<float>::infinity();
+  for (float offset : plan.offsets) {
+    F32 cost = 0;
+    forUnits(block, [&](int64_t unit) {
+      readUnit(unit, inverse, offset);
+      takeSigns(unit);
+      for (int64_t i = 0; i < plan.period; i += table.size)
+        cost += nearest(i);
+    });
+    least = v.minF(cost, least);
+  }
+  return least;
+}
+
+/// Adds what the nearest levels to a unit give, whatever vectors there are.
+inline void VectorCoder::addLevels(int64_t unit, F32 inverse, F32 offset,
+                                   LevelSums &sums) {
+  readUnit(unit, inverse, 0);
+  for (int64_t i = 0; i < plan.period; ++i) {
+    F32 x =
+        plan.signs == SignPolicy::None ? magnitudes[i] : v.absF(magnitudes[i]);
+    F32 least = std::numeric_limits<float>::infinity(), e = 0;
+    for (float level : table.levels) {
+      F32 rest = (x + offset) - level;
+      I32 isNearer = rest * rest < least;
+      least = isNearer ? rest * rest : least;
+      e = isNearer ? level - offset : e;
+    }
+    sums.cost += weights[i] * least;
+    sums.xe += weights[i] * (x * e);
+    sums.ee += weights[i] * (e * e);
+  }
 }
 
 /// Adds a unit's part of the sums of values times elements, and of squares of
@@ -266,9 +323,8 @@ inline void VectorCoder::addProducts(int64_t unit, F32 inverse, F32 &xe,
   readUnit(unit, inverse, 0);
   for (int64_t i = 0; i < plan.period; ++i) {
     const int32_t *own = code + i / table.size * kLanes;
-    F32 e;
-    for (int lane = 0; lane < kLanes; ++lane)
-      e[lane] = table.values[size_t(own[lane] * table.size + i % table.size)];
+    F32 e = v.lookup(table.values, LaneValues::load(own) * int32_t(table.size) +
+                                       int32_t(i % table.size));
     if (plan.signs != SignPolicy::None)
       e = negateIf(
           v,
@@ -283,18 +339,61 @@ inline void VectorCoder::addProducts(int64_t unit, F32 inverse, F32 &xe,
 }
 
 inline void VectorCoder::run(const float *inverses) {
-  F32 inverse = LaneValues::load(inverses), xe = 0, ee = 0;
+  F32 inverse = LaneValues::load(inverses), cost = 0, xe = 0, ee = 0;
   for (int32_t block = 0; block < plan.offsetBlocks; ++block)
-    codeOffsetBlock(block, inverse);
+    cost += codeOffsetBlock(block, inverse);
   for (int64_t unit = 0; unit < plan.units; ++unit)
     addProducts(unit, inverse, xe, ee);
+  LaneValues::store(cost, result.cost);
   LaneValues::store(xe, result.xe);
   LaneValues::store(ee, result.ee);
+}
+
+inline void VectorCoder::measure(const float *inverses) {
+  F32 inverse = LaneValues::load(inverses), cost = 0;
+  for (int32_t block = 0; block < plan.offsetBlocks; ++block)
+    cost += costOfOffsetBlock(block, inverse);
+  LaneValues::store(cost, result.cost);
+}
+
+inline void VectorCoder::bound(const float *inverses) {
+  F32 inverse = LaneValues::load(inverses);
+  LevelSums total;
+  for (int32_t block = 0; block < plan.offsetBlocks; ++block) {
+    LevelSums best;
+    best.cost = std::numeric_limits<float>::infinity();
+    for (float offset : plan.offsets) {
+      LevelSums here;
+      forUnits(block, [&](int64_t unit) {
+        addLevels(unit, inverse, F32(offset), here);
+      });
+      I32 isBetter = here.cost < best.cost;
+      best.xe = isBetter ? here.xe : best.xe;
+      best.ee = isBetter ? here.ee : best.ee;
+      best.cost = isBetter ? here.cost : best.cost;
+    }
+    total.cost += best.cost;
+    total.xe += best.xe;
+    total.ee += best.ee;
+  }
+  LaneValues::store(total.cost, result.cost);
+  LaneValues::store(total.xe, result.xe);
+  LaneValues::store(total.ee, result.ee);
 }
 
 void codeVectors(const VectorPlan &plan, const LaneGroup &group,
                  const float *inverses, VectorCodes &result) {
   VectorCoder(plan, group, result).run(inverses);
+}
+
+void measureVectors(const VectorPlan &plan, const LaneGroup &group,
+                    const float *inverses, VectorCodes &result) {
+  VectorCoder(plan, group, result).measure(inverses);
+}
+
+void boundVectors(const VectorPlan &plan, const LaneGroup &group,
+                  const float *inverses, VectorCodes &result) {
+  VectorCoder(plan, group, result).bound(inverses);
 }
 
 } // namespace quern::numerics::QUERN_LANES

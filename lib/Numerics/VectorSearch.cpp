@@ -5,7 +5,6 @@
 #include "VectorSearch.h"
 #include "LaneGroups.h"
 #include "TreeCodec.h"
-#include "VectorTable.h"
 #include "quern/Numerics/Encode.h"
 #include <algorithm>
 
@@ -42,68 +41,83 @@ std::vector<float> numerics::offsetChoices(const Format &format) {
   return values;
 }
 
-namespace {
-/// The planes that codes of vectors go to.
-struct VectorPlanes {
-  int32_t *codes, *signs, *offsets; ///< null: there are none
-  int64_t cols;                     ///< of the matrix
-
-  /// Copies a lane: block `index` of the matrix.
-  void put(const VectorPlan &plan, const Blocks &blocks,
-           const VectorCodes &from, int64_t lane, int64_t index) const {
-    auto copy = [&](const std::vector<int32_t> &source, int64_t unit,
-                    int64_t count, int32_t *target) {
-      for (int64_t i = 0; i < count; ++i)
-        target[i] = source[size_t((unit * count + i) * kLanes + lane)];
-    };
-    for (int64_t unit = 0; unit < plan.units; ++unit) {
-      int64_t place = unit * plan.period;
-      int64_t row = index / blocks.across * blocks.rows + place / blocks.cols;
-      int64_t first = row * cols + index % blocks.across * blocks.cols +
-                      place % blocks.cols;
-      copy(from.codes, unit, plan.codesOfUnit(),
-           codes + first / plan.table.size);
-      if (signs)
-        copy(from.signs, unit, plan.signsOfUnit(),
-             signs + first / plan.columnsOfSign());
-    }
+VectorPlan numerics::vectorPlanOf(const Format &format, const Blocks &blocks,
+                                  const MatrixView &matrix) {
+  VectorPlan plan(format.element, blocks.size());
+  if (!choosesOffset(format))
+    return plan;
+  plan.offsets = offsetChoices(format);
+  // All blocks are cut alike, so take the first.
+  Blocks own(format.offsetBlock, matrix.rows, matrix.cols);
+  int64_t across = blocks.cols / own.cols;
+  for (int64_t unit = 0; unit < plan.units; ++unit) {
+    int64_t place = unit * plan.period;
+    plan.offsetOf[size_t(unit)] =
+        int32_t(place / blocks.cols / own.rows * across +
+                place % blocks.cols / own.cols);
   }
-};
-} // namespace
+  plan.offsetBlocks = int32_t(blocks.rows / own.rows * across);
+  return plan;
+}
+
+VectorPlanes::VectorPlanes(const Format &format, const MatrixView &matrix,
+                           CodedTensor &out, int32_t *codes)
+    : cols(matrix.cols), offsetBlocks(format.offsetBlock, matrix.rows, cols),
+      codes(codes) {
+  int64_t perSign = format.element.signs == SignPolicy::Even ? kSignsOfEven : 1;
+  if (format.element.signs != SignPolicy::None)
+    signs = addPlane("sign", {nullptr, matrix.rows, cols / perSign}, out);
+  if (!choosesOffset(format))
+    return;
+  offsets = addPlane(offsetKeyword(format.offsetKind),
+                     {nullptr, offsetBlocks.down, offsetBlocks.across}, out);
+  lowestOffset = lowestOffsetCode(format);
+}
+
+void VectorPlanes::put(const VectorPlan &plan, const Blocks &blocks,
+                       const VectorCodes &from, int64_t lane,
+                       int64_t index) const {
+  auto copy = [&](const std::vector<int32_t> &source, int64_t unit,
+                  int64_t count, int32_t *target) {
+    for (int64_t i = 0; i < count; ++i)
+      target[i] = source[size_t((unit * count + i) * kLanes + lane)];
+  };
+  const int64_t firstRow = index / blocks.across * blocks.rows;
+  const int64_t firstCol = index % blocks.across * blocks.cols;
+  for (int64_t unit = 0; unit < plan.units; ++unit) {
+    int64_t place = unit * plan.period;
+    int64_t row = firstRow + place / blocks.cols;
+    int64_t first = row * cols + firstCol + place % blocks.cols;
+    copy(from.codes, unit, plan.codesOfUnit(),
+         codes + first / plan.table->size);
+    if (signs)
+      copy(from.signs, unit, plan.signsOfUnit(),
+           signs + first / plan.columnsOfSign());
+    if (offsets) // the same one for all units of its block
+      offsets[offsetBlocks.indexOf(row, first % cols)] =
+          lowestOffset +
+          from.offsets[size_t(plan.offsetOf[size_t(unit)] * kLanes + lane)];
+  }
+}
 
 void numerics::encodeVectors(const LaneKernels &kernels, const Format &format,
                              const MatrixView &matrix,
                              const WeightView &weights, CodedTensor &out,
                              int32_t *codes) {
-  const Element &element = format.element;
-  bool isChosen = choosesOffset(format);
-  Blocks blocks(isChosen ? format.offsetBlock
-                         : BlockShape{1, int64_t(placePeriod(element))},
+  int64_t period = placePeriod(format.element);
+  Blocks blocks(choosesOffset(format) ? format.offsetBlock
+                                      : BlockShape{1, period},
                 matrix.rows, matrix.cols);
-  VectorPlan plan(element, blocks.size());
-  VectorPlanes planes = {codes, nullptr, nullptr, matrix.cols};
-  if (element.signs != SignPolicy::None)
-    planes.signs = addPlane(
-        "sign", {nullptr, matrix.rows, matrix.cols / plan.columnsOfSign()},
-        out);
-  if (isChosen) {
-    plan.offsets = offsetChoices(format);
-    planes.offsets = addPlane(offsetKeyword(format.offsetKind),
-                              {nullptr, blocks.down, blocks.across}, out);
-  }
+  VectorPlan plan = vectorPlanOf(format, blocks, matrix);
+  VectorPlanes planes(format, matrix, out, codes);
   VectorCodes found(plan);
   LaneGroups groups(blocks, matrix, weights, /*mayBeWide=*/false);
   float inverses[kLanes];
   std::fill_n(inverses, kLanes, 1.0f);
   for (int64_t g = 0; g < groups.count(); ++g) {
     kernels.codeVectors(plan, groups.group(g), inverses, found);
-    for (int64_t lane = 0; lane < groups.blocksIn(g); ++lane) {
-      int64_t index = g * groups.blocksPerGroup() + lane;
-      planes.put(plan, blocks, found, lane, index);
-      if (isChosen)
-        planes.offsets[index] =
-            lowestOffsetCode(format) + found.offsets[size_t(lane)];
-    }
+    for (int64_t lane = 0; lane < groups.blocksIn(g); ++lane)
+      planes.put(plan, blocks, found, lane, g * groups.blocksPerGroup() + lane);
   }
 }
 

@@ -6,7 +6,7 @@
 #define QUERN_LIB_NUMERICS_VECTORSEARCH_H
 
 #include "Blocks.h"
-#include "LaneKernels.h"
+#include "VectorTable.h"
 
 namespace quern::numerics {
 
@@ -16,6 +16,28 @@ bool choosesOffset(const Format &format);
 
 /// The values that such an offset can have, from the lowest code on.
 std::vector<float> offsetChoices(const Format &format);
+
+/// How the blocks of a matrix become vectors, signs and chosen offsets.
+VectorPlan vectorPlanOf(const Format &format, const Blocks &blocks,
+                        const MatrixView &matrix);
+
+/// The planes of a composite level. Those of signs and chosen offsets are new
+/// ones of `out`.
+class VectorPlanes {
+public:
+  VectorPlanes(const Format &format, const MatrixView &matrix, CodedTensor &out,
+               int32_t *codes);
+
+  /// Copies a lane of `from`, the codes of block `index`.
+  void put(const VectorPlan &plan, const Blocks &blocks,
+           const VectorCodes &from, int64_t lane, int64_t index) const;
+
+private:
+  const int64_t cols;
+  Blocks offsetBlocks;
+  int32_t *codes, *signs = nullptr, *offsets = nullptr; ///< null: none
+  int32_t lowestOffset = 0;
+};
 
 /// Codes a matrix of values in units of their scales (and moved by offsets that
 /// are not chosen here) by the nearest vectors and signs: in weighted squares,

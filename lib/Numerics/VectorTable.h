@@ -9,31 +9,68 @@
 
 namespace quern::numerics {
 
-/// Half of the places of the vectors: what differs there is far less than the
-/// vectors are, so distances are summed once for each half and then added.
-struct VectorHalf {
-  int64_t first = 0, size = 0; ///< places
-  std::vector<int32_t> digits; ///< [count, size], indices into the levels
-  int64_t count = 0;
+/// Two nodes of a program, by index.
+struct NodePair {
+  int32_t a = 0, b = 0;
 };
 
-/// A codebook of vectors, laid out for the search of the nearest one.
+/// A codebook of vectors as a program that finds the least distance over all of
+/// them. Its nodes are numbers:
+///
+///   zero; the distances of each place from each level; sums of two nodes, one
+///   for each different content of a part of the vectors; minima of two nodes
+///
+/// Far fewer different halves than vectors occur, so distances are summed once
+/// for each half. Groups of vectors with a common left half need the least of
+/// their right halves; what several groups need is found once.
 struct VectorTable {
   explicit VectorTable(const Element &element);
 
   int64_t size;              ///< of a vector
   std::vector<float> values; ///< [entries, size]
   std::vector<float> levels; ///< all different values
-  VectorHalf left, right;
-  /// The entries by left half, then code: group g is
+
+  std::vector<NodePair> sums;   ///< the nodes behind [size, levels]
+  std::vector<NodePair> minima; ///< the nodes behind the sums
+  int32_t leftCount = 0, rightCount = 0;
+  int32_t rightNode = 0; ///< the first right half's
+  /// [leftCount] the node of the left half of each group. Groups are sorted by
+  /// how many nodes their least right half needs, so that loops over those are
+  /// of the same length many times in turn.
+  std::vector<int32_t> leftOf;
+  /// The least right half of group g is that of the nodes
+  /// [leastBegin[g], leastBegin[g + 1]) of leastOf.
+  std::vector<int32_t> leastBegin, leastOf;
+
+  /// The entries by group, then code: group g is
   /// [groupBegin[g], groupBegin[g + 1]).
   std::vector<int32_t> groupBegin, rightOf, codeOf;
+  /// [leftCount, rightCount] the lowest code of a group and a right half; empty
+  /// for tables of very many halves.
+  std::vector<int32_t> codeOfHalves;
+
+  int64_t nodes() const {
+    return 1 + size * int64_t(levels.size()) + int64_t(sums.size()) +
+           int64_t(minima.size());
+  }
+
+private:
+  struct Part;
+  Part addPart(const std::vector<int32_t> &digits, int64_t first,
+               int64_t partSize);
+  std::vector<int32_t> addMinima(const Part &left, const Part &right);
+  void addEntries(const std::vector<int32_t> &groupOf, const Part &right);
 };
+
+/// The table of a codebook. Building one takes as long as coding thousands of
+/// vectors, so the last few are kept for the strips of a tensor and for the
+/// tensors of a model.
+std::shared_ptr<const VectorTable> vectorTableOf(const Element &element);
 
 /// How the values of a block become vectors and signs: units of
 /// placePeriod(element) neighbours, one after the other.
 struct VectorPlan {
-  VectorTable table;
+  std::shared_ptr<const VectorTable> table;
   SignPolicy signs;
   int64_t period; ///< elements of a unit
   int64_t units;  ///< of a block
@@ -45,7 +82,7 @@ struct VectorPlan {
   /// Without an offset.
   VectorPlan(const Element &element, int64_t blockSize);
 
-  int64_t codesOfUnit() const { return period / table.size; }
+  int64_t codesOfUnit() const { return period / table->size; }
   int64_t columnsOfSign() const {
     return signs == SignPolicy::Even ? kSignsOfEven : 1;
   }
@@ -61,6 +98,7 @@ struct VectorCodes {
   std::vector<int32_t> signs;   ///< [units, signsOfUnit, kLanes]
   std::vector<int32_t> offsets; ///< [offsetBlocks, kLanes]
   float xe[kLanes] = {}, ee[kLanes] = {};
+  float cost[kLanes] = {}; ///< squares of the distances
 
   /// Memory of the search, kept from call to call.
   std::vector<int32_t> triedCodes, triedSigns;

@@ -97,6 +97,30 @@ TEST(ScaleSearch, GainsOnEveryLevel) {
   }
 }
 
+TEST(ScaleSearch, DivisorsAreSearchedAsFactorsAre) {
+  // Beside the rule's error; the last two divide on other levels.
+  const std::pair<const char *, double> most[] = {
+      {"i3 [1, 32], divisor f16", 0.85},
+      {"i4 [1, 32], divisor (f8E4M3FN [1, 8], scale f16)", 0.85},
+      {"codebook [[0, 1], [1, -2], [0.5, 2], [-1, -1]] [32], divisor f16", 0.8},
+      {"f4E2M1FN [1, 16], scale (f8E4M3FN [*, *], divisor f32)", 0.95}};
+  std::vector<float> x = normalValues(64 * 512, 8);
+  for (float size : {1.0f, 1e-3f})
+    for (const auto &[text, ratio] : most) {
+      std::vector<float> scaled = x;
+      for (float &value : scaled)
+        value *= size;
+      EncodeOptions options;
+      Format f = format(text);
+      double plain = errorOf(scaled, through(f, scaled, 64, 512, options), {},
+                             0, x.size());
+      options.solver = Solver::Mse;
+      double searched = errorOf(scaled, through(f, scaled, 64, 512, options),
+                                {}, 0, x.size());
+      EXPECT_LT(searched, ratio * plain) << text << " x" << size;
+    }
+}
+
 TEST(ScaleSearch, FindsTheBestScaleOfOneBlock) {
   // Brute force over 20,000 scales; the search may miss the best by 2 %.
   Format f = format("i3 [1, 32], scale f32");

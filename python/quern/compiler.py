@@ -54,9 +54,7 @@ def compile_model(
         ("threads", threads, 2**32),
     ):
         if not 0 <= number < limit:
-            raise QuernError(
-                f"{name}: expects a number from 0 to {limit - 1}, but got {number}"
-            )
+            raise QuernError(f"{name}: expects a number from 0 to {limit - 1}, but got {number}")
     texts = (model, output, format, kv_cache, formats_file, dump_path)
     for text in (*texts, *itertools.chain(*rules)):
         check_unicode("the options", str(text))
@@ -113,9 +111,7 @@ def reference_artifact(
         place.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=place.name + ".", dir=place.parent))
     except OSError as error:
-        raise QuernError(
-            f"{error.filename}: cannot be created: {error.strerror}"
-        ) from None
+        raise QuernError(f"{error.filename}: cannot be created: {error.strerror}") from None
     try:
         made = temporary / "artifact"
         compile_model(
@@ -154,15 +150,11 @@ def _fingerprint(folder: Path) -> str:
     """Changes with the files of a model, this version and this processor."""
     from . import __version__
 
-    digest = hashlib.sha256(
-        f"{__version__}\n{_processor()}\n{folder.resolve()}\n".encode()
-    )
+    digest = hashlib.sha256(f"{__version__}\n{_processor()}\n{folder.resolve()}\n".encode())
     for path in sorted(folder.iterdir()):
         if path.is_file():
             facts = path.stat()
-            digest.update(
-                f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode()
-            )
+            digest.update(f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:32]
 
 

@@ -32,9 +32,7 @@ class PredictorSession(Protocol):
 
     def reset(self) -> None: ...
 
-    def prefill(
-        self, tokens: NDArray[np.int32], rows: int = 1
-    ) -> NDArray[np.float32]: ...
+    def prefill(self, tokens: NDArray[np.int32], rows: int = 1) -> NDArray[np.float32]: ...
 
     def __enter__(self) -> PredictorSession: ...
 
@@ -155,9 +153,7 @@ class _NoSession:
         return None
 
 
-def _maybe_session(
-    model: Predictor | None, context: int
-) -> PredictorSession | _NoSession:
+def _maybe_session(model: Predictor | None, context: int) -> PredictorSession | _NoSession:
     return _NoSession() if model is None else model.session(context)
 
 
@@ -228,9 +224,7 @@ def _score(
     model = _log_softmax(logits)
     losses = -model[np.arange(len(targets)), targets]
     if not np.isfinite(losses).all():
-        raise QuernError(
-            "expects finite logits, but the model gave infinite or NaN ones"
-        )
+        raise QuernError("expects finite logits, but the model gave infinite or NaN ones")
     if reference is None:
         return _Scores(losses, np.empty(0), 0)
     expected = _log_softmax(reference)

@@ -79,13 +79,9 @@ def read_header(path: Path) -> list[Tensor]:
             text = file.read(length)
         header = json.loads(text)
     except OSError as error:
-        raise QuernError(
-            f"{path}: cannot be read: {error.strerror}", Status.FILE
-        ) from None
+        raise QuernError(f"{path}: cannot be read: {error.strerror}", Status.FILE) from None
     except (ValueError, RecursionError) as error:
-        raise QuernError(
-            f"{path}: its header is not valid JSON: {error}", Status.FILE
-        ) from None
+        raise QuernError(f"{path}: its header is not valid JSON: {error}", Status.FILE) from None
     if not isinstance(header, dict):
         raise QuernError(f"{path}: expects its header to be a JSON object", Status.FILE)
     header.pop("__metadata__", None)
@@ -101,9 +97,7 @@ def _tensor(path: Path, name: str, entry: Any, data_bytes: int) -> Tensor:
         if not all(type(number) is int and number >= 0 for number in numbers):
             raise ValueError("sizes and offsets must be whole numbers of at least 0")
         if not begin <= end <= data_bytes:
-            raise ValueError(
-                f"bytes {begin} to {end} do not lie in {data_bytes} bytes of data"
-            )
+            raise ValueError(f"bytes {begin} to {end} do not lie in {data_bytes} bytes of data")
         if math.prod(shape) * _DTYPE_BITS[dtype] != 8 * (end - begin):
             raise ValueError(f"{end - begin} bytes do not hold {shape} of {dtype}")
     except KeyError as error:
@@ -138,12 +132,8 @@ def _weight_files(folder: Path) -> list[Path]:
     if not index.is_file():
         return [folder / "model.safetensors"]
     shards = artifact.read_json(index).get("weight_map")
-    if not isinstance(shards, dict) or not all(
-        isinstance(s, str) for s in shards.values()
-    ):
-        raise QuernError(
-            f"{index}: expects 'weight_map' to map names to files", Status.FILE
-        )
+    if not isinstance(shards, dict) or not all(isinstance(s, str) for s in shards.values()):
+        raise QuernError(f"{index}: expects 'weight_map' to map names to files", Status.FILE)
     for shard in shards.values():
         if Path(shard).name != shard:
             raise QuernError(
@@ -178,9 +168,7 @@ def _inspect_artifact(folder: Path) -> Inspection:
     return _summarize(folder, "artifact", facts, tensors)
 
 
-def _summarize(
-    path: Path, kind: str, facts: dict[str, Any], tensors: list[Tensor]
-) -> Inspection:
+def _summarize(path: Path, kind: str, facts: dict[str, Any], tensors: list[Tensor]) -> Inspection:
     weights = sum(math.prod(tensor.shape) for tensor in tensors)
     size = sum(tensor.bytes for tensor in tensors)
     bits = 8 * size / weights if weights else 0.0

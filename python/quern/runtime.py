@@ -71,9 +71,7 @@ _ENTRIES: list[tuple[str, Any]] = [
     ("session_destroy", _function(None, _Object)),
     (
         "prefill",
-        _function(
-            ctypes.c_int, _Object, _Tokens, ctypes.c_size_t, _Logits, ctypes.c_size_t
-        ),
+        _function(ctypes.c_int, _Object, _Tokens, ctypes.c_size_t, _Logits, ctypes.c_size_t),
     ),
     ("decode", _function(ctypes.c_int, _Object, ctypes.c_int32, _Logits)),
     ("session_position", _function(ctypes.c_size_t, _Object)),
@@ -180,9 +178,7 @@ def _check(code: int, text: str, action: str) -> None:
     try:
         status = Status(code)
     except ValueError:
-        raise QuernError(
-            f"{action} failed with the unknown status {code}: {text}"
-        ) from None
+        raise QuernError(f"{action} failed with the unknown status {code}: {text}") from None
     detail = text or status.name.lower().replace("_", " ")
     raise QuernError(f"{action} failed: {detail}", status)
 
@@ -206,9 +202,7 @@ class Model:
     ) -> None:
         self._handle: int | None = None
         if not 0 <= threads < 2**32:
-            raise QuernError(
-                f"threads: expects a number from 0 to {2**32 - 1}, but got {threads}"
-            )
+            raise QuernError(f"threads: expects a number from 0 to {2**32 - 1}, but got {threads}")
         self.path = Path(artifact_path)
         self.manifest = artifact.read_manifest(self.path)
         artifact.check_files(self.path, self.manifest)
@@ -244,13 +238,9 @@ class Model:
         try:
             description = json.loads(text)
         except json.JSONDecodeError as error:
-            raise QuernError(
-                f"{self.path}: the model describes itself badly: {error}"
-            ) from None
+            raise QuernError(f"{self.path}: the model describes itself badly: {error}") from None
         if not isinstance(description, dict):
-            raise QuernError(
-                f"{self.path}: the model describes itself badly: not a JSON object"
-            )
+            raise QuernError(f"{self.path}: the model describes itself badly: not a JSON object")
         return description
 
     def _model_fact(self, name: str) -> Any:
@@ -324,9 +314,7 @@ class Session:
             )
         limits = _SessionLimits(size=ctypes.sizeof(_SessionLimits), capacity=capacity)
         handle = ctypes.c_void_p()
-        code = model._api.session_create(
-            model._live(), ctypes.byref(limits), ctypes.byref(handle)
-        )
+        code = model._api.session_create(model._live(), ctypes.byref(limits), ctypes.byref(handle))
         _check(code, model._error(), "creating a session")
         self._adopt(handle.value)
 
@@ -346,9 +334,7 @@ class Session:
         """Appends `tokens` and returns logits [rows, vocabulary] of the last `rows`."""
         ids = as_tokens(tokens)
         if not 0 <= rows <= len(ids):
-            raise QuernError(
-                f"rows: expects a number from 0 to {len(ids)}, but got {rows}"
-            )
+            raise QuernError(f"rows: expects a number from 0 to {len(ids)}, but got {rows}")
         logits = np.empty((rows, self.model.vocabulary), np.float32)
         code = self.model._api.prefill(
             self._live(),
@@ -364,18 +350,14 @@ class Session:
         """Appends one token and returns its logits [vocabulary]."""
         (checked,) = as_tokens([token])
         logits = np.empty(self.model.vocabulary, np.float32)
-        code = self.model._api.decode(
-            self._live(), int(checked), logits.ctypes.data_as(_Logits)
-        )
+        code = self.model._api.decode(self._live(), int(checked), logits.ctypes.data_as(_Logits))
         _check(code, self._error(), "running a token")
         return logits
 
     def truncate(self, position: int) -> None:
         """Forgets all but the first `position` tokens."""
         if position < 0:
-            raise QuernError(
-                f"position: expects a number of at least 0, but got {position}"
-            )
+            raise QuernError(f"position: expects a number of at least 0, but got {position}")
         code = self.model._api.session_truncate(self._live(), position)
         _check(code, self._error(), f"truncating to {position} tokens")
 

@@ -45,8 +45,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise QuernError(f"{path}: is not valid JSON: {error}", Status.FILE) from None
     if not isinstance(value, dict):
         raise QuernError(
-            f"{path}: expects a JSON object, but got {type(value).__name__}",
-            Status.FILE,
+            f"{path}: expects a JSON object, but got {type(value).__name__}", Status.FILE
         )
     return value
 

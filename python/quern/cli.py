@@ -114,9 +114,7 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = _add(commands, "compile", _compile, "Quantize a model and compile it to an artifact.")
     parser.add_argument("model", metavar="MODEL", help="Hugging Face folder")
     parser.add_argument(
-        "--format",
-        required=True,
-        help="of the weights: a name, or the text of a format",
+        "--format", required=True, help="of the weights: a name, or the text of a format"
     )
     parser.add_argument(
         "--rule",
@@ -144,11 +142,7 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--solver", choices=("rtn", "mse"), default="rtn", help="how codes are chosen"
     )
     parser.add_argument(
-        "--context",
-        type=int,
-        default=0,
-        metavar="N",
-        help="longest session; 0: the model's",
+        "--context", type=int, default=0, metavar="N", help="longest session; 0: the model's"
     )
     parser.add_argument(
         "--kv-cache",
@@ -164,50 +158,29 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "few bits",
     )
     parser.add_argument(
-        "--threads",
-        type=int,
-        default=0,
-        metavar="N",
-        help="compiler threads; 0: all processors",
+        "--threads", type=int, default=0, metavar="N", help="compiler threads; 0: all processors"
     )
     parser.add_argument(
-        "--dump",
-        metavar="DIR",
-        help="also write the IR of every stage and the assembly",
+        "--dump", metavar="DIR", help="also write the IR of every stage and the assembly"
     )
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="artifact folder")
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(
-        commands,
-        "run",
-        _run,
-        "Continue a text; print the text and what the model adds to it.",
+        commands, "run", _run, "Continue a text; print the text and what the model adds to it."
     )
     _add_artifact(parser)
     parser.add_argument("--prompt", required=True, metavar="TEXT", help="text to continue")
     parser.add_argument("--max-tokens", type=int, default=128, metavar="N", help="to generate")
     parser.add_argument(
-        "--temperature",
-        type=float,
-        default=0.0,
-        metavar="T",
-        help="0: always the likeliest token",
+        "--temperature", type=float, default=0.0, metavar="T", help="0: always the likeliest token"
     )
     parser.add_argument(
-        "--top-p",
-        type=float,
-        default=1.0,
-        metavar="P",
-        help="likeliest tokens of this sum",
+        "--top-p", type=float, default=1.0, metavar="P", help="likeliest tokens of this sum"
     )
     parser.add_argument(
-        "--top-k",
-        type=int,
-        default=0,
-        metavar="K",
-        help="number of likeliest tokens; 0: all",
+        "--top-k", type=int, default=0, metavar="K", help="number of likeliest tokens; 0: all"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random choices")
 
@@ -217,11 +190,7 @@ def _add_eval(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     _add_artifact(parser)
     parser.add_argument("--text", required=True, metavar="FILE", help="UTF-8 text")
     parser.add_argument(
-        "--context",
-        type=int,
-        default=512,
-        metavar="N",
-        help="tokens of a window, BOS included",
+        "--context", type=int, default=512, metavar="N", help="tokens of a window, BOS included"
     )
     parser.add_argument(
         "--score-from",
@@ -256,27 +225,16 @@ def _add_sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--text", required=True, metavar="FILE", help="UTF-8 text")
     parser.add_argument(
-        "--compute",
-        choices=("int8", "f32"),
-        default="f32",
-        help="arithmetic of the linear layers",
+        "--compute", choices=("int8", "f32"), default="f32", help="arithmetic of the linear layers"
     )
     parser.add_argument(
         "--solver", choices=("rtn", "mse"), default="rtn", help="how codes are chosen"
     )
     parser.add_argument(
-        "--context",
-        type=int,
-        default=512,
-        metavar="N",
-        help="tokens of a window, BOS included",
+        "--context", type=int, default=512, metavar="N", help="tokens of a window, BOS included"
     )
     parser.add_argument(
-        "--tokens",
-        type=int,
-        default=0,
-        metavar="N",
-        help="of the text, from its start; 0: all",
+        "--tokens", type=int, default=0, metavar="N", help="of the text, from its start; 0: all"
     )
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="0: all that may be used"
@@ -296,18 +254,10 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_artifact(parser)
     parser.add_argument("--prompt-tokens", type=int, default=512, metavar="N", help="of a prefill")
     parser.add_argument(
-        "--generate-tokens",
-        type=int,
-        default=64,
-        metavar="N",
-        help="decoded one by one",
+        "--generate-tokens", type=int, default=64, metavar="N", help="decoded one by one"
     )
     parser.add_argument(
-        "--repeat",
-        type=int,
-        default=3,
-        metavar="R",
-        help="medians are taken over as many runs",
+        "--repeat", type=int, default=3, metavar="R", help="medians are taken over as many runs"
     )
     _add_json(parser)
 
@@ -315,9 +265,7 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _add_inspect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "inspect", _inspect, "Show what is in a model or an artifact.")
     parser.add_argument(
-        "path",
-        metavar="MODEL_OR_OUT",
-        help="model folder, artifact folder or safetensors file",
+        "path", metavar="MODEL_OR_OUT", help="model folder, artifact folder or safetensors file"
     )
     _add_json(parser)
 
@@ -336,9 +284,7 @@ def _add_artifact(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, default=0, metavar="N", help="0: all that may be used"
     )
     parser.add_argument(
-        "--isa",
-        metavar="NAME",
-        help="instruction set, if not the best of this processor",
+        "--isa", metavar="NAME", help="instruction set, if not the best of this processor"
     )
 
 
@@ -436,13 +382,7 @@ def _eval(options: argparse.Namespace) -> None:
         against = _open_reference(options, tokenizer) if options.against else None
         with Progress("evaluating") as bar:
             result = quern.evaluate(
-                model,
-                tokens,
-                options.context,
-                bos,
-                options.score_from,
-                against,
-                bar.update,
+                model, tokens, options.context, bos, options.score_from, against, bar.update
             )
     if options.json:
         print(json.dumps(result.as_dict()))
@@ -492,11 +432,7 @@ def _sweep(options: argparse.Namespace) -> None:
         raise QuernError("expects formats to compare: --formats FILE or --format FORMAT")
     text = _read_text(Path(options.text))
     settings = SweepOptions(
-        options.compute,
-        options.solver,
-        options.context,
-        options.tokens,
-        options.threads,
+        options.compute, options.solver, options.context, options.tokens, options.threads
     )
     folder = Path(options.output)
     folder.mkdir(parents=True, exist_ok=True)
@@ -518,11 +454,7 @@ def _sweep(options: argparse.Namespace) -> None:
 def _bench(options: argparse.Namespace) -> None:
     with _open_model(options) as model, Progress("measuring") as bar:
         result = quern.benchmark(
-            model,
-            options.prompt_tokens,
-            options.generate_tokens,
-            options.repeat,
-            bar.update,
+            model, options.prompt_tokens, options.generate_tokens, options.repeat, bar.update
         )
     print(json.dumps(result.as_dict()) if options.json else _format_benchmark(result))
 

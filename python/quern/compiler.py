@@ -49,10 +49,7 @@ def compile_model(
     report: "output", "weight_bytes", "bits_per_weight", "peak_bytes_predicted",
     "isas", "notes" and "seconds".
     """
-    for name, number, limit in (
-        ("context", context, 2**63),
-        ("threads", threads, 2**32),
-    ):
+    for name, number, limit in (("context", context, 2**63), ("threads", threads, 2**32)):
         if not 0 <= number < limit:
             raise QuernError(f"{name}: expects a number from 0 to {limit - 1}, but got {number}")
     texts = (model, output, format, kv_cache, formats_file, dump_path)
@@ -115,13 +112,7 @@ def reference_artifact(
     try:
         made = temporary / "artifact"
         compile_model(
-            folder,
-            made,
-            "",
-            compute="f32",
-            target="host",
-            kv_cache="f32",
-            progress=progress,
+            folder, made, "", compute="f32", target="host", kv_cache="f32", progress=progress
         )
         if not artifact.is_artifact(place):
             os.rename(made, place)

@@ -139,9 +139,7 @@ def evaluate(
             f"window of {context}, but got {len(tokens)} tokens in {len(pieces)} windows"
         )
     return _summarize(
-        np.concatenate(losses),
-        np.concatenate(divergences) if against else None,
-        agreements,
+        np.concatenate(losses), np.concatenate(divergences) if against else None, agreements
     )
 
 
@@ -234,9 +232,7 @@ def _score(
 
 
 def _summarize(
-    losses: NDArray[np.float64],
-    divergences: NDArray[np.float64] | None,
-    agreements: int,
+    losses: NDArray[np.float64], divergences: NDArray[np.float64] | None, agreements: int
 ) -> Evaluation:
     perplexity = _exp(float(losses.mean()))
     # First order: d exp(m) = exp(m) dm.

@@ -52,12 +52,7 @@ _Point = tuple[float, float, float, str]
 def _points(rows: Sequence[Row]) -> list[_Point]:
     """(bits, mean, standard error, name) of every row that was compared."""
     return [
-        (
-            row.bits_per_weight,
-            row.evaluation.kld_mean,
-            row.evaluation.kld_stderr or 0.0,
-            row.name,
-        )
+        (row.bits_per_weight, row.evaluation.kld_mean, row.evaluation.kld_stderr or 0.0, row.name)
         for row in rows
         if row.evaluation and row.evaluation.kld_mean is not None
     ]

@@ -146,8 +146,7 @@ def _open_library(path: Path) -> Any:
         raise QuernError(f"{path}: cannot be loaded: {error}", Status.FILE) from None
     except AttributeError:
         raise QuernError(
-            f"{path}: is not a compiled model: it does not export quern_get_api",
-            Status.FILE,
+            f"{path}: is not a compiled model: it does not export quern_get_api", Status.FILE
         ) from None
     get_api.argtypes = [ctypes.c_uint32]
     get_api.restype = ctypes.POINTER(_Api)

@@ -188,10 +188,7 @@ def _store(task: Task, row: Row) -> None:
 
 
 def _measure_all(
-    task: Task,
-    formats: Mapping[str, str],
-    work: Path,
-    progress: ProgressCallback | None,
+    task: Task, formats: Mapping[str, str], work: Path, progress: ProgressCallback | None
 ) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     names = [name for name in formats if formats[name]]
@@ -264,12 +261,7 @@ def _evaluate(
     task: Task, model: Predictor, against: Predictor | None, progress: ProgressCallback
 ) -> Evaluation:
     return evaluate(
-        model,
-        task.tokens,
-        task.options.context,
-        task.bos,
-        against=against,
-        progress=progress,
+        model, task.tokens, task.options.context, task.bos, against=against, progress=progress
     )
 
 

@@ -290,7 +290,7 @@ def _random(
         values = generator.standard_normal(count, np.float32)
         # Norms scale: they lie about one. A deviation makes a forgotten or
         # swapped one visible.
-        yield (1 + np.float32(0.1) * values if is_norm else np.float32(_DEVIATION) * values)
+        yield 1 + np.float32(0.1) * values if is_norm else np.float32(_DEVIATION) * values
         left -= count
 
 

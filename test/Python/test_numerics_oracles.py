@@ -8,18 +8,7 @@ from codec_tool import assert_same_bits, decode, encode, needs_tool
 
 pytestmark = needs_tool
 
-BLOCK_TYPES = [
-    "Q4_0",
-    "Q4_1",
-    "Q5_0",
-    "Q5_1",
-    "Q8_0",
-    "Q2_K",
-    "Q3_K",
-    "Q4_K",
-    "Q5_K",
-    "Q6_K",
-]
+BLOCK_TYPES = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"]
 BLOCK_TYPES += ["IQ4_NL", "IQ4_XS", "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS"]
 BLOCK_TYPES += ["IQ1_M", "IQ1_S"]
 BLOCK_TYPES += ["TQ1_0", "TQ2_0", "MXFP4"]

@@ -5,6 +5,7 @@
 #include "quern/Numerics/EncodeTensor.h"
 #include "ScaleSearch.h"
 #include "TreeCodec.h"
+#include "quern/Numerics/Columns.h"
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -249,6 +250,8 @@ Result<CodedTensor> numerics::encodeRows(const Format &format,
     return Status::error(StatusCode::InvalidArgument,
                          "expects an instruction set of this CPU, but got '" +
                              options.isa + "'");
+  if (!format.columns.empty())
+    return encodeColumns(format, values, rows, cols, options);
   MatrixView matrix = {values.data(), rows, cols};
   if (format.allowsPartialBlocks)
     return encodePartial(*kernels, format, matrix, options);
@@ -257,6 +260,8 @@ Result<CodedTensor> numerics::encodeRows(const Format &format,
 
 std::vector<float> numerics::decodeRows(const Format &format,
                                         const CodedTensor &coded) {
+  if (!format.columns.empty())
+    return decodeColumns(format, coded);
   const LaneKernels &kernels = *laneKernels()[0];
   if (!format.allowsPartialBlocks)
     return decodeTree(kernels, format, coded, "");

@@ -35,6 +35,12 @@ struct FormatLexer {
 Result<Codebook> parseCodebook(FormatLexer &lexer);
 std::string printCodebook(const Codebook &codebook);
 
+/// `element` or `(format)`: what a level is scaled or transformed by.
+Result<Format> parseOperand(FormatLexer &lexer, const FormatRegistry &registry);
+/// `, columns …` as often as it comes, into `format`.
+Status parseColumns(FormatLexer &lexer, const FormatRegistry &registry,
+                    Format &format);
+
 /// The shortest text that reads back as `value`.
 std::string printNumber(double value);
 std::string printNumber(float value);

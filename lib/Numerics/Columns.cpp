@@ -33,12 +33,14 @@ static void rotate(float *values, int64_t cols, int64_t group,
   for (float *begin = values; begin != values + cols; begin += group) {
     std::copy(begin, begin + group, run.begin());
     for (int64_t step = 1; step < group; step *= 2)
-      for (int64_t i = 0; i < group; ++i)
-        if ((i & step) == 0) {
-          double a = run[size_t(i)], b = run[size_t(i + step)];
-          run[size_t(i)] = a + b;
-          run[size_t(i + step)] = a - b;
+      for (int64_t pair = 0; pair < group; pair += 2 * step) {
+        double *x = run.data() + pair, *y = x + step;
+        for (int64_t i = 0; i < step; ++i) {
+          double a = x[i], b = y[i];
+          x[i] = a + b;
+          y[i] = a - b;
         }
+      }
     for (int64_t i = 0; i < group; ++i)
       begin[i] = float(run[size_t(i)] * factor);
   }
@@ -131,8 +133,9 @@ Status ColumnView::sumSquares(size_t link, std::vector<double> &sums) const {
     Span<float> part(chunk.data(), size_t((end - begin) * cols));
     if (Status s = readAfter(link + 1, begin, end, part); !s)
       return s;
-    for (size_t i = 0; i < part.size(); ++i)
-      sums[i % size_t(cols)] += double(part[i]) * double(part[i]);
+    for (const float *row = part.begin(); row != part.end(); row += cols)
+      for (int64_t c = 0; c < cols; ++c)
+        sums[size_t(c)] += double(row[c]) * double(row[c]);
   }
   for (int64_t c = 0; c < cols; ++c)
     if (!std::isfinite(sums[size_t(c)]))

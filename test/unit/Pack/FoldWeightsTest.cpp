@@ -127,12 +127,12 @@ TEST_F(FoldWeights, PartsAreThoseOfTheWholeTensor) {
     values[i] *= float(1 + i % size_t(cols) % 7);
   source.addF32("w", {rows, cols}, values);
   load(
-      R"(#whole = #qt.format<i4 [1, 32], scale f16, columns scaled f16, columns ordered>
+      R"(#whole = #qt.format<i4 [1, 32], scale f16, columns scaled f16, columns apart 8 f16>
        param.global @w : tensor<2101x256xf32, #qt.format<i4 [1, 32], scale f16>> = #qt.encode<
          #qt.part<#param.external<"model", "w">, of = tensor<2101x256xf32, #whole>, part = "matrix">,
          from = f32, solver = "mse">
-       param.global @order : tensor<1x256xf32, #qt.format<u16>> = #qt.encode<
-         #qt.part<#param.external<"model", "w">, of = tensor<2101x256xf32, #whole>, part = "order">,
+       param.global @which : tensor<1x8xf32, #qt.format<u16>> = #qt.encode<
+         #qt.part<#param.external<"model", "w">, of = tensor<2101x256xf32, #whole>, part = "apart.column">,
          from = f32, solver = "rtn">)",
       "dense");
   auto formatOf = [](const std::string &text) {
@@ -141,13 +141,14 @@ TEST_F(FoldWeights, PartsAreThoseOfTheWholeTensor) {
   numerics::EncodeOptions options;
   options.solver = numerics::Solver::Mse;
   auto coded = numerics::encodeRows(
-      formatOf("i4 [1, 32], scale f16, columns scaled f16, columns ordered"),
+      formatOf(
+          "i4 [1, 32], scale f16, columns scaled f16, columns apart 8 f16"),
       values, rows, cols, options);
   ASSERT_TRUE(coded.isOk());
-  numerics::CodedTensor matrix{rows, cols, {}}, order{1, cols, {}};
+  numerics::CodedTensor matrix{rows, cols, {}}, which{1, 8, {}};
   for (const char *path : {"code", "scale"})
     matrix.planes[path] = coded->planes.at(path);
-  order.planes["code"] = coded->planes.at("order.code");
+  which.planes["code"] = coded->planes.at("apart.column.code");
   auto packed = [](const numerics::Format &format,
                    const numerics::CodedTensor &tensor) {
     auto layout = numerics::makeDenseLayout(format, tensor.rows, tensor.cols);
@@ -162,7 +163,7 @@ TEST_F(FoldWeights, PartsAreThoseOfTheWholeTensor) {
     Status status = fold(threads);
     ASSERT_TRUE(status.isOk()) << status.message();
     EXPECT_EQ(bytes[0], packed(formatOf("i4 [1, 32], scale f16"), matrix));
-    EXPECT_EQ(bytes[1], packed(formatOf("u16"), order));
+    EXPECT_EQ(bytes[1], packed(formatOf("u16"), which));
   }
 }
 

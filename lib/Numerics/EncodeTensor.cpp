@@ -88,9 +88,10 @@ namespace {
 class StripEncoder {
 public:
   StripEncoder(const LaneKernels &kernels, const Format &format,
-               const MatrixView &matrix, const EncodeOptions &options)
-      : kernels(kernels), format(format), matrix(matrix), options(options),
-        unfit(matrix.size()) {
+               const MatrixView &matrix, const WeightView &weights,
+               const EncodeOptions &options)
+      : kernels(kernels), format(format), matrix(matrix), weights(weights),
+        options(options), unfit(matrix.size()) {
     int64_t grain = outermostBlock(format).rows;
     stripRows = matrix.rows;
     if (grain != 0) {
@@ -151,8 +152,7 @@ private:
     int32_t *codes = plane.codes.data() + begin * plane.cols;
     CodedTensor children;
     if (options.solver == Solver::Mse)
-      searchTree(kernels, format, strip, {options.columnWeights.data(), 0},
-                 children, codes);
+      searchTree(kernels, format, strip, weightsFrom(begin), children, codes);
     else
       encodeTree(kernels, format, nullptr, "", strip, children, codes);
     for (auto &[path, plane] : children.planes) {
@@ -163,9 +163,16 @@ private:
     }
   }
 
+  WeightView weightsFrom(int64_t row) const {
+    if (!weights.values)
+      return weights;
+    return {weights.values + row * weights.rowStride, weights.rowStride};
+  }
+
   const LaneKernels &kernels;
   const Format &format;
   const MatrixView matrix;
+  const WeightView weights;
   const EncodeOptions &options;
   int64_t stripRows;
   CodedTensor coded;
@@ -215,25 +222,28 @@ static CodedTensor resizedTensor(const Format &format, const CodedTensor &coded,
   return result;
 }
 
-/// Zeros change neither the statistics of a block, which all count zero in, nor
-/// its error.
+/// Zeros do not change the statistics of a block, which all count zero in.
+/// What they are coded as does not matter.
 static Result<CodedTensor> encodePartial(const LaneKernels &kernels,
                                          const Format &format,
                                          const MatrixView &matrix,
                                          const EncodeOptions &options) {
+  BlockShape own = {matrix.rows, matrix.cols};
   BlockShape shape = paddedShape(format, matrix.rows, matrix.cols);
-  std::vector<float> filled =
-      resized(matrix.values, {matrix.rows, matrix.cols}, shape);
-  std::vector<float> weights;
-  EncodeOptions inner = options;
-  if (!options.columnWeights.empty()) {
-    weights = resized(options.columnWeights.data(), {1, matrix.cols},
-                      {1, shape.cols});
-    inner.columnWeights = weights;
+  std::vector<float> filled = resized(matrix.values, own, shape), weights;
+  if (options.solver == Solver::Mse) {
+    std::vector<float> row(size_t(matrix.cols), 1.0f), all;
+    if (!options.columnWeights.empty())
+      row.assign(options.columnWeights.begin(), options.columnWeights.end());
+    for (int64_t r = 0; r < matrix.rows; ++r)
+      all.insert(all.end(), row.begin(), row.end());
+    weights = resized(all.data(), own, shape);
   }
+  WeightView weightView = {weights.empty() ? nullptr : weights.data(),
+                           shape.cols};
   Result<CodedTensor> coded =
       StripEncoder(kernels, format, {filled.data(), shape.rows, shape.cols},
-                   inner)
+                   weightView, options)
           .run();
   return coded ? resizedTensor(format, *coded, matrix.rows, matrix.cols)
                : coded;
@@ -255,7 +265,9 @@ Result<CodedTensor> numerics::encodeRows(const Format &format,
   MatrixView matrix = {values.data(), rows, cols};
   if (format.allowsPartialBlocks)
     return encodePartial(*kernels, format, matrix, options);
-  return StripEncoder(*kernels, format, matrix, options).run();
+  return StripEncoder(*kernels, format, matrix,
+                      {options.columnWeights.data(), 0}, options)
+      .run();
 }
 
 std::vector<float> numerics::decodeRows(const Format &format,

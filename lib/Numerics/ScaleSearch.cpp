@@ -108,6 +108,9 @@ struct ChildPlane {
       : format(format), path(std::move(path)) {
     if (format && format->isScaled())
       blockOf = blockIndices(Blocks(format->block, parent.down, parent.across));
+    if (format && format->offset)
+      offsetBlockOf =
+          blockIndices(Blocks(format->offsetBlock, parent.down, parent.across));
   }
 };
 

@@ -40,12 +40,15 @@ def read_json(path: Path) -> dict[str, Any]:
             )
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise QuernError(f"{path}: cannot be read: {error.strerror}", Status.FILE) from None
+        raise QuernError(
+            f"{path}: cannot be read: {error.strerror}", Status.FILE
+        ) from None
     except (ValueError, RecursionError) as error:
         raise QuernError(f"{path}: is not valid JSON: {error}", Status.FILE) from None
     if not isinstance(value, dict):
         raise QuernError(
-            f"{path}: expects a JSON object, but got {type(value).__name__}", Status.FILE
+            f"{path}: expects a JSON object, but got {type(value).__name__}",
+            Status.FILE,
         )
     return value
 
@@ -54,7 +57,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """manifest.json of an artifact, its version and shape checked."""
     path = folder / MANIFEST
     if not folder.is_dir():
-        raise QuernError(f"{folder}: expects a folder written by quern compile", Status.FILE)
+        raise QuernError(
+            f"{folder}: expects a folder written by quern compile", Status.FILE
+        )
     if not path.exists():
         raise QuernError(
             f"{folder}: expects a folder written by quern compile, but it has no {MANIFEST}",
@@ -91,7 +96,9 @@ def check_files(folder: Path, manifest: dict[str, Any]) -> None:
         try:
             size = path.stat().st_size
         except OSError as error:
-            raise QuernError(f"{path}: cannot be read: {error.strerror}", Status.FILE) from None
+            raise QuernError(
+                f"{path}: cannot be read: {error.strerror}", Status.FILE
+            ) from None
         if size != entry["bytes"]:
             raise QuernError(
                 f"{path}: expects {entry['bytes']} bytes as {MANIFEST} says, but got {size}; "
@@ -116,5 +123,7 @@ def hash_file(path: Path) -> str:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
     except OSError as error:
-        raise QuernError(f"{path}: cannot be read: {error.strerror}", Status.FILE) from None
+        raise QuernError(
+            f"{path}: cannot be read: {error.strerror}", Status.FILE
+        ) from None
     return digest.hexdigest()

@@ -78,16 +78,22 @@ def benchmark(
             decodes.append(generate_tokens / _time_decode(session, follow))
             if progress:
                 progress((done + 1) / repeat, f"decode {decodes[-1]:.1f} tokens/s")
-    return _report(model, prompt_tokens, statistics.median(prefills), statistics.median(decodes))
+    return _report(
+        model, prompt_tokens, statistics.median(prefills), statistics.median(decodes)
+    )
 
 
-def _check_sizes(model: Model, prompt_tokens: int, generate_tokens: int, repeat: int) -> None:
+def _check_sizes(
+    model: Model, prompt_tokens: int, generate_tokens: int, repeat: int
+) -> None:
     for name, value, most in (
         ("prompt-tokens", prompt_tokens, model.max_context),
         ("generate-tokens", generate_tokens, model.max_context - 1),
     ):
         if not 1 <= value <= most:
-            raise QuernError(f"{name}: expects a number from 1 to {most}, but got {value}")
+            raise QuernError(
+                f"{name}: expects a number from 1 to {most}, but got {value}"
+            )
     if repeat < 1:
         raise QuernError(f"repeat: expects at least 1, but got {repeat}")
 
@@ -106,13 +112,17 @@ def _time_decode(session: Session, tokens: NDArray[np.int32]) -> float:
     return time.perf_counter() - begin
 
 
-def _report(model: Model, prompt_tokens: int, prefill: float, decode: float) -> Benchmark:
+def _report(
+    model: Model, prompt_tokens: int, prefill: float, decode: float
+) -> Benchmark:
     description = model.describe()
     compute = str(model.manifest.get("compute", "f32"))
     threads = int(description.get("threads", 1))
     work = _work(model)
     limits = probe.measure(threads, compute)
-    operations = (prompt_tokens * work.body_operations + work.head_operations) / prompt_tokens
+    operations = (
+        prompt_tokens * work.body_operations + work.head_operations
+    ) / prompt_tokens
     return Benchmark(
         cpu=str(description.get("cpu", "unknown")),
         isa=str(description.get("isa", "unknown")),

@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        _print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        _print_error(
+            f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        )
         return 1
     except MemoryError:
         _print_error("out of memory")
@@ -79,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="quern", description="Quantize, compile, run and measure language models."
     )
-    parser.add_argument("--version", action="version", version=f"quern {quern.__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"quern {quern.__version__}"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_compile(commands)
     _add_run(commands)
@@ -95,7 +99,9 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Shows defaults, except of options that are absent by default."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        absent = action.default is None or action.default is False or action.default == []
+        absent = (
+            action.default is None or action.default is False or action.default == []
+        )
         return action.help if absent else super()._get_help_string(action)
 
 
@@ -105,16 +111,22 @@ def _add(
     run: Callable[[argparse.Namespace], None],
     text: str,
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=text, formatter_class=_HelpFormatter)
+    parser = commands.add_parser(
+        name, help=text, description=text, formatter_class=_HelpFormatter
+    )
     parser.set_defaults(run=run)
     return parser
 
 
 def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _add(commands, "compile", _compile, "Quantize a model and compile it to an artifact.")
+    parser = _add(
+        commands, "compile", _compile, "Quantize a model and compile it to an artifact."
+    )
     parser.add_argument("model", metavar="MODEL", help="Hugging Face folder")
     parser.add_argument(
-        "--format", required=True, help="of the weights: a name, or the text of a format"
+        "--format",
+        required=True,
+        help="of the weights: a name, or the text of a format",
     )
     parser.add_argument(
         "--rule",
@@ -142,7 +154,11 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--solver", choices=("rtn", "mse"), default="rtn", help="how codes are chosen"
     )
     parser.add_argument(
-        "--context", type=int, default=0, metavar="N", help="longest session; 0: the model's"
+        "--context",
+        type=int,
+        default=0,
+        metavar="N",
+        help="longest session; 0: the model's",
     )
     parser.add_argument(
         "--kv-cache",
@@ -158,39 +174,74 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "few bits",
     )
     parser.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="compiler threads; 0: all processors"
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="compiler threads; 0: all processors",
     )
     parser.add_argument(
-        "--dump", metavar="DIR", help="also write the IR of every stage and the assembly"
+        "--dump",
+        metavar="DIR",
+        help="also write the IR of every stage and the assembly",
     )
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="artifact folder")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="artifact folder"
+    )
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(
-        commands, "run", _run, "Continue a text; print the text and what the model adds to it."
+        commands,
+        "run",
+        _run,
+        "Continue a text; print the text and what the model adds to it.",
     )
     _add_artifact(parser)
-    parser.add_argument("--prompt", required=True, metavar="TEXT", help="text to continue")
-    parser.add_argument("--max-tokens", type=int, default=128, metavar="N", help="to generate")
     parser.add_argument(
-        "--temperature", type=float, default=0.0, metavar="T", help="0: always the likeliest token"
+        "--prompt", required=True, metavar="TEXT", help="text to continue"
     )
     parser.add_argument(
-        "--top-p", type=float, default=1.0, metavar="P", help="likeliest tokens of this sum"
+        "--max-tokens", type=int, default=128, metavar="N", help="to generate"
     )
     parser.add_argument(
-        "--top-k", type=int, default=0, metavar="K", help="number of likeliest tokens; 0: all"
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="0: always the likeliest token",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the random choices")
+    parser.add_argument(
+        "--top-p",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="likeliest tokens of this sum",
+    )
+    parser.add_argument(
+        "--top-k",
+        type=int,
+        default=0,
+        metavar="K",
+        help="number of likeliest tokens; 0: all",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of the random choices"
+    )
 
 
 def _add_eval(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _add(commands, "eval", _eval, "Measure the perplexity of a compiled model on a text.")
+    parser = _add(
+        commands, "eval", _eval, "Measure the perplexity of a compiled model on a text."
+    )
     _add_artifact(parser)
     parser.add_argument("--text", required=True, metavar="FILE", help="UTF-8 text")
     parser.add_argument(
-        "--context", type=int, default=512, metavar="N", help="tokens of a window, BOS included"
+        "--context",
+        type=int,
+        default=512,
+        metavar="N",
+        help="tokens of a window, BOS included",
     )
     parser.add_argument(
         "--score-from",
@@ -215,7 +266,9 @@ def _add_sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "Compare formats: compile a model in each and measure how far it is from the float model.",
     )
     parser.add_argument("model", metavar="MODEL", help="Hugging Face folder")
-    parser.add_argument("--formats", metavar="FILE", help="file of named formats, all compared")
+    parser.add_argument(
+        "--formats", metavar="FILE", help="file of named formats, all compared"
+    )
     parser.add_argument(
         "--format",
         action="append",
@@ -225,16 +278,27 @@ def _add_sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--text", required=True, metavar="FILE", help="UTF-8 text")
     parser.add_argument(
-        "--compute", choices=("int8", "f32"), default="f32", help="arithmetic of the linear layers"
+        "--compute",
+        choices=("int8", "f32"),
+        default="f32",
+        help="arithmetic of the linear layers",
     )
     parser.add_argument(
         "--solver", choices=("rtn", "mse"), default="rtn", help="how codes are chosen"
     )
     parser.add_argument(
-        "--context", type=int, default=512, metavar="N", help="tokens of a window, BOS included"
+        "--context",
+        type=int,
+        default=512,
+        metavar="N",
+        help="tokens of a window, BOS included",
     )
     parser.add_argument(
-        "--tokens", type=int, default=0, metavar="N", help="of the text, from its start; 0: all"
+        "--tokens",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the text, from its start; 0: all",
     )
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="0: all that may be used"
@@ -252,39 +316,67 @@ def _add_sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "bench", _bench, "Measure the speed of a compiled model.")
     _add_artifact(parser)
-    parser.add_argument("--prompt-tokens", type=int, default=512, metavar="N", help="of a prefill")
     parser.add_argument(
-        "--generate-tokens", type=int, default=64, metavar="N", help="decoded one by one"
+        "--prompt-tokens", type=int, default=512, metavar="N", help="of a prefill"
     )
     parser.add_argument(
-        "--repeat", type=int, default=3, metavar="R", help="medians are taken over as many runs"
+        "--generate-tokens",
+        type=int,
+        default=64,
+        metavar="N",
+        help="decoded one by one",
+    )
+    parser.add_argument(
+        "--repeat",
+        type=int,
+        default=3,
+        metavar="R",
+        help="medians are taken over as many runs",
     )
     _add_json(parser)
 
 
 def _add_inspect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _add(commands, "inspect", _inspect, "Show what is in a model or an artifact.")
+    parser = _add(
+        commands, "inspect", _inspect, "Show what is in a model or an artifact."
+    )
     parser.add_argument(
-        "path", metavar="MODEL_OR_OUT", help="model folder, artifact folder or safetensors file"
+        "path",
+        metavar="MODEL_OR_OUT",
+        help="model folder, artifact folder or safetensors file",
     )
     _add_json(parser)
 
 
 def _add_synth(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _add(commands, "synth", _synth, "Write a model of random weights at a real shape.")
-    parser.add_argument("--shape", required=True, choices=tuple(SHAPES), help="dimensions")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the weights")
-    parser.add_argument("--dtype", choices=tuple(DTYPES), default="bf16", help="of the weights")
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write")
+    parser = _add(
+        commands, "synth", _synth, "Write a model of random weights at a real shape."
+    )
+    parser.add_argument(
+        "--shape", required=True, choices=tuple(SHAPES), help="dimensions"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of the weights"
+    )
+    parser.add_argument(
+        "--dtype", choices=tuple(DTYPES), default="bf16", help="of the weights"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="folder to write"
+    )
 
 
 def _add_artifact(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("artifact", metavar="OUT", help="folder written by quern compile")
+    parser.add_argument(
+        "artifact", metavar="OUT", help="folder written by quern compile"
+    )
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="0: all that may be used"
     )
     parser.add_argument(
-        "--isa", metavar="NAME", help="instruction set, if not the best of this processor"
+        "--isa",
+        metavar="NAME",
+        help="instruction set, if not the best of this processor",
     )
 
 
@@ -362,7 +454,9 @@ def _run(options: argparse.Namespace) -> None:
     )
     with _open_model(options) as model:
         tokenizer = quern.Tokenizer(options.artifact)
-        pieces = quern.generate(model, tokenizer, options.prompt, options.max_tokens, sampling)
+        pieces = quern.generate(
+            model, tokenizer, options.prompt, options.max_tokens, sampling
+        )
         # An error in the prompt comes before anything is printed.
         first = next(pieces, "")
         for piece in itertools.chain((options.prompt, first), pieces):
@@ -382,7 +476,13 @@ def _eval(options: argparse.Namespace) -> None:
         against = _open_reference(options, tokenizer) if options.against else None
         with Progress("evaluating") as bar:
             result = quern.evaluate(
-                model, tokens, options.context, bos, options.score_from, against, bar.update
+                model,
+                tokens,
+                options.context,
+                bos,
+                options.score_from,
+                against,
+                bar.update,
             )
     if options.json:
         print(json.dumps(result.as_dict()))
@@ -390,7 +490,9 @@ def _eval(options: argparse.Namespace) -> None:
         print(_format_evaluation(result))
 
 
-def _open_reference(options: argparse.Namespace, tokenizer: quern.Tokenizer) -> quern.Model:
+def _open_reference(
+    options: argparse.Namespace, tokenizer: quern.Tokenizer
+) -> quern.Model:
     path = Path(options.against)
     if not (path / "manifest.json").exists():
         with _stages() as progress:
@@ -408,7 +510,9 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise QuernError(f"{path}: expects UTF-8 text, but byte {error.start} is not") from None
+        raise QuernError(
+            f"{path}: expects UTF-8 text, but byte {error.start} is not"
+        ) from None
 
 
 def _format_evaluation(result: Evaluation) -> str:
@@ -427,12 +531,20 @@ def _format_evaluation(result: Evaluation) -> str:
 
 def _sweep(options: argparse.Namespace) -> None:
     formats = read_formats(options.formats) if options.formats else {}
-    formats |= {text: canonical_format(text, options.formats) for text in options.format}
+    formats |= {
+        text: canonical_format(text, options.formats) for text in options.format
+    }
     if not formats:
-        raise QuernError("expects formats to compare: --formats FILE or --format FORMAT")
+        raise QuernError(
+            "expects formats to compare: --formats FILE or --format FORMAT"
+        )
     text = _read_text(Path(options.text))
     settings = SweepOptions(
-        options.compute, options.solver, options.context, options.tokens, options.threads
+        options.compute,
+        options.solver,
+        options.context,
+        options.tokens,
+        options.threads,
     )
     folder = Path(options.output)
     folder.mkdir(parents=True, exist_ok=True)
@@ -454,7 +566,11 @@ def _sweep(options: argparse.Namespace) -> None:
 def _bench(options: argparse.Namespace) -> None:
     with _open_model(options) as model, Progress("measuring") as bar:
         result = quern.benchmark(
-            model, options.prompt_tokens, options.generate_tokens, options.repeat, bar.update
+            model,
+            options.prompt_tokens,
+            options.generate_tokens,
+            options.repeat,
+            bar.update,
         )
     print(json.dumps(result.as_dict()) if options.json else _format_benchmark(result))
 
@@ -482,6 +598,10 @@ def _inspect(options: argparse.Namespace) -> None:
 
 def _synth(options: argparse.Namespace) -> None:
     with Progress(f"writing {options.shape}") as bar:
-        quern.synthesize(options.shape, options.output, options.seed, options.dtype, bar.update)
+        quern.synthesize(
+            options.shape, options.output, options.seed, options.dtype, bar.update
+        )
     made = quern.inspect(options.output)
-    print(f"{options.output}: {len(made.tensors)} tensors, {made.weight_bytes:,} bytes of weights")
+    print(
+        f"{options.output}: {len(made.tensors)} tensors, {made.weight_bytes:,} bytes of weights"
+    )

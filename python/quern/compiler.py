@@ -49,9 +49,14 @@ def compile_model(
     report: "output", "weight_bytes", "bits_per_weight", "peak_bytes_predicted",
     "isas", "notes" and "seconds".
     """
-    for name, number, limit in (("context", context, 2**63), ("threads", threads, 2**32)):
+    for name, number, limit in (
+        ("context", context, 2**63),
+        ("threads", threads, 2**32),
+    ):
         if not 0 <= number < limit:
-            raise QuernError(f"{name}: expects a number from 0 to {limit - 1}, but got {number}")
+            raise QuernError(
+                f"{name}: expects a number from 0 to {limit - 1}, but got {number}"
+            )
     texts = (model, output, format, kv_cache, formats_file, dump_path)
     for text in (*texts, *itertools.chain(*rules)):
         check_unicode("the options", str(text))
@@ -108,11 +113,19 @@ def reference_artifact(
         place.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=place.name + ".", dir=place.parent))
     except OSError as error:
-        raise QuernError(f"{error.filename}: cannot be created: {error.strerror}") from None
+        raise QuernError(
+            f"{error.filename}: cannot be created: {error.strerror}"
+        ) from None
     try:
         made = temporary / "artifact"
         compile_model(
-            folder, made, "", compute="f32", target="host", kv_cache="f32", progress=progress
+            folder,
+            made,
+            "",
+            compute="f32",
+            target="host",
+            kv_cache="f32",
+            progress=progress,
         )
         if not artifact.is_artifact(place):
             os.rename(made, place)
@@ -141,11 +154,15 @@ def _fingerprint(folder: Path) -> str:
     """Changes with the files of a model, this version and this processor."""
     from . import __version__
 
-    digest = hashlib.sha256(f"{__version__}\n{_processor()}\n{folder.resolve()}\n".encode())
+    digest = hashlib.sha256(
+        f"{__version__}\n{_processor()}\n{folder.resolve()}\n".encode()
+    )
     for path in sorted(folder.iterdir()):
         if path.is_file():
             facts = path.stat()
-            digest.update(f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
+            digest.update(
+                f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode()
+            )
     return digest.hexdigest()[:32]
 
 

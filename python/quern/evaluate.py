@@ -32,7 +32,9 @@ class PredictorSession(Protocol):
 
     def reset(self) -> None: ...
 
-    def prefill(self, tokens: NDArray[np.int32], rows: int = 1) -> NDArray[np.float32]: ...
+    def prefill(
+        self, tokens: NDArray[np.int32], rows: int = 1
+    ) -> NDArray[np.float32]: ...
 
     def __enter__(self) -> PredictorSession: ...
 
@@ -139,7 +141,9 @@ def evaluate(
             f"window of {context}, but got {len(tokens)} tokens in {len(pieces)} windows"
         )
     return _summarize(
-        np.concatenate(losses), np.concatenate(divergences) if against else None, agreements
+        np.concatenate(losses),
+        np.concatenate(divergences) if against else None,
+        agreements,
     )
 
 
@@ -151,7 +155,9 @@ class _NoSession:
         return None
 
 
-def _maybe_session(model: Predictor | None, context: int) -> PredictorSession | _NoSession:
+def _maybe_session(
+    model: Predictor | None, context: int
+) -> PredictorSession | _NoSession:
     return _NoSession() if model is None else model.session(context)
 
 
@@ -222,7 +228,9 @@ def _score(
     model = _log_softmax(logits)
     losses = -model[np.arange(len(targets)), targets]
     if not np.isfinite(losses).all():
-        raise QuernError("expects finite logits, but the model gave infinite or NaN ones")
+        raise QuernError(
+            "expects finite logits, but the model gave infinite or NaN ones"
+        )
     if reference is None:
         return _Scores(losses, np.empty(0), 0)
     expected = _log_softmax(reference)
@@ -232,7 +240,9 @@ def _score(
 
 
 def _summarize(
-    losses: NDArray[np.float64], divergences: NDArray[np.float64] | None, agreements: int
+    losses: NDArray[np.float64],
+    divergences: NDArray[np.float64] | None,
+    agreements: int,
 ) -> Evaluation:
     perplexity = _exp(float(losses.mean()))
     # First order: d exp(m) = exp(m) dm.

@@ -17,7 +17,9 @@ def read_formats(formats_file: str | Path | None = None) -> dict[str, str]:
 
 def canonical_format(text: str, formats_file: str | Path | None = None) -> str:
     """The canonical text of a format that a name or a text stands for."""
-    return str(_call("canonical_format", text, "" if formats_file is None else formats_file))
+    return str(
+        _call("canonical_format", text, "" if formats_file is None else formats_file)
+    )
 
 
 def bits_per_weight(text: str, rows: int, cols: int) -> float:

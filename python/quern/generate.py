@@ -58,7 +58,9 @@ def generate(
         raise QuernError(f"max tokens: expects at least 0, but got {max_tokens}")
     ids = tokenizer.encode_prompt(prompt)
     if len(ids) == 0:
-        raise QuernError("the prompt: expects some text, as the tokenizer adds no BOS token")
+        raise QuernError(
+            "the prompt: expects some text, as the tokenizer adds no BOS token"
+        )
     # The last token generated is told but never run: one place less is needed.
     space = model.max_context + 1 - len(ids)
     if space <= 0:

@@ -35,10 +35,16 @@ def write_plot(rows: Sequence[Row], path: str | Path) -> None:
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_yscale("symlog", linthresh=_NOISE_NATS)
-        axes.plot([bits for bits, *_ in best], [mean for _, mean, *_ in best], color="0.8")
+        axes.plot(
+            [bits for bits, *_ in best], [mean for _, mean, *_ in best], color="0.8"
+        )
         for bits, mean, stderr, name in points:
-            axes.errorbar(bits, mean, stderr, fmt="o", color="C0", markersize=4, gid=name)
-            axes.annotate(name, (bits, mean), (5, 3), textcoords="offset points", fontsize=7)
+            axes.errorbar(
+                bits, mean, stderr, fmt="o", color="C0", markersize=4, gid=name
+            )
+            axes.annotate(
+                name, (bits, mean), (5, 3), textcoords="offset points", fontsize=7
+            )
         axes.grid(color="0.95")
         try:
             figure.savefig(path, format="svg", metadata={"Date": None})
@@ -52,7 +58,12 @@ _Point = tuple[float, float, float, str]
 def _points(rows: Sequence[Row]) -> list[_Point]:
     """(bits, mean, standard error, name) of every row that was compared."""
     return [
-        (row.bits_per_weight, row.evaluation.kld_mean, row.evaluation.kld_stderr or 0.0, row.name)
+        (
+            row.bits_per_weight,
+            row.evaluation.kld_mean,
+            row.evaluation.kld_stderr or 0.0,
+            row.name,
+        )
         for row in rows
         if row.evaluation and row.evaluation.kld_mean is not None
     ]

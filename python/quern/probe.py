@@ -33,7 +33,11 @@ def measure(threads: int, compute: str) -> MachineLimits:
     """Measures this machine; compute: "int8", or another mode, which runs in f32."""
     library = _library()
     bandwidth = library.quern_probe_read_bandwidth(threads, _READ_BYTES)
-    peak = library.quern_probe_int8_dot if compute == "int8" else library.quern_probe_f32_fma
+    peak = (
+        library.quern_probe_int8_dot
+        if compute == "int8"
+        else library.quern_probe_f32_fma
+    )
     operations = peak(threads)
     if bandwidth <= 0 or operations <= 0:
         raise QuernError(f"measuring the machine with {threads} threads failed")

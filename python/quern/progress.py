@@ -32,12 +32,20 @@ class Progress:
         """Says what is done; draws when it is time to."""
         now = time.monotonic()
         interval = _TERMINAL_SECONDS if self._terminal else _LOG_SECONDS
-        if now - self._start < _QUIET_SECONDS or now - self._drawn < interval or fraction >= 1:
+        if (
+            now - self._start < _QUIET_SECONDS
+            or now - self._drawn < interval
+            or fraction >= 1
+        ):
             return
         self._drawn = now
         fraction = max(fraction, 0.0)
         elapsed = now - self._start
-        left = f"{format_seconds(elapsed / fraction - elapsed)} left" if fraction > 0 else ""
+        left = (
+            f"{format_seconds(elapsed / fraction - elapsed)} left"
+            if fraction > 0
+            else ""
+        )
         parts = [self._title, f"{100 * fraction:3.0f}%", left, detail]
         if self._terminal:
             filled = round(_WIDTH * fraction)

@@ -75,7 +75,9 @@ class ReferenceModel:
         """Appends `tokens` and returns logits [rows, vocabulary] of the last `rows`."""
         ids = as_tokens(tokens)
         if not 0 <= rows <= len(ids):
-            raise QuernError(f"rows: expects a number from 0 to {len(ids)}, but got {rows}")
+            raise QuernError(
+                f"rows: expects a number from 0 to {len(ids)}, but got {rows}"
+            )
         return np.asarray(self._checked(self._run.extend, ids.tolist(), rows))
 
     def decode(self, token: int) -> NDArray[np.float32]:

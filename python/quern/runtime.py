@@ -71,7 +71,9 @@ _ENTRIES: list[tuple[str, Any]] = [
     ("session_destroy", _function(None, _Object)),
     (
         "prefill",
-        _function(ctypes.c_int, _Object, _Tokens, ctypes.c_size_t, _Logits, ctypes.c_size_t),
+        _function(
+            ctypes.c_int, _Object, _Tokens, ctypes.c_size_t, _Logits, ctypes.c_size_t
+        ),
     ),
     ("decode", _function(ctypes.c_int, _Object, ctypes.c_int32, _Logits)),
     ("session_position", _function(ctypes.c_size_t, _Object)),
@@ -116,17 +118,38 @@ def _check_machine(path: Path) -> None:
         )
 
 
+# The files (device and inode) that stood at a library's path whenever it was
+# opened. Libraries stay mapped, so their inodes are not used again.
+_opened: dict[Path, list[tuple[int, int]]] = {}
+
+
+def _spelling(path: Path) -> str:
+    """A name of `path` by which dlopen takes the file that is there now.
+
+    By a name that it knows, dlopen gives what it once found there, even if the
+    model has been compiled again since.
+    """
+    path = path.resolve()
+    status = path.stat()
+    file = (status.st_dev, status.st_ino)
+    known = _opened.setdefault(path, [])
+    if file not in known:
+        known.append(file)
+    return f"{path.parent}/{'./' * known.index(file)}{path.name}"
+
+
 def _open_library(path: Path) -> Any:
     """The table of functions of a `model.so`."""
     _check_machine(path)
     try:
-        library = ctypes.CDLL(str(path))
+        library = ctypes.CDLL(_spelling(path))
         get_api = library.quern_get_api
     except OSError as error:
         raise QuernError(f"{path}: cannot be loaded: {error}", Status.FILE) from None
     except AttributeError:
         raise QuernError(
-            f"{path}: is not a compiled model: it does not export quern_get_api", Status.FILE
+            f"{path}: is not a compiled model: it does not export quern_get_api",
+            Status.FILE,
         ) from None
     get_api.argtypes = [ctypes.c_uint32]
     get_api.restype = ctypes.POINTER(_Api)
@@ -157,7 +180,9 @@ def _check(code: int, text: str, action: str) -> None:
     try:
         status = Status(code)
     except ValueError:
-        raise QuernError(f"{action} failed with the unknown status {code}: {text}") from None
+        raise QuernError(
+            f"{action} failed with the unknown status {code}: {text}"
+        ) from None
     detail = text or status.name.lower().replace("_", " ")
     raise QuernError(f"{action} failed: {detail}", status)
 
@@ -181,7 +206,9 @@ class Model:
     ) -> None:
         self._handle: int | None = None
         if not 0 <= threads < 2**32:
-            raise QuernError(f"threads: expects a number from 0 to {2**32 - 1}, but got {threads}")
+            raise QuernError(
+                f"threads: expects a number from 0 to {2**32 - 1}, but got {threads}"
+            )
         self.path = Path(artifact_path)
         self.manifest = artifact.read_manifest(self.path)
         artifact.check_files(self.path, self.manifest)
@@ -217,9 +244,13 @@ class Model:
         try:
             description = json.loads(text)
         except json.JSONDecodeError as error:
-            raise QuernError(f"{self.path}: the model describes itself badly: {error}") from None
+            raise QuernError(
+                f"{self.path}: the model describes itself badly: {error}"
+            ) from None
         if not isinstance(description, dict):
-            raise QuernError(f"{self.path}: the model describes itself badly: not a JSON object")
+            raise QuernError(
+                f"{self.path}: the model describes itself badly: not a JSON object"
+            )
         return description
 
     def _model_fact(self, name: str) -> Any:
@@ -293,7 +324,9 @@ class Session:
             )
         limits = _SessionLimits(size=ctypes.sizeof(_SessionLimits), capacity=capacity)
         handle = ctypes.c_void_p()
-        code = model._api.session_create(model._live(), ctypes.byref(limits), ctypes.byref(handle))
+        code = model._api.session_create(
+            model._live(), ctypes.byref(limits), ctypes.byref(handle)
+        )
         _check(code, model._error(), "creating a session")
         self._adopt(handle.value)
 
@@ -313,7 +346,9 @@ class Session:
         """Appends `tokens` and returns logits [rows, vocabulary] of the last `rows`."""
         ids = as_tokens(tokens)
         if not 0 <= rows <= len(ids):
-            raise QuernError(f"rows: expects a number from 0 to {len(ids)}, but got {rows}")
+            raise QuernError(
+                f"rows: expects a number from 0 to {len(ids)}, but got {rows}"
+            )
         logits = np.empty((rows, self.model.vocabulary), np.float32)
         code = self.model._api.prefill(
             self._live(),
@@ -329,14 +364,18 @@ class Session:
         """Appends one token and returns its logits [vocabulary]."""
         (checked,) = as_tokens([token])
         logits = np.empty(self.model.vocabulary, np.float32)
-        code = self.model._api.decode(self._live(), int(checked), logits.ctypes.data_as(_Logits))
+        code = self.model._api.decode(
+            self._live(), int(checked), logits.ctypes.data_as(_Logits)
+        )
         _check(code, self._error(), "running a token")
         return logits
 
     def truncate(self, position: int) -> None:
         """Forgets all but the first `position` tokens."""
         if position < 0:
-            raise QuernError(f"position: expects a number of at least 0, but got {position}")
+            raise QuernError(
+                f"position: expects a number of at least 0, but got {position}"
+            )
         code = self.model._api.session_truncate(self._live(), position)
         _check(code, self._error(), f"truncating to {position} tokens")
 

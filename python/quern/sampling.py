@@ -52,13 +52,19 @@ class SamplingOptions:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise QuernError(f"temperature: expects at least 0, but got {self.temperature}")
+            raise QuernError(
+                f"temperature: expects at least 0, but got {self.temperature}"
+            )
         if self.top_k < 0:
             raise QuernError(f"top-k: expects at least 0, but got {self.top_k}")
         if not 0 < self.top_p <= 1:
-            raise QuernError(f"top-p: expects more than 0 and at most 1, but got {self.top_p}")
+            raise QuernError(
+                f"top-p: expects more than 0 and at most 1, but got {self.top_p}"
+            )
         if not 0 <= self.seed <= _MASK:
-            raise QuernError(f"seed: expects a number from 0 to {_MASK}, but got {self.seed}")
+            raise QuernError(
+                f"seed: expects a number from 0 to {_MASK}, but got {self.seed}"
+            )
 
 
 class Sampler:
@@ -72,7 +78,9 @@ class Sampler:
         """A token from logits [vocabulary]."""
         step, self._step = self._step, self._step + 1
         if not np.isfinite(logits).all():
-            raise QuernError("expects finite logits, but the model gave infinite or NaN ones")
+            raise QuernError(
+                "expects finite logits, but the model gave infinite or NaN ones"
+            )
         if self.options.temperature == 0:
             return int(np.argmax(logits))
         tokens, weights = self._candidates(logits)
@@ -107,7 +115,9 @@ class Sampler:
         return tokens, weights[tokens]
 
 
-def _likeliest_first(tokens: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.int64]:
+def _likeliest_first(
+    tokens: NDArray[np.int64], logits: NDArray[np.float32]
+) -> NDArray[np.int64]:
     """Sorts tokens; of equals the smaller id comes first."""
     ascending = np.sort(tokens)
     return ascending[np.argsort(-logits[ascending], kind="stable")]

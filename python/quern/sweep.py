@@ -106,7 +106,9 @@ class Task:
         if inspect(folder).kind != "model":
             raise QuernError(f"{folder}: expects a model folder with config.json")
         if options.tokens < 0:
-            raise QuernError(f"tokens: expects a number from 0 on, but got {options.tokens}")
+            raise QuernError(
+                f"tokens: expects a number from 0 on, but got {options.tokens}"
+            )
         tokenizer = Tokenizer(folder)
         tokens = tokenizer.encode(text)
         tokens = tokens[: options.tokens or len(tokens)]
@@ -160,7 +162,9 @@ def sweep(
         try:
             work.mkdir(parents=True)
             rows.update(
-                _measure_all(task, {name: wanted[name] for name in missing}, work, progress)
+                _measure_all(
+                    task, {name: wanted[name] for name in missing}, work, progress
+                )
             )
         except OSError as error:
             raise QuernError(f"{error.filename or work}: {error.strerror}") from None
@@ -188,7 +192,10 @@ def _store(task: Task, row: Row) -> None:
 
 
 def _measure_all(
-    task: Task, formats: Mapping[str, str], work: Path, progress: ProgressCallback | None
+    task: Task,
+    formats: Mapping[str, str],
+    work: Path,
+    progress: ProgressCallback | None,
 ) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     names = [name for name in formats if formats[name]]
@@ -208,13 +215,17 @@ def _measure_all(
         if recording.is_kept or FLOAT in formats:
             measured = _evaluate(task, recording, None, tell)
             made = inspect(path)
-            rows[FLOAT] = Row(FLOAT, "", made.bits_per_weight, made.weight_bytes, measured)
+            rows[FLOAT] = Row(
+                FLOAT, "", made.bits_per_weight, made.weight_bytes, measured
+            )
             _store(task, rows[FLOAT])
         against: Predictor = recording if recording.is_kept else reference
         for step, name in enumerate(names, start=1):
             # A library that was loaded stays so: no path may come twice.
             out = Path(tempfile.mkdtemp(dir=work)) / "artifact"
-            rows[name] = _measure(task, name, formats[name], out, against, at(step, name))
+            rows[name] = _measure(
+                task, name, formats[name], out, against, at(step, name)
+            )
     return rows
 
 
@@ -243,7 +254,9 @@ def _measure(
                 task,
                 model,
                 against,
-                lambda share, text: progress(_COMPILE_SHARE + (1 - _COMPILE_SHARE) * share, text),
+                lambda share, text: progress(
+                    _COMPILE_SHARE + (1 - _COMPILE_SHARE) * share, text
+                ),
             )
     except QuernError as error:
         return Row(name, format, error=str(error))
@@ -261,13 +274,21 @@ def _evaluate(
     task: Task, model: Predictor, against: Predictor | None, progress: ProgressCallback
 ) -> Evaluation:
     return evaluate(
-        model, task.tokens, task.options.context, task.bos, against=against, progress=progress
+        model,
+        task.tokens,
+        task.options.context,
+        task.bos,
+        against=against,
+        progress=progress,
     )
 
 
 def _count_logits(task: Task) -> int:
     """Rows of logits that an evaluation asks for."""
-    return sum(len(window) - 1 for window in windows(task.tokens, task.options.context, task.bos))
+    return sum(
+        len(window) - 1
+        for window in windows(task.tokens, task.options.context, task.bos)
+    )
 
 
 class _Recording:
@@ -295,7 +316,9 @@ class _Recording:
 
 
 class _RecordedSession:
-    def __init__(self, logits: NDArray[np.float32], live: PredictorSession | None) -> None:
+    def __init__(
+        self, logits: NDArray[np.float32], live: PredictorSession | None
+    ) -> None:
         self._logits = logits
         self._live = live
         self._at = 0

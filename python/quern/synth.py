@@ -98,18 +98,28 @@ def synthesize(
     share of the bytes that is written.
     """
     if shape not in SHAPES:
-        raise QuernError(f"shape: expects one of {', '.join(SHAPES)}, but got '{shape}'")
+        raise QuernError(
+            f"shape: expects one of {', '.join(SHAPES)}, but got '{shape}'"
+        )
     if dtype not in DTYPES:
-        raise QuernError(f"dtype: expects one of {', '.join(DTYPES)}, but got '{dtype}'")
+        raise QuernError(
+            f"dtype: expects one of {', '.join(DTYPES)}, but got '{dtype}'"
+        )
     if seed < 0:
         raise QuernError(f"seed: expects a number of at least 0, but got {seed}")
     dimensions = SHAPES[shape]
     folder = Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_text(folder / "config.json", json.dumps(_config(dimensions, dtype), indent=2))
-        _write_text(folder / "tokenizer.json", json.dumps(_tokenizer(dimensions.vocabulary)))
-        _write_text(folder / "tokenizer_config.json", json.dumps(_TOKENIZER_CONFIG, indent=2))
+        _write_text(
+            folder / "config.json", json.dumps(_config(dimensions, dtype), indent=2)
+        )
+        _write_text(
+            folder / "tokenizer.json", json.dumps(_tokenizer(dimensions.vocabulary))
+        )
+        _write_text(
+            folder / "tokenizer_config.json", json.dumps(_TOKENIZER_CONFIG, indent=2)
+        )
         _write_weights(folder / "model.safetensors", dimensions, seed, dtype, progress)
     except OSError as error:
         raise QuernError(f"{error.filename or folder}: {error.strerror}") from None
@@ -136,7 +146,9 @@ def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
         tensors[f"{mlp}up_proj.weight"] = (shape.intermediate, shape.hidden)
         tensors[f"{mlp}down_proj.weight"] = (shape.hidden, shape.intermediate)
         tensors[f"model.layers.{layer}.input_layernorm.weight"] = (shape.hidden,)
-        tensors[f"model.layers.{layer}.post_attention_layernorm.weight"] = (shape.hidden,)
+        tensors[f"model.layers.{layer}.post_attention_layernorm.weight"] = (
+            shape.hidden,
+        )
     tensors["model.norm.weight"] = (shape.hidden,)
     if not shape.tied:
         tensors["lm_head.weight"] = (shape.vocabulary, shape.hidden)
@@ -189,7 +201,9 @@ def byte_alphabet() -> list[str]:
 def _tokenizer(vocabulary: int) -> dict[str, Any]:
     """A tokenizer.json of single bytes; ids that no text gives decode to words."""
     alphabet = byte_alphabet()
-    words = [alphabet[ord(" ")] + f"w{token}" for token in range(_BYTES + 2, vocabulary)]
+    words = [
+        alphabet[ord(" ")] + f"w{token}" for token in range(_BYTES + 2, vocabulary)
+    ]
     tokens = [*alphabet, _BOS, _EOS, *words]
     special = [
         {
@@ -272,7 +286,9 @@ def _write_weights(
                 for values in _random(name, dimensions, seed, index):
                     written += file.write(_encode(values, dtype).data)
                     if progress:
-                        progress(written / offset, f"{written >> 20} of {offset >> 20} MiB")
+                        progress(
+                            written / offset, f"{written >> 20} of {offset >> 20} MiB"
+                        )
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -282,7 +298,9 @@ def _random(
     name: str, dimensions: tuple[int, ...], seed: int, index: int
 ) -> Iterator[NDArray[np.float32]]:
     """The values of a tensor in pieces; each tensor has its own stream."""
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index])))
+    generator = np.random.Generator(
+        np.random.PCG64(np.random.SeedSequence([seed, index]))
+    )
     is_norm = name.endswith("norm.weight")
     left = int(np.prod(dimensions))
     while left:
@@ -290,7 +308,9 @@ def _random(
         values = generator.standard_normal(count, np.float32)
         # Norms scale: they lie about one. A deviation makes a forgotten or
         # swapped one visible.
-        yield 1 + np.float32(0.1) * values if is_norm else np.float32(_DEVIATION) * values
+        yield (
+            1 + np.float32(0.1) * values if is_norm else np.float32(_DEVIATION) * values
+        )
         left -= count
 
 

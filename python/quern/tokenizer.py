@@ -34,7 +34,9 @@ class Tokenizer:
         folder = Path(folder)
         path = folder / "tokenizer.json"
         if not path.is_file():
-            raise QuernError(f"{folder}: expects a tokenizer.json in this folder, but has none")
+            raise QuernError(
+                f"{folder}: expects a tokenizer.json in this folder, but has none"
+            )
         try:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:  # tokenizers raises Exception itself
@@ -70,7 +72,9 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> str:
         """The text of `ids`, special tokens left out."""
-        return str(self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=True))
+        return str(
+            self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=True)
+        )
 
     def _special(self, config: dict[str, Any], key: str, path: Path) -> int | None:
         value = config.get(key)
@@ -78,9 +82,13 @@ class Tokenizer:
         content = value.get("content") if isinstance(value, dict) else value
         if content is None:
             return None
-        token = self._tokenizer.token_to_id(content) if isinstance(content, str) else None
+        token = (
+            self._tokenizer.token_to_id(content) if isinstance(content, str) else None
+        )
         if token is None:
-            raise QuernError(f"{path}: expects {key} to be in the vocabulary, but got {content!r}")
+            raise QuernError(
+                f"{path}: expects {key} to be in the vocabulary, but got {content!r}"
+            )
         return int(token)
 
     def _decide_bos(self, config: dict[str, Any], path: Path) -> bool:
@@ -91,7 +99,9 @@ class Tokenizer:
         if explicit is None:
             return self.bos_id is not None and self.bos_id in prefix[:1]
         if explicit and self.bos_id is None:
-            raise QuernError(f"{path}: expects a bos_token, as add_bos_token is set, but has none")
+            raise QuernError(
+                f"{path}: expects a bos_token, as add_bos_token is set, but has none"
+            )
         return bool(explicit)
 
     def _stop_ids(self, folder: Path) -> frozenset[int]:

@@ -134,12 +134,22 @@ class Tape:
         model, w, s = self.model, self.w, {"x": x}
         attention, mlp = prefix + "self_attn.", prefix + "mlp."
         h = s["h"] = model._norm(x, prefix + "input_layernorm.weight")
-        for name, heads in (("q", model.heads), ("k", model.kv_heads), ("v", model.kv_heads)):
+        for name, heads in (
+            ("q", model.heads),
+            ("k", model.kv_heads),
+            ("v", model.kv_heads),
+        ):
             y = h @ w[f"{attention}{name}_proj.weight"].T
             s[name] = y.reshape(len(x), heads, model.head_dim).swapaxes(0, 1)
-        s["q"], s["k"] = rotate(s["q"], *self.rotations), rotate(s["k"], *self.rotations)
+        s["q"], s["k"] = (
+            rotate(s["q"], *self.rotations),
+            rotate(s["k"], *self.rotations),
+        )
         repeat = model.heads // model.kv_heads
-        s["k"], s["v"] = np.repeat(s["k"], repeat, axis=0), np.repeat(s["v"], repeat, axis=0)
+        s["k"], s["v"] = (
+            np.repeat(s["k"], repeat, axis=0),
+            np.repeat(s["v"], repeat, axis=0),
+        )
         scores = s["q"] @ s["k"].swapaxes(1, 2) * model.head_dim**-0.5 + model._mask(len(x))
         scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
         s["p"] = scores / scores.sum(axis=-1, keepdims=True)
@@ -169,7 +179,11 @@ class Tape:
             "v": s["p"].swapaxes(1, 2) @ d,
         }
         total = np.zeros_like(s["h"])
-        for name, heads in (("q", model.heads), ("k", model.kv_heads), ("v", model.kv_heads)):
+        for name, heads in (
+            ("q", model.heads),
+            ("k", model.kv_heads),
+            ("v", model.kv_heads),
+        ):
             y = gradients[name].reshape(heads, -1, length, model.head_dim).sum(axis=1)
             y = y.swapaxes(0, 1).reshape(length, heads * model.head_dim)
             total += y @ self.w[f"{prefix}{name}_proj.weight"]

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 
 needs_compiler = pytest.mark.skipif(
-    importlib.util.find_spec("quern._compiler") is None, reason="quern._compiler is not built"
+    importlib.util.find_spec("quern._compiler") is None,
+    reason="quern._compiler is not built",
 )
 
 
@@ -71,7 +72,10 @@ def write_manifest(folder: Path, manifest: dict) -> None:
     """Writes manifest.json with the sizes and hashes that the files now have."""
     for name in ("model.so", "weights.safetensors"):
         path = folder / name
-        manifest["files"][name] = {"bytes": path.stat().st_size, "xxh3": hash_file(path)}
+        manifest["files"][name] = {
+            "bytes": path.stat().st_size,
+            "xxh3": hash_file(path),
+        }
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -104,7 +108,10 @@ def log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def reference_perplexity(
-    model: quern.ReferenceModel, tokens: NDArray[np.integer], context: int, bos: int | None
+    model: quern.ReferenceModel,
+    tokens: NDArray[np.integer],
+    context: int,
+    bos: int | None,
 ) -> float:
     """As quern.evaluate defines it."""
     losses = []

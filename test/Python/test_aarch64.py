@@ -36,7 +36,12 @@ def client(tmp_path_factory):
     """c_client.c for AArch64."""
     program = tmp_path_factory.mktemp("client") / "c_client"
     source = ROOT / "test" / "Runtime" / "c_client.c"
-    flags = ["--target=aarch64-linux-gnu", "-fuse-ld=lld", "-O2", f"-I{ROOT / 'include'}"]
+    flags = [
+        "--target=aarch64-linux-gnu",
+        "-fuse-ld=lld",
+        "-O2",
+        f"-I{ROOT / 'include'}",
+    ]
     subprocess.run([CLANG, *flags, str(source), "-o", str(program)], check=True)
     return program
 
@@ -99,7 +104,14 @@ def test_refused_on_another_machine(compile_once):
 
 
 def test_one_architecture_an_artifact(tmp_path, capfd):
-    command = ["compile", str(QUERN_6M), "--format", "q8_0", "-o", str(tmp_path / "out")]
+    command = [
+        "compile",
+        str(QUERN_6M),
+        "--format",
+        "q8_0",
+        "-o",
+        str(tmp_path / "out"),
+    ]
     assert main([*command, "--target", "avx2,neon"]) != 0
     message = "expects targets of one architecture, but got avx2 and neon"
     assert message in capfd.readouterr().err

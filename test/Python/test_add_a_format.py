@@ -40,7 +40,11 @@ def folder(tmp_path_factory):
 
 def run(command, folder):
     path = f"{VENV}:{BIN}:{os.environ['PATH']}"
-    environment = {"PATH": path, "HOME": str(folder), "QUERN_CACHE": str(folder / "cache")}
+    environment = {
+        "PATH": path,
+        "HOME": str(folder),
+        "QUERN_CACHE": str(folder / "cache"),
+    }
     return subprocess.run(
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True
     )
@@ -104,10 +108,16 @@ INFINITE = (
         (element(GOOD, "@e bits 9"), "'bits' failed to satisfy constraint"),
         (element(GOOD, "@e bits 0"), "'bits' failed to satisfy constraint"),
         (
-            element("%v = arith.uitofp %code : i8 to f32\ncodec.yield %v", argument="%code: i8"),
+            element(
+                "%v = arith.uitofp %code : i8 to f32\ncodec.yield %v",
+                argument="%code: i8",
+            ),
             "expects a region with one argument, an i32, but got arguments ('i8')",
         ),
-        (element("llvm.unreachable"), "expects its region to end with codec.yield, but got"),
+        (
+            element("llvm.unreachable"),
+            "expects its region to end with codec.yield, but got",
+        ),
         (
             "func.func private @f(f32) -> f32\n" + element(UNFOLDED + "codec.yield %t"),
             "expects an op that folds on constants, but got func.call for code 0",

@@ -42,10 +42,22 @@ def test_small_good_tree_passes(tmp_path):
 LAYERING = [
     ("lib/Pack/A.cpp", "quern/Quantize/Passes.h", "Pack may not include Quantize"),
     ("lib/Import/A.cpp", "quern/Codegen/Passes.h", "Import may not include Codegen"),
-    ("include/quern/Dialect/QT/A.td", "quern/Dialect/QK/A.td", "may not include Dialect/QK"),
-    ("lib/Runtime/A.cpp", "quern/Numerics/Format.h", "Runtime may not include Numerics"),
+    (
+        "include/quern/Dialect/QT/A.td",
+        "quern/Dialect/QK/A.td",
+        "may not include Dialect/QK",
+    ),
+    (
+        "lib/Runtime/A.cpp",
+        "quern/Numerics/Format.h",
+        "Runtime may not include Numerics",
+    ),
     ("lib/Runtime/A.cpp", "llvm/ADT/StringRef.h", "Runtime may not include LLVM's"),
-    ("lib/Codegen/A.cpp", "quern/Runtime/quern_rt.h", "Codegen may not include Runtime"),
+    (
+        "lib/Codegen/A.cpp",
+        "quern/Runtime/quern_rt.h",
+        "Codegen may not include Runtime",
+    ),
     ("lib/Base/A.cpp", "quern/InitAllPasses.h", "Base may not include Pipelines"),
     ("lib/Base/A.cpp", "quern/Nowhere/A.h", "belongs to no library"),
 ]
@@ -127,7 +139,11 @@ def test_style_reports_long_python_function(tmp_path):
 
 def test_style_reports_unowned_todo(tmp_path):
     word = "TO" + "DO"
-    write(tmp_path, "lib/Base/A.cpp", f"{HEADER}// {word}(#12): fine\n// {word}: not fine\n")
+    write(
+        tmp_path,
+        "lib/Base/A.cpp",
+        f"{HEADER}// {word}(#12): fine\n// {word}: not fine\n",
+    )
     expect_error("check-style.py", tmp_path, "lib/Base/A.cpp:6: error: a to-do without")
 
 
@@ -163,7 +179,9 @@ def test_style_accepts_pass(tmp_path):
 def test_style_reports_pass_flag(tmp_path):
     write_pass(tmp_path, "LowerToLLVMPass", "pack-to-llvm")
     expect_error(
-        "check-style.py", tmp_path, "expects the flag 'pack-lower-to-llvm', but got 'pack-to-llvm'"
+        "check-style.py",
+        tmp_path,
+        "expects the flag 'pack-lower-to-llvm', but got 'pack-to-llvm'",
     )
 
 
@@ -241,7 +259,12 @@ REPORT = """<testsuite>
 def test_run_tests_reads_every_outcome(tmp_path):
     write(tmp_path, "report.xml", REPORT)
     cases = list(load_run_tests().read_cases(tmp_path / "report.xml"))
-    assert [outcome for _, outcome, _ in cases] == ["passed", "failed", "skipped", "skipped"]
+    assert [outcome for _, outcome, _ in cases] == [
+        "passed",
+        "failed",
+        "skipped",
+        "skipped",
+    ]
     assert cases[2] == ("c", "skipped", "no avx512")
 
 

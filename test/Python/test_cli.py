@@ -88,25 +88,64 @@ def test_inspect(capfd, fake, tiny_model):
 
 def test_synth(capfd, tmp_path):
     status, out, _ = run(capfd, "synth", "--shape", "tiny-qwen3", "-o", tmp_path / "new" / "model")
-    assert (status, out) == (0, f"{tmp_path}/new/model: 24 tensors, 394,432 bytes of weights\n")
+    assert (status, out) == (
+        0,
+        f"{tmp_path}/new/model: 24 tensors, 394,432 bytes of weights\n",
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "{tmp}", "--prompt", "x"], "error: {tmp}: expects a folder written by quern"),
-        (["run", "{fake}", "--prompt", "x", "--top-p", "2"], "error: top-p: expects more than 0"),
+        (
+            ["run", "{tmp}", "--prompt", "x"],
+            "error: {tmp}: expects a folder written by quern",
+        ),
+        (
+            ["run", "{fake}", "--prompt", "x", "--top-p", "2"],
+            "error: top-p: expects more than 0",
+        ),
         (["run", "{fake}", "--prompt", "x", "--isa", "avx9"], "but got avx9"),
-        (["run", "{fake}", "--prompt", "x" * 500], "error: the prompt: expects at most 128"),
-        (["run", "{fake}", "--prompt", "x\udcff"], "expects valid Unicode, but got '\\udcff' at"),
-        (["eval", "{fake}", "--text", "{tmp}/absent"], "error: {tmp}/absent: No such file"),
-        (["eval", "{fake}", "--text", "{tmp}/latin1"], "latin1: expects UTF-8 text, but byte 3"),
-        (["eval", "{fake}", "--text", "{tmp}/empty"], "error: context: expects at most 128"),
-        (["eval", "{fake}", "--text", "{tmp}/empty", "--context", "9"], "expects a token to score"),
-        (["eval", "{fake}", "--text", "{tmp}/text", "--against", "{tmp}"], "expects a model fold"),
-        (["bench", "{fake}", "--repeat", "0", "--prompt-tokens", "8"], "repeat: expects at least"),
-        (["inspect", "{tmp}/absent"], "error: {tmp}/absent: there is no such file or folder"),
-        (["synth", "--shape", "tiny-llama", "-o", "{tmp}/text"], "error: {tmp}/text: File exists"),
+        (
+            ["run", "{fake}", "--prompt", "x" * 500],
+            "error: the prompt: expects at most 128",
+        ),
+        (
+            ["run", "{fake}", "--prompt", "x\udcff"],
+            "expects valid Unicode, but got '\\udcff' at",
+        ),
+        (
+            ["eval", "{fake}", "--text", "{tmp}/absent"],
+            "error: {tmp}/absent: No such file",
+        ),
+        (
+            ["eval", "{fake}", "--text", "{tmp}/latin1"],
+            "latin1: expects UTF-8 text, but byte 3",
+        ),
+        (
+            ["eval", "{fake}", "--text", "{tmp}/empty"],
+            "error: context: expects at most 128",
+        ),
+        (
+            ["eval", "{fake}", "--text", "{tmp}/empty", "--context", "9"],
+            "expects a token to score",
+        ),
+        (
+            ["eval", "{fake}", "--text", "{tmp}/text", "--against", "{tmp}"],
+            "expects a model fold",
+        ),
+        (
+            ["bench", "{fake}", "--repeat", "0", "--prompt-tokens", "8"],
+            "repeat: expects at least",
+        ),
+        (
+            ["inspect", "{tmp}/absent"],
+            "error: {tmp}/absent: there is no such file or folder",
+        ),
+        (
+            ["synth", "--shape", "tiny-llama", "-o", "{tmp}/text"],
+            "error: {tmp}/text: File exists",
+        ),
     ],
 )
 def test_errors_are_one_paragraph(capfd, fake, tmp_path, arguments, message):

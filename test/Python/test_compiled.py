@@ -133,9 +133,15 @@ def test_import_to_text(tiny_model):
         (["{model}", "--format", "i4 [1, 32], scale f1"], "f1"),
         (["{model}", "--format", "Q4_0", "--rule", "*.absent=f32"], "*.absent"),
         (["{model}", "--format", "Q4_0", "--formats", "{tmp}/absent"], "absent"),
-        (["{model}", "--format", "Q4_0", "--context", "-1"], "context: expects a number from 0"),
+        (
+            ["{model}", "--format", "Q4_0", "--context", "-1"],
+            "context: expects a number from 0",
+        ),
         (["{model}", "--format", "Q4_0", "--context", "9999999"], "9999999"),
-        (["{model}", "--format", "Q4_0", "--threads", "9999999999"], "threads: expects a number"),
+        (
+            ["{model}", "--format", "Q4_0", "--threads", "9999999999"],
+            "threads: expects a number",
+        ),
         (["{model}", "--format", "\udcff"], "expects valid Unicode"),
     ],
 )

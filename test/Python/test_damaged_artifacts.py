@@ -77,9 +77,21 @@ def declare(artifact, name):
     [
         ("model.so", cut, "model.so: expects .* bytes as manifest.json says"),
         ("model.so", flip(5000), "model.so: expects hash .* the file is damaged"),
-        ("weights.safetensors", cut, "weights.safetensors: expects .* bytes as manifest"),
-        ("weights.safetensors", flip(0), "header is not the one that this model was compiled"),
-        ("weights.safetensors", flip(100), "header is not the one that this model was compiled"),
+        (
+            "weights.safetensors",
+            cut,
+            "weights.safetensors: expects .* bytes as manifest",
+        ),
+        (
+            "weights.safetensors",
+            flip(0),
+            "header is not the one that this model was compiled",
+        ),
+        (
+            "weights.safetensors",
+            flip(100),
+            "header is not the one that this model was compiled",
+        ),
         ("manifest.json", cut, "manifest.json: is not valid JSON"),
     ],
 )
@@ -125,7 +137,10 @@ def test_damaged_weights_are_found_on_request(artifact):
     change(artifact / "weights.safetensors", flip(-1))
     with pytest.raises(quern.QuernError, match=r"tensor '.*': its bytes are damaged"):
         quern.Model(artifact, verify=True)
-    with quern.Model(artifact) as model, pytest.raises(quern.QuernError, match="are damaged"):
+    with (
+        quern.Model(artifact) as model,
+        pytest.raises(quern.QuernError, match="are damaged"),
+    ):
         model.verify()
 
 

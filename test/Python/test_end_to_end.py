@@ -29,7 +29,16 @@ pytestmark = needs_compiler
 
 QUERN_6M = ROOT / "examples" / "quern-6m"
 FORMATS = [
-    *("f32", "f16", "bf16", "int8_channel", "int4_g32", "int4_g32_asym", "q4_0", "q8_0"),
+    *(
+        "f32",
+        "f16",
+        "bf16",
+        "int8_channel",
+        "int4_g32",
+        "int4_g32_asym",
+        "q4_0",
+        "q8_0",
+    ),
     *("q4_k", "q6_k", "fp8_channel", "mxfp4", "nf4"),
 ]
 
@@ -217,7 +226,14 @@ def test_invented_format(tmp_path, monkeypatch, capfd, compute):
 # The same on a trained model, where only some rows are multiples of 384.
 def test_invented_format_by_rule(tmp_path, novel, capfd):
     invented = "i3 [1, 48], scale (u5 [1, 8], scale f16)"
-    command = ["compile", QUERN_6M, "--format", "q8_0", "--rule", f"*.down_proj.*={invented}"]
+    command = [
+        "compile",
+        QUERN_6M,
+        "--format",
+        "q8_0",
+        "--rule",
+        f"*.down_proj.*={invented}",
+    ]
     run_cli(capfd, *command, "--target", "host", "-o", tmp_path / "out")
     rules = [("*.down_proj.*", invented)]
     model = quern.ReferenceModel(QUERN_6M, "q8_0", rules=rules)

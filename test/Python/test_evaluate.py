@@ -51,7 +51,8 @@ def by_definition(tokens, context, bos, score_from, shift=0.0):
 
 @pytest.mark.parametrize("bos", [BOS, None])
 @pytest.mark.parametrize(
-    ("context", "score_from"), [(2, 0), (2, 1), (7, 0), (7, 2), (64, 1), (64, 40), (128, 0)]
+    ("context", "score_from"),
+    [(2, 0), (2, 1), (7, 0), (7, 2), (64, 1), (64, 40), (128, 0)],
 )
 def test_perplexity(model, tokens, bos, context, score_from):
     losses, _, _ = by_definition(tokens, context, bos, score_from)
@@ -109,8 +110,14 @@ def test_progress_ends_at_one(model, tokens):
     [
         ({"context": 129}, "context: expects at most 128, .* but got 129"),
         ({"context": 1}, "context: expects at least 2 tokens, but got 1"),
-        ({"context": 64, "score_from": 64}, "score-from: expects a position from 0 to 63"),
-        ({"context": 64, "score_from": -1}, "score-from: expects a position from 0 to 63"),
+        (
+            {"context": 64, "score_from": 64},
+            "score-from: expects a position from 0 to 63",
+        ),
+        (
+            {"context": 64, "score_from": -1},
+            "score-from: expects a position from 0 to 63",
+        ),
     ],
 )
 def test_errors(model, tokens, options, message):

@@ -76,5 +76,8 @@ def test_errors(model, tokenizer, prompt, count, message):
 
 
 def test_no_tokens_at_all(model):
-    with model.session() as session, pytest.raises(quern.QuernError, match="at least one token"):
+    with (
+        model.session() as session,
+        pytest.raises(quern.QuernError, match="at least one token"),
+    ):
         list(quern.generate_tokens(session, [], 1))

@@ -19,13 +19,21 @@ def entry(dtype="F32", shape=(2, 3), offsets=(0, 24)):
 
 
 def test_a_file(tmp_path):
-    header = {"a": entry(), "b": entry("BF16", (2,), (24, 28)), "__metadata__": {"format": "pt"}}
+    header = {
+        "a": entry(),
+        "b": entry("BF16", (2,), (24, 28)),
+        "__metadata__": {"format": "pt"},
+    }
     found = quern.inspect(write(tmp_path / "x.safetensors", header, bytes(28)))
     assert [(t.name, t.shape, t.encoding, t.bytes) for t in found.tensors] == [
         ("a", [2, 3], "F32", 24),
         ("b", [2], "BF16", 4),
     ]
-    assert (found.kind, found.weight_bytes, found.bits_per_weight) == ("safetensors", 28, 28.0)
+    assert (found.kind, found.weight_bytes, found.bits_per_weight) == (
+        "safetensors",
+        28,
+        28.0,
+    )
 
 
 def test_a_model(tiny_model):
@@ -51,7 +59,10 @@ def test_an_artifact(fake):
     [
         (b"{", "its header is not valid JSON"),
         (b"[]", "expects its header to be a JSON object"),
-        ({"a": entry(offsets=(0, 25))}, "tensor 'a': bytes 0 to 25 do not lie in 24 bytes"),
+        (
+            {"a": entry(offsets=(0, 25))},
+            "tensor 'a': bytes 0 to 25 do not lie in 24 bytes",
+        ),
         ({"a": entry(offsets=(8, 0))}, "tensor 'a': bytes 8 to 0 do not lie in 24"),
         ({"a": entry(shape=(2, 4))}, "tensor 'a': 24 bytes do not hold"),
         ({"a": entry(shape=(2, -3))}, "sizes and offsets must be whole numbers"),

@@ -14,7 +14,16 @@ from sensitivity import Tape, bound_of_coded_activations
 from support import ROOT, all_logits, log_softmax, needs_compiler, open_variants
 
 QUERN_6M = ROOT / "examples" / "quern-6m"
-FORMATS = ["int8_channel", "int4_g32", "int4_g32_asym", "q4_0", "q8_0", "q4_k", "q6_k", "mxfp4"]
+FORMATS = [
+    "int8_channel",
+    "int4_g32",
+    "int4_g32_asym",
+    "q4_0",
+    "q8_0",
+    "q4_k",
+    "q6_k",
+    "mxfp4",
+]
 
 
 @pytest.fixture(scope="module")

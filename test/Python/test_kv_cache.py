@@ -115,16 +115,33 @@ def test_truncate_and_fork(compile_once, novel, cache):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--kv-cache", "Q9_Z"], "KV cache: expects the name or text of a format, but got 'Q9_Z'"),
-        (["--kv-cache", "int4_g32"], "columns divisible by 32 (one 'scale' a block), but got 16"),
+        (
+            ["--kv-cache", "Q9_Z"],
+            "KV cache: expects the name or text of a format, but got 'Q9_Z'",
+        ),
+        (
+            ["--kv-cache", "int4_g32"],
+            "columns divisible by 32 (one 'scale' a block), but got 16",
+        ),
         (["--kv-cache", "fp8_block"], "expects blocks of 1 row"),
-        (["--kv-cache", "i4 [1, 16], divisor f16"], "expects a KV cache with a code a number"),
+        (
+            ["--kv-cache", "i4 [1, 16], divisor f16"],
+            "expects a KV cache with a code a number",
+        ),
         (["--kv-cache", "i4 [1, 32], scale f1"], "f1"),
         (["--kv-cache", "\udcff"], "expects valid Unicode"),
     ],
 )
 def test_errors(capfd, tmp_path, tiny_model, arguments, message):
-    command = ["compile", str(tiny_model), "--format", "f32", "--target", "host", *arguments]
+    command = [
+        "compile",
+        str(tiny_model),
+        "--format",
+        "f32",
+        "--target",
+        "host",
+        *arguments,
+    ]
     assert main([*command, "-o", str(tmp_path / "out")]) == 1
     error = capfd.readouterr().err
     assert error.startswith("error: ")

@@ -88,7 +88,10 @@ def test_a_window_forgets(tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "name"),
-    [("tiny-qwen2", "self_attn.k_proj.bias"), ("tiny-qwen3", "self_attn.q_norm.weight")],
+    [
+        ("tiny-qwen2", "self_attn.k_proj.bias"),
+        ("tiny-qwen3", "self_attn.q_norm.weight"),
+    ],
 )
 def test_family_weights_are_used(tmp_path, shape, name):
     quern.synthesize(shape, tmp_path)

@@ -60,7 +60,13 @@ def test_a_log_gets_a_line_now_and_then(clock):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.4, "0 s"), (59.4, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (-1, "0 s")],
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (200, "3 min 20 s"),
+        (7500, "2 h 5 min"),
+        (-1, "0 s"),
+    ],
 )
 def test_seconds(seconds, text):
     assert format_seconds(seconds) == text

@@ -47,7 +47,10 @@ def test_prefill_and_decode(model):
         assert logits.dtype == np.float32
         np.testing.assert_allclose(logits, [formula(1, 1), formula(4, 2)], rtol=1e-6)
         np.testing.assert_allclose(session.decode(15), formula(15, 3), rtol=1e-6)
-        assert session.prefill(np.array([9, 2], np.int64), rows=0).shape == (0, VOCABULARY)
+        assert session.prefill(np.array([9, 2], np.int64), rows=0).shape == (
+            0,
+            VOCABULARY,
+        )
         assert session.position == 6
 
 
@@ -105,20 +108,39 @@ def test_cancel_from_another_thread(model):
     ("act", "status", "message"),
     [
         (lambda s: s.prefill([1] * 129), Status.CAPACITY, "expects at most 128 tokens"),
-        (lambda s: s.prefill([1, 320]), Status.INVALID_ARGUMENT, "token 1: expects an id below"),
-        (lambda s: s.truncate(1), Status.INVALID_ARGUMENT, "position: expects at most 0"),
-        (lambda s: s.model.session(129), Status.INVALID_ARGUMENT, "expects at most 128 tokens"),
+        (
+            lambda s: s.prefill([1, 320]),
+            Status.INVALID_ARGUMENT,
+            "token 1: expects an id below",
+        ),
+        (
+            lambda s: s.truncate(1),
+            Status.INVALID_ARGUMENT,
+            "position: expects at most 0",
+        ),
+        (
+            lambda s: s.model.session(129),
+            Status.INVALID_ARGUMENT,
+            "expects at most 128 tokens",
+        ),
         (lambda s: s.model.verify(), Status.FILE, "tensor 'w': is damaged"),
         (lambda s: s.prefill([-1]), None, "expects ids that fit 31 bits, but got -1"),
         (lambda s: s.prefill([1.5]), None, "expects one dimension of integers"),
         (lambda s: s.prefill([[1]]), None, "expects one dimension of integers"),
-        (lambda s: s.prefill([1], rows=2), None, "rows: expects a number from 0 to 1, but got 2"),
+        (
+            lambda s: s.prefill([1], rows=2),
+            None,
+            "rows: expects a number from 0 to 1, but got 2",
+        ),
         (lambda s: s.truncate(-1), None, "position: expects a number of at least 0"),
         (lambda s: s.model.session(-1), None, "capacity: expects a number from 0"),
     ],
 )
 def test_errors_have_the_runtimes_text(model, act, status, message):
-    with model.session() as session, pytest.raises(quern.QuernError, match=message) as caught:
+    with (
+        model.session() as session,
+        pytest.raises(quern.QuernError, match=message) as caught,
+    ):
         act(session)
     assert caught.value.status == status
 
@@ -167,15 +189,30 @@ def replace_library(content):
         (damage_library, "model.so: expects hash"),
         (cut_library, "model.so: expects .* bytes as manifest.json says"),
         (grow_weights, "weights.safetensors: expects 10 bytes .* but got 11"),
-        (lambda f: (f / "weights.safetensors").unlink(), "weights.safetensors: cannot be read"),
+        (
+            lambda f: (f / "weights.safetensors").unlink(),
+            "weights.safetensors: cannot be read",
+        ),
         (lambda f: (f / "manifest.json").unlink(), "but it has no manifest.json"),
-        (lambda f: (f / "manifest.json").write_text("{"), "manifest.json: is not valid JSON"),
+        (
+            lambda f: (f / "manifest.json").write_text("{"),
+            "manifest.json: is not valid JSON",
+        ),
         (lambda f: (f / "manifest.json").write_text("[" * 10**5), "is not valid JSON"),
         (lambda f: (f / "manifest.json").write_bytes(b"\xff"), "is not valid JSON"),
         (change_manifest(format_version=2), "expects format_version 1, but got 2"),
-        (change_manifest(files={}), "expects the size of model.so in 'files', but got None"),
-        (change_manifest(tensors=None), "expects 'tensors' to be a JSON array, but got None"),
-        (change_manifest(model={"context": 1}), "expects model.vocabulary to be a positive"),
+        (
+            change_manifest(files={}),
+            "expects the size of model.so in 'files', but got None",
+        ),
+        (
+            change_manifest(tensors=None),
+            "expects 'tensors' to be a JSON array, but got None",
+        ),
+        (
+            change_manifest(model={"context": 1}),
+            "expects model.vocabulary to be a positive",
+        ),
         (replace_library(b"not a library"), "model.so: cannot be loaded"),
     ],
 )
@@ -194,6 +231,21 @@ def test_another_library_is_refused(make_fake):
         replace_library(file.read())(folder)
     with pytest.raises(quern.QuernError, match="does not export quern_get_api"):
         quern.Model(folder)
+
+
+def test_an_artifact_made_again_is_the_new_one(make_fake):
+    folder, other = make_fake(), make_fake(shift=4.0)
+    with quern.Model(folder) as before:
+        folder.rename(folder.with_name("old"))
+        other.rename(folder)
+        for _ in range(2):
+            with (
+                quern.Model(folder) as after,
+                before.session() as a,
+                after.session() as b,
+            ):
+                np.testing.assert_allclose(a.decode(3), formula(3, 0), rtol=1e-6)
+                np.testing.assert_allclose(b.decode(3), formula(3, 0, shift=4.0), rtol=1e-6)
 
 
 def test_no_folder(tmp_path):

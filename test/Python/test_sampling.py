@@ -88,7 +88,10 @@ def test_cuts_keep_what_a_full_sort_keeps(top_k, top_p):
         ({"temperature": float("nan")}, "temperature: expects at least 0, but got nan"),
         ({"top_k": -1}, "top-k: expects at least 0, but got -1"),
         ({"top_p": 0.0}, "top-p: expects more than 0 and at most 1, but got 0.0"),
-        ({"seed": -1}, "seed: expects a number from 0 to 18446744073709551615, but got -1"),
+        (
+            {"seed": -1},
+            "seed: expects a number from 0 to 18446744073709551615, but got -1",
+        ),
     ],
 )
 def test_options_out_of_range(options, message):

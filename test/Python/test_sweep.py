@@ -61,7 +61,10 @@ def test_rows_are_what_an_evaluation_gives(tiny_model, tmp_path):
     rows = {row.name: row for row in run(tiny_model, tmp_path)}
     assert list(rows) == [FLOAT, *FORMATS]
     tokenizer = quern.Tokenizer(tiny_model)
-    tokens, bos = tokenizer.encode(TEXT), tokenizer.bos_id if tokenizer.adds_bos else None
+    tokens, bos = (
+        tokenizer.encode(TEXT),
+        tokenizer.bos_id if tokenizer.adds_bos else None,
+    )
     with quern.Model(quern.reference_artifact(tiny_model)) as against:
         assert rows[FLOAT].evaluation == quern.evaluate(against, tokens, 128, bos)
         for name, format in FORMATS.items():
@@ -107,7 +110,13 @@ def test_what_a_row_depends_on_is_part_of_its_place(tmp_path):
     def place(text=TEXT, format="i8", **options):
         return Task.create(folder, text, SweepOptions(**options)).place(format)
 
-    places = [place(), place("Rain."), place(tokens=9), place(context=64), place(format="i7")]
+    places = [
+        place(),
+        place("Rain."),
+        place(tokens=9),
+        place(context=64),
+        place(format="i7"),
+    ]
     places += [place(compute="int8"), place(solver="mse")]
     assert place(threads=1, tokens=len(TEXT)) == places[0]
     quern.synthesize("tiny-llama", folder, seed=1)
@@ -152,7 +161,16 @@ def files(tmp_path):
 
 
 def sweep_command(files, model, *options):
-    command = ["sweep", model, "--text", files / "text", "--context", 128, "-o", files / "out"]
+    command = [
+        "sweep",
+        model,
+        "--text",
+        files / "text",
+        "--context",
+        128,
+        "-o",
+        files / "out",
+    ]
     return main([str(item) for item in [*command, *options]])
 
 
@@ -188,7 +206,10 @@ def test_a_format_that_fails_does_not_lose_the_others(files, tiny_model, capsys)
     ("options", "message"),
     [
         ([], "error: expects formats to compare: --formats FILE or --format FORMAT"),
-        (["--format", "q4_0", "--tokens", "-1"], "error: tokens: expects a number from 0 on"),
+        (
+            ["--format", "q4_0", "--tokens", "-1"],
+            "error: tokens: expects a number from 0 on",
+        ),
         (["--format", "q4_0", "--context", "4096"], "error: context: expects at most"),
         (["--formats", "{tmp}/absent"], "absent: "),
     ],
@@ -207,8 +228,14 @@ def test_bad_text_is_pointed_at(files, tiny_model, capsys):
     assert sweep_command(files, tiny_model, "--formats", files / "formats") == 1
     lines = capsys.readouterr().err.splitlines()
     assert "formats:2:25: expects an element: i1" in " ".join(lines).replace("\n", " ")
-    assert lines[-2:] == ["  bad = i4 [1, 32], scale g16", "                          ^"]
-    for command in (["--format", "i4 [1 32]"], ["--format", "i8", "--rule", "*=i4 [1 32]"]):
+    assert lines[-2:] == [
+        "  bad = i4 [1, 32], scale g16",
+        "                          ^",
+    ]
+    for command in (
+        ["--format", "i4 [1 32]"],
+        ["--format", "i8", "--rule", "*=i4 [1 32]"],
+    ):
         compiling = ["compile", str(tiny_model), *command, "-o", str(files / "made")]
         assert main(compiling) == 1
         lines = capsys.readouterr().err.splitlines()
@@ -232,7 +259,12 @@ def point(name, bits, divergence):
 
 
 def test_plot_has_points_line_and_no_date(tmp_path):
-    rows = [point("a", 4, 0.1), point("b", 5, 0.2), point("c", 6, 0.0), point("d", 8, 1e-9)]
+    rows = [
+        point("a", 4, 0.1),
+        point("b", 5, 0.2),
+        point("c", 6, 0.0),
+        point("d", 8, 1e-9),
+    ]
     write_plot([*rows, Row("failed", "i4", error="why")], tmp_path / "one.svg")
     write_plot([*rows, Row("failed", "i4", error="why")], tmp_path / "two.svg")
     drawn = (tmp_path / "one.svg").read_text()

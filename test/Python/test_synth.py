@@ -53,7 +53,8 @@ def test_values_have_the_deviation_and_norms_lie_about_one(tmp_path):
     assert abs(embedding.mean()) < 4 * 0.02 / np.sqrt(embedding.size)
     assert tensors["model.norm.weight"].mean() == pytest.approx(1, abs=0.05)
     assert not np.array_equal(
-        tensors["model.layers.0.mlp.up_proj.weight"], tensors["model.layers.1.mlp.up_proj.weight"]
+        tensors["model.layers.0.mlp.up_proj.weight"],
+        tensors["model.layers.1.mlp.up_proj.weight"],
     )
 
 
@@ -102,7 +103,10 @@ def test_memory_stays_bounded(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"shape": "llama-2b"}, "shape: expects one of llama-1b, .* but got 'llama-2b'"),
+        (
+            {"shape": "llama-2b"},
+            "shape: expects one of llama-1b, .* but got 'llama-2b'",
+        ),
         ({"dtype": "f64"}, "dtype: expects one of f32, f16, bf16, but got 'f64'"),
         ({"seed": -1}, "seed: expects a number of at least 0, but got -1"),
     ],

@@ -69,7 +69,12 @@ def test_a_bos_token_alone_is_not_added(folder):
 
 
 def test_truncation_and_padding_are_switched_off(folder):
-    truncation = {"max_length": 4, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}
+    truncation = {
+        "max_length": 4,
+        "strategy": "LongestFirst",
+        "stride": 0,
+        "direction": "Right",
+    }
     change(folder / "tokenizer.json", truncation=truncation)
     assert len(quern.Tokenizer(folder).encode("more than four")) == 14
 
@@ -86,7 +91,11 @@ def test_eos_of_all_files_stop(folder):
     [
         ("tokenizer.json", "{", "tokenizer.json: is not a tokenizer"),
         ("tokenizer_config.json", "[]", "expects a JSON object, but got list"),
-        ("tokenizer_config.json", '{"bos_token": "<x>"}', "expects bos_token to be in the vocab"),
+        (
+            "tokenizer_config.json",
+            '{"bos_token": "<x>"}',
+            "expects bos_token to be in the vocab",
+        ),
         ("tokenizer_config.json", '{"add_bos_token": true}', "expects a bos_token"),
     ],
 )

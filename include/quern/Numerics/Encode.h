@@ -252,17 +252,13 @@ template <class V>
 typename V::F32 exactOffset(V &v, const Format &f, typename V::F32 low,
                             typename V::F32 scale, typename V::F32 inverse) {
   auto lowest = v.constF32(lowestValue(f.element));
-  switch (f.offsetKind) {
-  case OffsetKind::Zero:
+  if (f.offsetKind == OffsetKind::Zero)
     return v.subF(lowest, v.mulF(low, inverse));
-  case OffsetKind::Add:
-    return v.subF(low, v.mulF(scale, lowest));
-  case OffsetKind::Min:
-  case OffsetKind::Mean: // comes with the matrix, not with a block
-  case OffsetKind::None:
-    break;
-  }
-  return v.subF(v.mulF(scale, lowest), low);
+  auto scaled =
+      f.dividesByScale ? v.divF(lowest, scale) : v.mulF(scale, lowest);
+  if (f.offsetKind == OffsetKind::Add)
+    return v.subF(low, scaled);
+  return v.subF(scaled, low);
 }
 
 /// x in units of its scale, shifted by its decoded offset (ignored where the

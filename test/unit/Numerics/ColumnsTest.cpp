@@ -4,6 +4,7 @@
 
 #include "quern/Numerics/Columns.h"
 #include "EncodeTestUtil.h"
+#include "RandomFormat.h"
 #include "quern/Numerics/Values.h"
 #include "gtest/gtest.h"
 #include <cmath>
@@ -226,26 +227,59 @@ TEST(Columns, BitsCountThePlanes) {
 // Codes
 //===----------------------------------------------------------------------===//
 
+/// Encodes and decodes, and compares with naiveDecode.
+static void checkDecode(const std::string &text, int64_t rows, int64_t cols,
+                        Solver solver, unsigned seed) {
+  SCOPED_TRACE(text + " of " + std::to_string(rows) + "x" +
+               std::to_string(cols));
+  Format f = format(text);
+  EncodeOptions options;
+  options.solver = solver;
+  std::vector<float> x = unevenColumns(rows, cols, seed);
+  Result<CodedTensor> coded = encodeRows(f, x, rows, cols, options);
+  ASSERT_TRUE(coded) << coded.status().message();
+  std::vector<float> decoded = decodeRows(f, *coded);
+  Matrix naive = naiveDecode(f, *coded);
+  for (size_t i = 0; i < decoded.size(); ++i) {
+    const std::vector<double> &row = naive[i / size_t(cols)];
+    double size = 0; // of what a rotation may mix
+    for (double value : row)
+      size = std::max(size, std::fabs(value));
+    ASSERT_NEAR(decoded[i], row[i % size_t(cols)], 1e-6 * size) << "at " << i;
+  }
+}
+
 TEST(Columns, DecodeIsTheProductOfTheMatrices) {
-  const int64_t rows = 8, cols = 96;
-  std::vector<float> x = unevenColumns(rows, cols, 7);
   for (const char *text : chains)
-    for (Solver solver : {Solver::Plain, Solver::Mse}) {
-      EncodeOptions options;
-      options.solver = solver;
-      Format f = format(text);
-      Result<CodedTensor> coded = encodeRows(f, x, rows, cols, options);
-      ASSERT_TRUE(coded) << text << ": " << coded.status().message();
-      std::vector<float> decoded = decodeRows(f, *coded);
-      Matrix naive = naiveDecode(f, *coded);
-      for (size_t i = 0; i < decoded.size(); ++i) {
-        double size = 0; // of what a rotation may mix
-        for (double value : naive[i / cols])
-          size = std::max(size, std::fabs(value));
-        ASSERT_NEAR(decoded[i], naive[i / cols][i % cols], 1e-6 * size)
-            << text << " at " << i;
+    for (Solver solver : {Solver::Plain, Solver::Mse})
+      checkDecode(text, 8, 96, solver, 7);
+}
+
+TEST(Columns, RandomChainsBehindRandomFormats) {
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    RandomFormat drawn = FormatGenerator(seed).draw();
+    std::mt19937 random(seed);
+    for (int links = 1 + int(random() % 4); links > 0; --links)
+      switch (random() % 4) {
+      case 0:
+        drawn.text += ", columns ordered";
+        break;
+      case 1:
+        drawn.text += ", columns apart " + std::to_string(1 + random() % 5) +
+                      (random() % 2 ? " f16" : " (i6 [*, 1], scale bf16)");
+        break;
+      case 2:
+        drawn.text += random() % 2 ? ", columns scaled f16"
+                                   : ", columns scaled f8E8M0FNU";
+        break;
+      default:
+        if (drawn.cols % 8 == 0)
+          drawn.text +=
+              random() % 2 ? ", columns rotated 8" : ", columns rotated 4";
       }
-    }
+    checkDecode(drawn.text, drawn.rows, drawn.cols,
+                random() % 2 ? Solver::Mse : Solver::Plain, seed);
+  }
 }
 
 /// With elements that lose nothing, every chain gives back what came in.

@@ -4,6 +4,7 @@
 // shapes drawn at random.
 
 #include "LayoutTestUtil.h"
+#include "RandomFormat.h"
 
 namespace quern::numerics {
 namespace {
@@ -16,8 +17,9 @@ std::vector<uint8_t> pack(const Layout &layout, const Format &format,
   int64_t grain = rowGrain(layout, format, tensor.rows);
   for (int64_t row = 0; row < tensor.rows; row += grain) {
     int64_t end = std::min(row + grain, tensor.rows);
-    Status status = packRows(layout, format, tensor.rows, tensor.cols, row,
-                             rowsOf(tensor, row, end), Span<uint8_t>(bytes));
+    Status status =
+        packRows(layout, format, tensor.rows, tensor.cols, row,
+                 rowsOf(format, tensor, row, end), Span<uint8_t>(bytes));
     EXPECT_TRUE(status.isOk()) << status.message();
   }
   return bytes;
@@ -34,7 +36,7 @@ CodedTensor unpack(const Layout &layout, const Format &format, int64_t rows,
 class LayoutPackRandom : public testing::TestWithParam<unsigned> {};
 
 TEST_P(LayoutPackRandom, RoundTripsAndConversions) {
-  RandomCase drawn = randomCase(GetParam());
+  RandomFormat drawn = FormatGenerator(GetParam()).draw();
   SCOPED_TRACE(drawn.text + " of [" + std::to_string(drawn.rows) + ", " +
                std::to_string(drawn.cols) + "]");
   Format format = formatOf(drawn.text);
@@ -63,7 +65,7 @@ TEST_P(LayoutPackRandom, RoundTripsAndConversions) {
 }
 
 TEST_P(LayoutPackRandom, AddressesAndOriginsAreInverse) {
-  RandomCase drawn = randomCase(GetParam() + 1000);
+  RandomFormat drawn = FormatGenerator(GetParam() + 1000).draw();
   SCOPED_TRACE(drawn.text);
   Format format = formatOf(drawn.text);
   Layout layout = makeCpuPanelLayout(format, drawn.rows, drawn.cols);

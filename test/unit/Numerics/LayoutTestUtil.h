@@ -50,21 +50,20 @@ inline CodedTensor randomCodes(const Format &format, int64_t rows, int64_t cols,
   return tensor;
 }
 
-/// Rows [begin, end) of `tensor`.
-inline CodedTensor rowsOf(const CodedTensor &tensor, int64_t begin,
-                          int64_t end) {
+/// Rows [begin, end) of `tensor`, which cut no block but the last.
+inline CodedTensor rowsOf(const Format &format, const CodedTensor &tensor,
+                          int64_t begin, int64_t end) {
   CodedTensor part;
   part.rows = end - begin;
   part.cols = tensor.cols;
-  for (const auto &[path, codes] : tensor.planes) {
-    auto scaled = [&, rows = codes.rows](int64_t row) {
-      return (row * rows + tensor.rows - 1) / tensor.rows;
-    };
-    int64_t first = scaled(begin), last = scaled(end);
+  for (const Plane &plane : planesOf(format)) {
+    const PlaneCodes &codes = tensor.planes.at(plane.path);
+    int64_t height = plane.granule.rows ? plane.granule.rows : tensor.rows;
+    int64_t first = begin / height, last = (end + height - 1) / height;
     PlaneCodes cut{last - first, codes.cols, {}};
     cut.codes.assign(codes.codes.begin() + first * codes.cols,
                      codes.codes.begin() + last * codes.cols);
-    part.planes[path] = cut;
+    part.planes[plane.path] = cut;
   }
   return part;
 }
@@ -77,42 +76,6 @@ inline void expectSameCodes(const CodedTensor &a, const CodedTensor &b) {
     EXPECT_EQ(codes.cols, b.planes.at(path).cols) << path;
     EXPECT_EQ(codes.codes, b.planes.at(path).codes) << path;
   }
-}
-
-/// A format and a shape that nobody named: random elements, blocks and depth.
-struct RandomCase {
-  std::string text;
-  int64_t rows = 0;
-  int64_t cols = 0;
-};
-
-inline RandomCase randomCase(unsigned seed) {
-  std::mt19937 random(seed);
-  auto pick = [&](std::vector<std::string> from) {
-    return from[random() % from.size()];
-  };
-  auto below = [&](int64_t n) { return int64_t(random() % uint64_t(n)); };
-  auto integer = [&] {
-    return pick({"i", "u"}) + std::to_string(2 + below(7));
-  };
-  std::string element = below(3) ? integer() : pick({"f4E2M1FN", "f8E4M3FN"});
-  std::string scaleFloat = pick({"f16", "f32", "bf16"});
-  int64_t blockRows = below(4) ? 1 : 1 + below(3);
-  int64_t blockCols = 1 + below(40), super = 1 + below(6);
-  bool isNested = below(2), isChannel = below(5) == 0;
-  RandomCase out;
-  out.rows = blockRows * (1 + below(40));
-  out.cols = blockCols * (isNested ? super : 1) * (1 + below(5));
-  std::string cols = isChannel ? "*" : std::to_string(blockCols);
-  std::string scale = scaleFloat;
-  if (isNested && !isChannel)
-    scale = "(" + integer() + " [1, " + std::to_string(super) + "], scale " +
-            scaleFloat + ")";
-  out.text = element + " [" + std::to_string(blockRows) + ", " + cols +
-             "], scale " + scale;
-  if (element[0] == 'u' && below(2))
-    out.text += below(2) ? ", min " + scale : ", zero " + element;
-  return out;
 }
 
 } // namespace quern::numerics

@@ -3,6 +3,7 @@
 // \file Folding weights: the bytes, their independence of threads, and errors.
 
 #include "quern/Pack/FoldWeights.h"
+#include "Weights/MemorySource.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "quern/Dialect/NN/IR/NNDialect.h"
@@ -18,43 +19,9 @@
 
 using namespace quern;
 using namespace quern::pack;
+using weights::test::MemorySource;
 
 namespace {
-
-/// Tensors in memory.
-class MemorySource : public weights::WeightSource {
-public:
-  void add(const std::string &name, weights::DType dtype,
-           std::vector<int64_t> shape, std::vector<uint8_t> bytes) {
-    data.push_back(std::move(bytes));
-    weights::TensorInfo info;
-    info.name = name;
-    info.dtype = dtype;
-    info.shape = std::move(shape);
-    info.bytes = Span<const uint8_t>(data.back().data(), data.back().size());
-    info.file = &where;
-    infos.push_back(info);
-  }
-  void addF32(const std::string &name, std::vector<int64_t> shape,
-              const std::vector<float> &values) {
-    std::vector<uint8_t> bytes(values.size() * 4);
-    std::memcpy(bytes.data(), values.data(), bytes.size());
-    add(name, weights::DType::F32, std::move(shape), std::move(bytes));
-  }
-
-  Span<const weights::TensorInfo> tensors() const override { return infos; }
-  const std::string &path() const override { return where; }
-  void release(const weights::TensorInfo &tensor) const override {
-    released.push_back(tensor.name);
-  }
-
-  mutable std::vector<std::string> released;
-
-private:
-  std::string where = "memory";
-  std::vector<weights::TensorInfo> infos;
-  std::vector<std::vector<uint8_t>> data;
-};
 
 class FoldWeights : public testing::Test {
 protected:

@@ -12,14 +12,17 @@ using namespace quern::artifact;
 using nlohmann::ordered_json;
 
 static ordered_json formatTensor(const ManifestTensor &tensor) {
-  return {{"name", tensor.name},
-          {"shape", tensor.shape},
-          {"source_dtype", tensor.sourceDtype},
-          {"format", tensor.format},
-          {"format_name", tensor.formatName},
-          {"layout", tensor.layout},
-          {"bytes", tensor.bytes},
-          {"bits_per_weight", tensor.bitsPerWeight}};
+  ordered_json json = {{"name", tensor.name},
+                       {"shape", tensor.shape},
+                       {"source_dtype", tensor.sourceDtype},
+                       {"format", tensor.format},
+                       {"format_name", tensor.formatName},
+                       {"layout", tensor.layout},
+                       {"bytes", tensor.bytes},
+                       {"bits_per_weight", tensor.bitsPerWeight}};
+  if (!tensor.partOf.empty())
+    json["part_of"] = tensor.partOf;
+  return json;
 }
 
 /// As Hugging Face's configurations do: null, one number, or an array.

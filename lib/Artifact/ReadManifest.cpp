@@ -34,6 +34,8 @@ ManifestTensor readTensor(JsonReader reader) {
   tensor.sourceDtype = reader.text("source_dtype");
   tensor.format = reader.text("format");
   tensor.formatName = reader.text("format_name");
+  if (!reader.any("part_of").is_null())
+    tensor.partOf = reader.text("part_of");
   tensor.layout = reader.text("layout");
   tensor.bytes = reader.count("bytes");
   tensor.bitsPerWeight = reader.number("bits_per_weight");

@@ -6,8 +6,8 @@
 // product, one to a 32-bit lane of a 512-bit register), a panel into tiles of
 // T columns. T is the extent of the outermost block of scales, so that a
 // kernel meets whole blocks: the least common multiple of all. Formats whose
-// scales do not vary along K get T = 64. Tiles of a panel follow each other
-// along K, so a kernel reads one stream:
+// scales do not vary along K get T = 64, or what there is, in eights. Tiles of
+// a panel follow each other along K, so a kernel reads one stream:
 //
 //   panel 0: [tile 0][tile 1] … | panel 1: …
 //   tile:    [scale codes, coarsest first][codes, low bits first]
@@ -86,7 +86,7 @@ static int64_t pieceBits(int64_t bits, int64_t low) {
 /// Columns that one step of a piece holds.
 static int64_t stepCols(int64_t width) { return laneBits / width; }
 
-static int64_t tileColsOf(const std::vector<Plane> &planes) {
+static int64_t tileColsOf(const std::vector<Plane> &planes, int64_t cols) {
   int64_t extent = 1, leastCols = 1;
   bool variesAlongCols = false;
   for (const Plane &plane : planes) {
@@ -100,8 +100,11 @@ static int64_t tileColsOf(const std::vector<Plane> &planes) {
       extent = std::lcm(extent, plane.granule.cols);
     }
   }
-  if (!variesAlongCols)
-    return plainTileCols;
+  if (!variesAlongCols) {
+    // A matrix of a few columns, such as those kept apart, fills no such tile.
+    int64_t grain = std::lcm(extent, std::max<int64_t>(leastCols, 8));
+    return std::min(plainTileCols, ceilDiv(cols, grain) * grain);
+  }
   // A block shorter than one step would leave most of every step empty.
   return extent < leastCols ? ceilDiv(leastCols, extent) * extent : extent;
 }
@@ -175,7 +178,7 @@ static int64_t paddedTileBytes(int64_t bytes) {
   return (lines - bytes) * 50 < bytes ? lines : ceilDiv(bytes, 4) * 4;
 }
 
-static Segment codeSegment(const std::vector<Plane> &planes) {
+static Segment codeSegment(const std::vector<Plane> &planes, int64_t cols) {
   std::vector<const Plane *> scales;
   for (const Plane &plane : planes)
     if (!fillsPanelSteps(plane) && isInTile(plane))
@@ -187,7 +190,7 @@ static Segment codeSegment(const std::vector<Plane> &planes) {
   });
   Segment segment;
   segment.tileRows = panelRows;
-  segment.tileCols = tileColsOf(planes);
+  segment.tileCols = tileColsOf(planes, cols);
   int64_t base = 0;
   for (const Plane *plane : scales) {
     int64_t codes = segment.tileCols / plane->granule.cols;
@@ -218,7 +221,7 @@ Layout makeCpuPanelLayout(const Format &format, int64_t rows, int64_t cols) {
                                   ? panelScaleSegment(plane)
                                   : sharedScaleSegment(plane, rows, cols));
   }
-  layout.segments.push_back(codeSegment(planes));
+  layout.segments.push_back(codeSegment(planes, cols));
   return layout;
 }
 

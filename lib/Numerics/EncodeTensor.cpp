@@ -6,6 +6,7 @@
 #include "ScaleSearch.h"
 #include "TreeCodec.h"
 #include "WholeBlocks.h"
+#include "quern/Numerics/Columns.h"
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -224,6 +225,8 @@ Result<CodedTensor> numerics::encodeRows(const Format &format,
     return Status::error(StatusCode::InvalidArgument,
                          "expects an instruction set of this CPU, but got '" +
                              options.isa + "'");
+  if (!format.columns.empty())
+    return encodeColumns(format, values, rows, cols, options);
   MatrixView matrix = {values.data(), rows, cols};
   if (mayCutBlocks(format))
     return encodeCut(*kernels, format, matrix, options);
@@ -234,6 +237,8 @@ Result<CodedTensor> numerics::encodeRows(const Format &format,
 
 std::vector<float> numerics::decodeRows(const Format &format,
                                         const CodedTensor &coded) {
+  if (!format.columns.empty())
+    return decodeColumns(format, coded);
   const LaneKernels &kernels = *laneKernels()[0];
   if (!mayCutBlocks(format))
     return decodeTree(kernels, format, coded, "");

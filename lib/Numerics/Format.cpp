@@ -33,9 +33,13 @@ static bool equalOrBothNull(const std::shared_ptr<const Format> &a,
   return a == b || (a && b && *a == *b);
 }
 
+bool ColumnTransform::operator==(const ColumnTransform &o) const {
+  return kind == o.kind && count == o.count && equalOrBothNull(data, o.data);
+}
+
 bool Format::operator==(const Format &o) const {
   if (!(element == o.element) || codeRounding != o.codeRounding ||
-      isScaled() != o.isScaled())
+      isScaled() != o.isScaled() || !(columns == o.columns))
     return false;
   if (!isScaled())
     return true;
@@ -193,6 +197,26 @@ static void collectPlanes(const Format &f, const std::string &path,
                   blockOfBlocks(granule, f.offsetBlock), planes);
 }
 
+const char *numerics::columnKeyword(ColumnKind kind) {
+  switch (kind) {
+  case ColumnKind::Ordered:
+    break;
+  case ColumnKind::Apart:
+    return "apart";
+  case ColumnKind::Scaled:
+    return "scaled";
+  case ColumnKind::Rotated:
+    return "rotated";
+  }
+  return "ordered";
+}
+
+Format numerics::withoutColumns(const Format &format) {
+  Format result = format;
+  result.columns.clear();
+  return result;
+}
+
 std::vector<Plane> numerics::planesOf(const Format &format) {
   std::vector<Plane> planes;
   collectPlanes(format, "", {1, 1}, planes);
@@ -255,9 +279,29 @@ static double informationBits(const Element &e) {
   return e.levels == 0 ? double(e.bits) : std::log2(double(e.levels));
 }
 
+/// Bits of what a transform stores.
+static double columnBits(const ColumnTransform &transform, int64_t rows,
+                         int64_t cols) {
+  switch (transform.kind) {
+  case ColumnKind::Ordered:
+    return 16.0 * double(cols);
+  case ColumnKind::Apart:
+    return double(transform.count) *
+           (16 + double(rows) *
+                     bitsPerElement(*transform.data, rows, transform.count));
+  case ColumnKind::Scaled:
+    return double(transform.data->element.bits) * double(cols);
+  case ColumnKind::Rotated:
+    break;
+  }
+  return 0;
+}
+
 double numerics::bitsPerElement(const Format &format, int64_t rows,
                                 int64_t cols) {
   double bits = 0;
+  for (const ColumnTransform &transform : format.columns)
+    bits += columnBits(transform, rows, cols);
   for (const Plane &plane : planesOf(format)) {
     BlockShape codes = planeShape(plane, rows, cols);
     bits += informationBits(*plane.element) * double(codes.rows) *
@@ -316,11 +360,45 @@ static Status checkCutBlocks(const Format &format, int64_t rows, int64_t cols) {
   return checkCommonEnd("columns", cols, across);
 }
 
+/// Fails unless `transform` fits a matrix of [rows, cols].
+static Status checkColumns(const ColumnTransform &transform, int64_t rows,
+                           int64_t cols) {
+  auto fail = [&](const std::string &expected) {
+    return Status::error(StatusCode::InvalidArgument,
+                         "expects " + expected + " (columns " +
+                             columnKeyword(transform.kind) + "), but got " +
+                             std::to_string(cols));
+  };
+  std::string count = std::to_string(transform.count);
+  switch (transform.kind) {
+  case ColumnKind::Scaled:
+    return Status::ok();
+  case ColumnKind::Rotated:
+    return cols % transform.count == 0 ? Status::ok()
+                                       : fail("columns divisible by " + count);
+  case ColumnKind::Apart:
+    if (cols <= transform.count)
+      return fail("more than " + count + " columns");
+    if (Status s = checkShape(*transform.data, rows, transform.count); !s)
+      return s.withContext("columns apart");
+    break;
+  case ColumnKind::Ordered:
+    break;
+  }
+  if (cols <= kMostTransformedColumns)
+    return Status::ok();
+  return fail("at most " + std::to_string(kMostTransformedColumns) +
+              " columns");
+}
+
 Status numerics::checkShape(const Format &format, int64_t rows, int64_t cols) {
   if (rows < 1 || cols < 1)
     return Status::error(StatusCode::InvalidArgument,
                          "expects at least one row and column, but got " +
                              std::to_string(rows) + "x" + std::to_string(cols));
+  for (const ColumnTransform &transform : format.columns)
+    if (Status s = checkColumns(transform, rows, cols); !s)
+      return s;
   if (format.allowsPartialBlocks || format.isFlat)
     return checkCutBlocks(format, rows, cols);
   for (const Plane &plane : planesOf(format)) {

@@ -113,6 +113,13 @@ static const char *roundingKeyword(CodeRounding rounding) {
   return "even";
 }
 
+static std::string printColumns(const ColumnTransform &transform) {
+  std::string text = std::string(", columns ") + columnKeyword(transform.kind);
+  if (transform.count != 0)
+    text += " " + std::to_string(transform.count);
+  return transform.data ? text + " " + printOperand(*transform.data) : text;
+}
+
 std::string numerics::printFormat(const Format &format) {
   std::string text = printElement(format.element);
   if (format.isScaled()) {
@@ -134,5 +141,7 @@ std::string numerics::printFormat(const Format &format) {
   if (format.codeRounding != CodeRounding::Even || format.codesFromExactScale)
     text += std::string(", round ") + roundingKeyword(format.codeRounding) +
             (format.codesFromExactScale ? " exact" : "");
+  for (const ColumnTransform &transform : format.columns)
+    text += printColumns(transform);
   return text;
 }

@@ -3,8 +3,8 @@
 // \file Parsing of formats, by recursive descent.
 //
 //   format   := element [ block [ 'partial' | 'flat' ] ','
-//               ( 'scale' | 'divisor' ) operand rule?
-//               offset? ] rounding?
+//               ( 'scale' | 'divisor' ) operand rule? offset? ] rounding?
+//               columns*
 //   element  := 'i' BITS | ( 'u' BITS | 'r' LEVELS ) [ '*' NUMBER ] [ ( '+' |
 //   '-' ) NUMBER ]
 //             | FLOAT-TYPE
@@ -17,6 +17,7 @@
 //   offset   := ',' ('min' | 'add' | 'zero') [ block ] operand
 //             | ',' 'mean' operand
 //   rounding := ',' 'round' ('even' | 'away' | 'up') [ 'exact' ]
+//   columns  := FormatColumns.cpp
 
 #include "FormatText.h"
 #include "quern/Numerics/Decode.h"
@@ -223,9 +224,12 @@ static Result<Format> parseOperand(const Context &context) {
   Result<Format> format = parseLevel(context);
   if (!format)
     return format;
-  if (!context.lexer.take(')'))
-    return context.lexer.expected("')'");
-  return format;
+  if (lexer.take(')'))
+    return format;
+  if (lexer.take(',') && lexer.peekWord() == "columns")
+    return lexer.expected("')', since only the weights themselves have column "
+                          "transforms");
+  return lexer.expected("')'");
 }
 
 static Status parseScaleRounding(FormatLexer &lexer, const Element &element,
@@ -330,7 +334,7 @@ static Status parseOffset(const Context &context, Format &format,
     format.offset = std::make_shared<const Format>(*offset);
     return Status::ok();
   }
-  return lexer.expected("'min', 'add', 'zero', 'mean' or 'round'");
+  return lexer.expected("'min', 'add', 'zero', 'mean', 'round' or 'columns'");
 }
 
 static Status parseRounding(FormatLexer &lexer, Format &format) {
@@ -402,7 +406,7 @@ static Status parseScale(const Context &context, Format &format) {
       return s;
   size_t end = lexer.position;
   if (lexer.take(',')) {
-    if (lexer.peekWord() == "round") {
+    if (lexer.peekWord() == "round" || lexer.peekWord() == "columns") {
       lexer.position = end;
     } else if (Status s = parseOffset(context, format, inner); !s) {
       return s;
@@ -488,14 +492,24 @@ static Result<Format> parseLevel(const Context &context) {
     if (Status s = parseScale(context, format); !s)
       return s;
   }
-  if (lexer.take(',')) {
-    if (!lexer.takeWord("round"))
-      return lexer.expected(format.isScaled() ? "'round'"
-                                              : "'round' or a block");
-    if (Status s = parseRounding(lexer, format); !s)
-      return s;
+  size_t end = lexer.position;
+  if (!lexer.take(','))
+    return format;
+  if (lexer.peekWord() == "columns") {
+    lexer.position = end;
+    return format;
   }
+  if (!lexer.takeWord("round"))
+    return lexer.expected(format.isScaled() ? "'round' or 'columns'"
+                                            : "'round', 'columns' or a block");
+  if (Status s = parseRounding(lexer, format); !s)
+    return s;
   return format;
+}
+
+Result<Format> numerics::parseOperand(FormatLexer &lexer,
+                                      const FormatRegistry &registry) {
+  return ::parseOperand(Context{lexer, registry, /*depth=*/1});
 }
 
 Result<Format> numerics::parseFormat(const std::string &text,
@@ -503,6 +517,9 @@ Result<Format> numerics::parseFormat(const std::string &text,
                                      size_t *errorOffset) {
   FormatLexer lexer{text};
   Result<Format> format = parseLevel({lexer, registry});
+  if (format)
+    if (Status s = parseColumns(lexer, registry, *format); !s)
+      format = s;
   if (format) {
     lexer.skipSpace();
     if (lexer.position != text.size())

@@ -37,6 +37,11 @@ std::string printCodebook(const Codebook &codebook);
 
 /// An extent of a block.
 std::string printExtent(int64_t extent);
+/// `element` or `(format)`: what a level is scaled or transformed by.
+Result<Format> parseOperand(FormatLexer &lexer, const FormatRegistry &registry);
+/// `, columns …` as often as it comes, into `format`.
+Status parseColumns(FormatLexer &lexer, const FormatRegistry &registry,
+                    Format &format);
 
 /// The shortest text that reads back as `value`.
 std::string printNumber(double value);

@@ -170,6 +170,10 @@ static Status checkEveryBit(const PlacedSegment &segment) {
 
 Status checkLayout(const Layout &layout, const Format &format, int64_t rows,
                    int64_t cols) {
+  if (!format.columns.empty())
+    return invalid("expects a format without column transforms, whose parts "
+                   "have layouts of their own, but got " +
+                   printFormat(format));
   auto map = mapLayout(layout, format, rows, cols);
   if (!map)
     return map.status();

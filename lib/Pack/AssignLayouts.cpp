@@ -6,6 +6,7 @@
 #include "PackedGlobal.h"
 #include "mlir/IR/SymbolTable.h"
 #include "quern/Dialect/NN/IR/NNAttrs.h"
+#include "quern/Dialect/NN/IR/NNOps.h"
 #include "quern/Dialect/QK/IR/QKAttrs.h"
 #include "quern/Dialect/QK/IR/QKDialect.h"
 #include "quern/Pack/Passes.h"
@@ -26,6 +27,19 @@ static void makeVectorF32(param::GlobalOp global) {
       type.getShape(), mlir::Float32Type::get(global.getContext())));
 }
 
+/// The weights that kernels read as one row of codes: numbers of columns, and
+/// scales of them.
+static llvm::DenseSet<mlir::StringAttr> columnRows(mlir::ModuleOp module) {
+  llvm::DenseSet<mlir::StringAttr> names;
+  auto add = [&](mlir::Value row) {
+    if (auto load = row.getDefiningOp<param::LoadOp>())
+      names.insert(load.getGlobalAttr().getAttr());
+  };
+  module.walk([&](nn::GatherColumnsOp op) { add(op.getColumns()); });
+  module.walk([&](nn::ScaleColumnsOp op) { add(op.getScales()); });
+  return names;
+}
+
 static Result<numerics::Layout> chooseLayout(param::GlobalOp global,
                                              bool isDense) {
   Result<MatrixShape> shape = matrixShapeOf(global);
@@ -34,6 +48,10 @@ static Result<numerics::Layout> chooseLayout(param::GlobalOp global,
   Result<numerics::Format> format = formatOf(global);
   if (!format)
     return format.status();
+  if (!format->columns.empty())
+    return mismatch("a format without column transforms; run "
+                    "quantize-expand-column-transforms",
+                    numerics::printFormat(*format));
   bool isVector = global.getTensorType().getRank() == 1;
   bool isTable = llvm::isa<nn::RopeTableAttr>(global.getValue());
   if (isDense || isVector || isTable)
@@ -67,8 +85,11 @@ struct AssignLayouts : public pack::impl::AssignLayoutsPassBase<AssignLayouts> {
                          << target << "'";
       return signalPassFailure();
     }
+    llvm::DenseSet<mlir::StringAttr> rows = columnRows(module);
     for (auto global : module.getOps<param::GlobalOp>()) {
-      if (Status status = assignLayout(global, target == "dense"); !status) {
+      bool isDense =
+          target == "dense" || rows.contains(global.getSymNameAttr());
+      if (Status status = assignLayout(global, isDense); !status) {
         global.emitOpError() << status.message();
         return signalPassFailure();
       }

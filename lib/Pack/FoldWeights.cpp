@@ -68,7 +68,7 @@ static Result<WeightPlan> planWeight(param::GlobalOp global) {
   PackedTensor tensor;
   tensor.name = global.getSymName().str();
   tensor.shape = global.getTensorType().getShape().vec();
-  tensor.sourceType = textOf(recipe->elementType);
+  tensor.sourceType = textOf(sourceTypeOf(*recipe));
   tensor.format = numerics::printFormat(packed->format);
   tensor.layout = numerics::printLayout(packed->layout);
   tensor.bytes = numerics::layoutBytes(packed->layout, packed->shape.rows,
@@ -113,9 +113,9 @@ Result<int64_t> pack::predictPeakBytes(mlir::ModuleOp module,
         std::min<int64_t>(std::max(1u, options.threads), plan.chunks());
     int64_t scratch =
         threads * plan.chunkRows * plan.packed.shape.cols * scratchPerElement;
-    int64_t mapped = plan.elements() *
-                     int64_t(plan.recipe.elementType.getIntOrFloatBitWidth()) /
-                     8;
+    int64_t mapped =
+        plan.elements() *
+        int64_t(sourceTypeOf(plan.recipe).getIntOrFloatBitWidth()) / 8;
     peak = std::max(peak, plan.tensor.bytes + mapped + scratch);
   }
   return peak;
@@ -179,6 +179,7 @@ private:
     numerics::EncodeOptions options;
     options.solver = plan.recipe.solver;
     options.firstRow = begin;
+    options.columnWeights = values.columnWeights();
     const std::optional<numerics::Format> &flat = plan.recipe.flat;
     auto coded =
         numerics::encodeRows(flat ? *flat : packed.format,

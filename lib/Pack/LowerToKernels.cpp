@@ -88,6 +88,18 @@ static KernelSpec specOf(nn::HadamardOp op) {
           {{"group", op.getGroupAttr()}}};
 }
 
+static KernelSpec specOf(nn::GatherColumnsOp op) {
+  return {qk::KernelKind::GatherColumns,
+          {{"x", op.getInput()}, {"columns", op.getColumns()}},
+          {}};
+}
+
+static KernelSpec specOf(nn::ScaleColumnsOp op) {
+  return {qk::KernelKind::ScaleColumns,
+          {{"x", op.getInput()}, {"scales", op.getScales()}},
+          {}};
+}
+
 static KernelSpec specOf(nn::KVAppendOp op) {
   return {qk::KernelKind::KVAppend,
           {{"key", op.getKey()},
@@ -176,7 +188,8 @@ static mlir::LogicalResult lower(mlir::Operation *op,
       .Case([&](nn::RopeOp rope) { return lowerRope(rope, tables); })
       .Case([](nn::LinearOp linear) { return lowerLinear(linear); })
       .Case<nn::EmbeddingOp, nn::RMSNormOp, nn::AddOp, nn::GatedActivationOp,
-            nn::LastRowsOp, nn::HadamardOp, nn::KVAppendOp, nn::AttentionOp,
+            nn::LastRowsOp, nn::HadamardOp, nn::GatherColumnsOp,
+            nn::ScaleColumnsOp, nn::KVAppendOp, nn::AttentionOp,
             qt::QuantizeOp>([](auto lowered) {
         replace(lowered, specOf(lowered));
         return mlir::success();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Values of weights: from a file, all the same, or cosines and sines.
+// \file Values of weights: from a file, all the same, cosines and sines, or
+// parts of another.
 
 #include "WeightValues.h"
 #include "Message.h"
@@ -42,37 +43,84 @@ static bool isRounded(mlir::Type element, const weights::TensorInfo *tensor) {
              textOf(element);
 }
 
+mlir::Type pack::sourceTypeOf(const ValueRecipe &recipe) {
+  if (auto part = llvm::dyn_cast<qt::PartAttr>(recipe.source))
+    return part.getWeightType().getElementType();
+  return recipe.elementType;
+}
+
 Result<WeightValues> WeightValues::open(const PackedGlobal &packed,
                                         const ValueRecipe &recipe,
                                         const weights::WeightSource &source) {
+  param::GlobalOp global = packed.global;
+  llvm::ArrayRef<int64_t> shape = global.getTensorType().getShape();
+  return open(recipe.source,
+              mlir::RankedTensorType::get(shape, recipe.elementType), source);
+}
+
+Status WeightValues::openExternal(param::ExternalAttr external,
+                                  llvm::ArrayRef<int64_t> shape) {
+  auto found = source->get(external.getKey().str());
+  if (!found)
+    return found.status();
+  tensor = *found;
+  if (llvm::ArrayRef(tensor->shape) == shape)
+    return Status::ok();
+  return weights::inTensor(
+      *tensor, mismatch("a tensor of shape " + shapeText(shape.vec()),
+                        shapeText(tensor->shape)));
+}
+
+Status WeightValues::openPart(qt::PartAttr part) {
+  mlir::RankedTensorType type = part.getWeightType();
+  Result<WeightValues> opened = open(part.getSource(), type, *source);
+  if (!opened)
+    return opened.status();
+  whole = std::make_shared<const WeightValues>(std::move(*opened));
+  auto read = [weight = whole.get()](int64_t begin, int64_t end,
+                                     Span<float> rows) {
+    return weight->read(begin, end, rows);
+  };
+  Result<numerics::ColumnView> made = numerics::ColumnView::create(
+      part.getFormat(), read, type.getDimSize(0), type.getDimSize(1));
+  if (!made)
+    return made.status();
+  view = std::make_shared<const numerics::ColumnView>(std::move(*made));
+  return Status::ok();
+}
+
+Result<WeightValues> WeightValues::open(mlir::Attribute value,
+                                        mlir::RankedTensorType type,
+                                        const weights::WeightSource &source) {
   WeightValues values;
-  values.value = recipe.source;
+  values.value = value;
   values.source = &source;
-  values.cols = packed.shape.cols;
-  if (auto external = llvm::dyn_cast<param::ExternalAttr>(recipe.source)) {
-    auto tensor = source.get(external.getKey().str());
-    if (!tensor)
-      return tensor.status();
-    values.tensor = *tensor;
-    llvm::ArrayRef<int64_t> expected =
-        param::GlobalOp(packed.global).getTensorType().getShape();
-    const std::vector<int64_t> &found = (*tensor)->shape;
-    if (llvm::ArrayRef(found) != expected)
-      return weights::inTensor(
-          **tensor, mismatch("a tensor of shape " + shapeText(expected.vec()),
-                             shapeText(found)));
-  } else if (!llvm::isa<param::SplatAttr, nn::RopeTableAttr>(recipe.source)) {
-    return mismatch("#param.external, #param.splat or #nn.rope_table",
-                    textOf(recipe.source));
+  values.cols = type.getShape().back();
+  if (auto external = llvm::dyn_cast<param::ExternalAttr>(value)) {
+    if (Status s = values.openExternal(external, type.getShape()); !s)
+      return s;
+  } else if (auto part = llvm::dyn_cast<qt::PartAttr>(value)) {
+    if (Status s = values.openPart(part); !s)
+      return s;
+  } else if (!llvm::isa<param::SplatAttr, nn::RopeTableAttr>(value)) {
+    return mismatch("#param.external, #param.splat, #nn.rope_table or #qt.part",
+                    textOf(value));
   }
-  if (isRounded(recipe.elementType, values.tensor)) {
-    auto format =
-        numerics::FormatRegistry::builtin().resolve(textOf(recipe.elementType));
+  if (isRounded(type.getElementType(), values.tensor)) {
+    auto format = numerics::FormatRegistry::builtin().resolve(
+        textOf(type.getElementType()));
     if (!format)
       return format.status();
     values.rounding = std::move(*format);
   }
   return values;
+}
+
+Span<const float> WeightValues::columnWeights() const {
+  auto part = llvm::dyn_cast<qt::PartAttr>(value);
+  if (!part || part.getColumnPart().role != numerics::ColumnRole::Matrix)
+    return {};
+  return view->weights();
 }
 
 /// As `#nn.rope_table` says: the angle is a product in binary32.
@@ -87,6 +135,9 @@ static void fillRopeRow(llvm::ArrayRef<float> frequencies, int64_t position,
 
 Status WeightValues::readRaw(int64_t rowBegin, int64_t rowEnd,
                              Span<float> out) const {
+  if (view)
+    return view->read(llvm::cast<qt::PartAttr>(value).getColumnPart(), rowBegin,
+                      rowEnd, out);
   if (tensor)
     return weights::readRowsAsFloat(*source, tensor->name, rowBegin, rowEnd,
                                     out);
@@ -131,6 +182,8 @@ Status WeightValues::read(int64_t rowBegin, int64_t rowEnd,
 }
 
 void WeightValues::release() const {
+  if (whole)
+    whole->release();
   if (tensor)
     source->release(*tensor);
 }

@@ -9,8 +9,10 @@
 #include "PackedGlobal.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "quern/Base/Span.h"
+#include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Numerics/EncodeTensor.h"
 #include "quern/Weights/WeightSource.h"
+#include <memory>
 #include <optional>
 
 namespace quern::pack {
@@ -25,6 +27,9 @@ struct ValueRecipe {
   std::optional<numerics::Format> flat;
 };
 
+/// Type of the elements that are read from the file.
+mlir::Type sourceTypeOf(const ValueRecipe &recipe);
+
 /// Fails for an unknown solver.
 Result<ValueRecipe> recipeOf(param::GlobalOp global);
 
@@ -37,6 +42,9 @@ public:
                                    const ValueRecipe &recipe,
                                    const weights::WeightSource &source);
 
+  /// What an error in each column costs, or empty.
+  Span<const float> columnWeights() const;
+
   /// Rows [rowBegin, rowEnd) into `out`. Safe to call from several threads.
   /// Fails at NaN and infinity, with row and column.
   Status read(int64_t rowBegin, int64_t rowEnd, Span<float> out) const;
@@ -45,12 +53,22 @@ public:
   void release() const;
 
 private:
+  static Result<WeightValues> open(mlir::Attribute value,
+                                   mlir::RankedTensorType type,
+                                   const weights::WeightSource &source);
+  Status openExternal(param::ExternalAttr external,
+                      llvm::ArrayRef<int64_t> shape);
+  Status openPart(qt::PartAttr part);
   Status readRaw(int64_t rowBegin, int64_t rowEnd, Span<float> out) const;
 
   mlir::Attribute value;
   const weights::WeightSource *source = nullptr;
   const weights::TensorInfo *tensor = nullptr; ///< null unless external
   int64_t cols = 0;
+  /// Of a part: the weight that it is of, and how that is seen. The view reads
+  /// the weight, so that both stay where they are.
+  std::shared_ptr<const WeightValues> whole;
+  std::shared_ptr<const numerics::ColumnView> view;
   /// Set where the values must be rounded to the element type first.
   std::optional<numerics::Format> rounding;
 };

@@ -172,11 +172,17 @@ void ContractVerifier::verifyGlobal(param::GlobalOp global) {
                   "a value as it was imported, but got "
                   "#qt.encode",
                   "quantize-assign-encodings makes it, after this stage");
-  if (!qt::getFormatAttr(global.getType()))
+  qt::FormatAttr format = qt::getFormatAttr(global.getType());
+  if (!format)
     report(global,
            "a type with a #qt.format beside #qt.encode, but "
            "got none",
            "quantize-assign-encodings sets both");
+  else if (!format.getFormat().columns.empty())
+    report(global,
+           "a format without column transforms, but got " +
+               Twine(format.getText()),
+           "quantize-expand-column-transforms makes them operations");
 }
 
 /// The format of the numbers in a tensor of type `type`: its encoding, or the

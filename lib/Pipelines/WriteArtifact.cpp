@@ -65,6 +65,12 @@ static std::string cacheFormat(ModuleOp module) {
   return text;
 }
 
+/// What `global` holds of a weight with column transforms, or null.
+static qt::PartAttr partOf(param::GlobalOp global) {
+  auto encode = dyn_cast<qt::EncodeAttr>(global.getValue());
+  return encode ? dyn_cast<qt::PartAttr>(encode.getSource()) : nullptr;
+}
+
 void Compilation::describeTensors() {
   const numerics::FormatRegistry &names = numerics::FormatRegistry::builtin();
   uint64_t elements = 0;
@@ -79,13 +85,26 @@ void Compilation::describeTensors() {
     entry.format = tensor.format;
     Result<numerics::Format> format = names.resolve(tensor.format);
     entry.formatName = format ? names.nameOf(*format) : "";
+    qt::PartAttr part = partOf(global);
+    bool isMatrix =
+        part && part.getColumnPart().role == numerics::ColumnRole::Matrix;
+    if (isMatrix) {
+      std::string name = names.nameOf(part.getFormat());
+      entry.formatName = name.empty() ? printFormat(part.getFormat()) : name;
+    } else if (part) {
+      // Named so by quantize-expand-column-transforms.
+      StringRef suffix = part.getPart().getValue();
+      entry.partOf = StringRef(tensor.name).drop_back(suffix.size() + 1).str();
+    }
     entry.layout = tensor.layout;
     entry.bytes = tensor.bytes;
     uint64_t count = 1;
     for (int64_t extent : tensor.shape)
       count *= extent;
     entry.bitsPerWeight = 8.0 * double(tensor.bytes) / double(count);
-    elements += count;
+    // What column transforms store beside a weight is no weight of its own.
+    if (entry.partOf.empty())
+      elements += count;
     manifest.weightBytes += tensor.bytes;
     manifest.tensors.push_back(entry);
   }

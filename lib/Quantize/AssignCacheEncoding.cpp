@@ -20,7 +20,8 @@ using namespace quern;
 /// The element type that holds the numbers of `format` as they are, or null.
 static mlir::Type plainElement(mlir::MLIRContext *context,
                                const numerics::Format &format) {
-  if (format.isScaled() || format.element.kind != numerics::ElementKind::Float)
+  if (format.isScaled() || !format.columns.empty() ||
+      format.element.kind != numerics::ElementKind::Float)
     return nullptr;
   mlir::Builder builder(context);
   for (mlir::Type type :

@@ -46,7 +46,8 @@ static WeightMap collectWeights(mlir::ModuleOp module) {
 /// Whether coding `type` in `format` would change nothing.
 static bool isSameFloat(const numerics::Format &format,
                         mlir::RankedTensorType type) {
-  if (format.isScaled() || format.element.kind != numerics::ElementKind::Float)
+  if (format.isScaled() || !format.columns.empty() ||
+      format.element.kind != numerics::ElementKind::Float)
     return false;
   std::string name;
   llvm::raw_string_ostream(name) << type.getElementType();

@@ -15,6 +15,7 @@ void quantize::buildQuantizePipeline(mlir::OpPassManager &manager,
   encodings.rules.append(options.rules.begin(), options.rules.end());
   encodings.solver = options.solver;
   manager.addPass(createAssignEncodingsPass(encodings));
+  manager.addPass(createExpandColumnTransformsPass());
   // Integer products are chosen by quantizing their inputs; what cannot be one
   // is computed in f32.
   bool isInteger = options.compute == "int8";

@@ -193,6 +193,29 @@ Result<Tensor> reference::hadamard(const Tensor &x, int64_t group) {
   return Tensor::ofReals(x.shape(), std::move(result));
 }
 
+Result<Tensor> reference::gatherColumns(const Tensor &x,
+                                        const Tensor &columns) {
+  std::vector<float> result;
+  result.reserve(size_t(x.rows() * columns.cols()));
+  for (int64_t t = 0; t < x.rows(); ++t)
+    for (float column : columns.row(0)) {
+      if (column < 0 || column != std::floor(column))
+        return mismatch("numbers of columns", std::to_string(column));
+      bool isThere = column < float(x.cols());
+      result.push_back(isThere ? x.row(t)[size_t(column)] : 0);
+    }
+  return Tensor::ofReals({x.rows(), columns.cols()}, std::move(result));
+}
+
+Result<Tensor> reference::scaleColumns(const Tensor &x, const Tensor &scales) {
+  if (Status status = checkCols("scales", scales, x.cols()); !status)
+    return status;
+  std::vector<float> result(x.values().begin(), x.values().end());
+  for (size_t i = 0; i < result.size(); ++i)
+    result[i] *= scales.row(0)[i % size_t(x.cols())];
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
+
 Result<Tensor> reference::add(const Tensor &a, const Tensor &b) {
   if (Status status = checkSameShape(a, b); !status)
     return status;

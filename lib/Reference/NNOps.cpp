@@ -63,6 +63,17 @@ static Status evalHadamard(nn::HadamardOp op, Scope &scope) {
                    hadamard(scope.tensor(op.getInput()), op.getGroup()));
 }
 
+static Status evalGatherColumns(nn::GatherColumnsOp op, Scope &scope) {
+  return scope.set(op.getResult(),
+                   gatherColumns(scope.tensor(op.getInput()),
+                                 scope.tensor(op.getColumns())));
+}
+
+static Status evalScaleColumns(nn::ScaleColumnsOp op, Scope &scope) {
+  return scope.set(op.getResult(), scaleColumns(scope.tensor(op.getInput()),
+                                                scope.tensor(op.getScales())));
+}
+
 static Status evalKVAppend(nn::KVAppendOp op, Scope &scope) {
   return scope.cache(op.getCache())
       .append(op.getLayer(), scope.index(op.getPosition()),
@@ -86,6 +97,8 @@ void reference::addNNOps(OpTable &table) {
   table.add(evalLastRows);
   table.add(evalRope);
   table.add(evalHadamard);
+  table.add(evalGatherColumns);
+  table.add(evalScaleColumns);
   table.add(evalKVAppend);
   table.add(evalAttention);
 }

@@ -115,6 +115,10 @@ static Result<Tensor> runKernel(Kernel &kernel) {
     return kernel.tensor("x");
   case qk::KernelKind::Hadamard:
     return hadamard(kernel.tensor("x"), kernel.integer("group"));
+  case qk::KernelKind::GatherColumns:
+    return gatherColumns(kernel.tensor("x"), kernel.tensor("columns"));
+  case qk::KernelKind::ScaleColumns:
+    return scaleColumns(kernel.tensor("x"), kernel.tensor("scales"));
   case qk::KernelKind::KVAppend:
     break;
   }

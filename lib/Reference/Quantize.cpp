@@ -20,7 +20,8 @@ static std::optional<numerics::Solver> lookupSolver(const std::string &name) {
 
 Result<Tensor> reference::quantize(const Tensor &x,
                                    const numerics::Format &format,
-                                   const std::string &solver) {
+                                   const std::string &solver,
+                                   Span<const float> columnWeights) {
   std::optional<numerics::Solver> known = lookupSolver(solver);
   if (!known)
     return mismatch("solver 'rtn' or 'mse'", "'" + solver + "'");
@@ -30,6 +31,7 @@ Result<Tensor> reference::quantize(const Tensor &x,
     return status;
   numerics::EncodeOptions options;
   options.solver = *known;
+  options.columnWeights = columnWeights;
   Result<numerics::CodedTensor> coded =
       numerics::encodeRows(format, x.values(), x.rows(), x.cols(), options);
   if (!coded)

@@ -95,5 +95,5 @@ Result<Tensor> ReferenceModel::weight(llvm::StringRef name) {
   if (!global)
     return Status::error(StatusCode::NotFound,
                          "the module has no weight '" + name.str() + "'");
-  return store->load(global);
+  return store->loadWhole(global);
 }

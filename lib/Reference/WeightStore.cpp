@@ -57,6 +57,53 @@ static Result<Tensor> makeRopeTable(nn::RopeTableAttr table) {
                    {frequencies.data(), frequencies.size()});
 }
 
+static Result<Tensor> makePlain(mlir::Attribute value,
+                                mlir::RankedTensorType type,
+                                const Sources &sources);
+
+/// The weight that `part` is of, seen through its column transforms.
+static Result<numerics::ColumnView> viewColumns(qt::PartAttr part,
+                                                const Sources &sources) {
+  mlir::RankedTensorType type = part.getWeightType();
+  Result<Tensor> weight = makePlain(part.getSource(), type, sources);
+  if (!weight)
+    return weight.status();
+  auto read = [weight = *weight](int64_t begin, int64_t end, Span<float> rows) {
+    Span<const float> from = weight.values().subspan(
+        size_t(begin * weight.cols()), size_t((end - begin) * weight.cols()));
+    std::copy(from.begin(), from.end(), rows.begin());
+    return Status::ok();
+  };
+  return numerics::ColumnView::create(part.getFormat(), read,
+                                      type.getDimSize(0), type.getDimSize(1));
+}
+
+static Result<Tensor> makePart(qt::PartAttr part, mlir::RankedTensorType type,
+                               const Sources &sources) {
+  Result<numerics::ColumnView> view = viewColumns(part, sources);
+  if (!view)
+    return view.status();
+  std::vector<float> values(size_t(type.getNumElements()));
+  if (Status status =
+          view->read(part.getColumnPart(), 0, type.getDimSize(0), values);
+      !status)
+    return status;
+  return Tensor::ofReals(type.getShape().vec(), std::move(values));
+}
+
+/// What an error in each column of the matrix costs that `value` gives; empty
+/// if all cost the same.
+static Result<std::vector<float>> columnWeights(mlir::Attribute value,
+                                                const Sources &sources) {
+  auto part = llvm::dyn_cast<qt::PartAttr>(value);
+  if (!part || part.getColumnPart().role != numerics::ColumnRole::Matrix)
+    return std::vector<float>();
+  Result<numerics::ColumnView> view = viewColumns(part, sources);
+  if (!view)
+    return view.status();
+  return view->weights();
+}
+
 /// The numbers that `value` says, as a plain tensor of type `type`.
 static Result<Tensor> makePlain(mlir::Attribute value,
                                 mlir::RankedTensorType type,
@@ -68,11 +115,14 @@ static Result<Tensor> makePlain(mlir::Attribute value,
           })
           .Case([&](param::SplatAttr splat) { return makeSplat(splat, type); })
           .Case([&](nn::RopeTableAttr table) { return makeRopeTable(table); })
+          .Case(
+              [&](qt::PartAttr part) { return makePart(part, type, sources); })
           .Default([&](mlir::Attribute other) -> Result<Tensor> {
             std::string text;
             llvm::raw_string_ostream(text) << other;
-            return mismatch("#param.external, #param.splat or #nn.rope_table",
-                            text);
+            return mismatch(
+                "#param.external, #param.splat, #nn.rope_table or #qt.part",
+                text);
           });
   if (!numbers)
     return numbers;
@@ -92,11 +142,15 @@ static Result<Tensor> makeWeight(param::GlobalOp global,
   Result<Tensor> numbers = makePlain(encode.getSource(), plain, sources);
   if (!numbers)
     return numbers;
+  Result<std::vector<float>> weights =
+      columnWeights(encode.getSource(), sources);
+  if (!weights)
+    return weights.status();
   std::string solver = encode.getSolver().str();
   if (!encode.getFlat())
-    return quantize(*numbers, format.getFormat(), solver);
+    return quantize(*numbers, format.getFormat(), solver, *weights);
   const numerics::Format &flat = encode.getFlat().getFormat();
-  Result<Tensor> coded = quantize(*numbers, flat, solver);
+  Result<Tensor> coded = quantize(*numbers, flat, solver, *weights);
   if (!coded)
     return coded;
   Result<numerics::CodedTensor> aligned =
@@ -122,5 +176,22 @@ Result<Tensor> WeightStore::load(param::GlobalOp global) {
   if (!weight)
     return weight.status().withContext("weight '" + name + "'");
   loaded.emplace(name, *weight);
+  return weight;
+}
+
+Result<Tensor> WeightStore::loadWhole(param::GlobalOp global) {
+  auto encode = llvm::dyn_cast<qt::EncodeAttr>(global.getValue());
+  auto part =
+      encode ? llvm::dyn_cast<qt::PartAttr>(encode.getSource()) : nullptr;
+  if (!part || part.getColumnPart().role != numerics::ColumnRole::Matrix)
+    return load(global);
+  Result<Tensor> numbers =
+      makePlain(part.getSource(), part.getWeightType(), sources);
+  Result<Tensor> weight =
+      numbers ? quantize(*numbers, part.getFormat(), encode.getSolver().str())
+              : numbers;
+  if (!weight)
+    return weight.status().withContext("weight '" + global.getSymName().str() +
+                                       "'");
   return weight;
 }

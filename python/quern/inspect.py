@@ -23,7 +23,10 @@ _DTYPE_BITS = {
 
 @dataclass(frozen=True)
 class Tensor:
-    """One weight: its logical shape, how it is encoded and its bytes."""
+    """One weight: its logical shape, how it is encoded and its bytes.
+
+    part_of: the weight whose column transforms need this tensor, else "".
+    """
 
     name: str
     shape: list[int]
@@ -31,6 +34,7 @@ class Tensor:
     layout: str
     bytes: int
     bits_per_weight: float
+    part_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,7 @@ def _inspect_artifact(folder: Path) -> Inspection:
                     str(entry.get("layout") or ""),
                     int(entry["bytes"]),
                     float(entry["bits_per_weight"]),
+                    str(entry.get("part_of", "")),
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -169,7 +174,7 @@ def _inspect_artifact(folder: Path) -> Inspection:
 
 
 def _summarize(path: Path, kind: str, facts: dict[str, Any], tensors: list[Tensor]) -> Inspection:
-    weights = sum(math.prod(tensor.shape) for tensor in tensors)
+    weights = sum(math.prod(tensor.shape) for tensor in tensors if not tensor.part_of)
     size = sum(tensor.bytes for tensor in tensors)
     bits = 8 * size / weights if weights else 0.0
     return Inspection(str(path), kind, facts, tensors, size, bits)

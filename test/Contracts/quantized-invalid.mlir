@@ -46,3 +46,9 @@ param.global @layout : tensor<4x64xf32, #qt.format<q4_0>> layout #qk.layout<q4_0
 // expected-error@+2 {{'param.global' op in stage 'quantized' expects a type with a #qt.format beside #qt.encode, but got none}}
 // expected-note@+1 {{quantize-assign-encodings sets both}}
 param.global @encode : tensor<4x64xf32> = #qt.encode<#param.splat<1.0 : f32>, from = f32, solver = "rtn">
+
+// -----
+
+// expected-error@+2 {{'param.global' op in stage 'quantized' expects a format without column transforms, but got i4 [1, 32], scale f16, columns ordered}}
+// expected-note@+1 {{quantize-expand-column-transforms makes them operations}}
+param.global @transforms : tensor<4x64xf32, #qt.format<i4 [1, 32], scale f16, columns ordered>> = #qt.encode<#param.splat<1.0 : f32>, from = f32, solver = "rtn">

@@ -10,6 +10,15 @@ func.func @hadamard(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
   return %y : tensor<?x8xf32>
 }
 
+// CHECK-LABEL: func.func @columns
+func.func @columns(%x: tensor<?x8xf32>, %c: tensor<1x4xf32>, %s: tensor<1x4xf32>) -> tensor<?x4xf32> {
+  // CHECK: %[[Y:.*]] = qk.kernel gather_columns(%arg0, %arg1) {operand_roles = ["x", "columns"]} : (tensor<?x8xf32>, tensor<1x4xf32>) -> tensor<?x4xf32>
+  %y = nn.gather_columns %x, %c : (tensor<?x8xf32>, tensor<1x4xf32>) -> tensor<?x4xf32>
+  // CHECK: qk.kernel scale_columns(%[[Y]], %arg2) {operand_roles = ["x", "scales"]} : (tensor<?x4xf32>, tensor<1x4xf32>) -> tensor<?x4xf32>
+  %z = nn.scale_columns %y, %s : (tensor<?x4xf32>, tensor<1x4xf32>) -> tensor<?x4xf32>
+  return %z : tensor<?x4xf32>
+}
+
 // CHECK-LABEL: func.func @attention
 func.func @attention(%x: tensor<?x8xf32>, %position: index, %cache: !cache) -> tensor<?x8xf32> {
   // CHECK: %[[T:.*]] = param.load @rope.table : tensor<16x4xf32>

@@ -114,7 +114,7 @@ def reference_perplexity(
     return float(np.exp(np.concatenate(losses).mean()))
 
 
-def check_perplexities(capfd, name, model, artifact, tokens, bos):
+def check_perplexities(capfd, name, model, artifact, tokens, bos, rel=1e-3):
     """The kernels' perplexity is the interpreter's, on every instruction set."""
     expected = reference_perplexity(model, tokens, 256, bos)
     found = {}
@@ -126,4 +126,4 @@ def check_perplexities(capfd, name, model, artifact, tokens, bos):
         print(f"\n{name}: interpreter {expected:.6g}, {line}")
     assert found
     for perplexity in found.values():
-        assert perplexity == pytest.approx(expected, rel=1e-3)
+        assert perplexity == pytest.approx(expected, rel=rel)

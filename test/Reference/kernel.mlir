@@ -77,6 +77,23 @@ func.func @hadamard() {
   return
 }
 
+func.func @columns() {
+  %x = arith.constant dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>
+  %c = arith.constant dense<[[2.0, 3.0, 0.0, 7.0]]> : tensor<1x4xf32>
+  %y = qk.kernel gather_columns(%x, %c) {operand_roles = ["x", "columns"]} : (tensor<2x3xf32>, tensor<1x4xf32>) -> tensor<2x4xf32>
+  %chosen = arith.constant dense<[[3.0, 0.0, 1.0, 0.0], [6.0, 0.0, 4.0, 0.0]]> : tensor<2x4xf32>
+  check.equal %y, %chosen : tensor<2x4xf32>
+  %yn = nn.gather_columns %x, %c : (tensor<2x3xf32>, tensor<1x4xf32>) -> tensor<2x4xf32>
+  check.equal %yn, %chosen : tensor<2x4xf32>
+  %s = arith.constant dense<[[2.0, -1.0, 0.5]]> : tensor<1x3xf32>
+  %z = qk.kernel scale_columns(%x, %s) {operand_roles = ["x", "scales"]} : (tensor<2x3xf32>, tensor<1x3xf32>) -> tensor<2x3xf32>
+  %scaled = arith.constant dense<[[2.0, -2.0, 1.5], [8.0, -5.0, 3.0]]> : tensor<2x3xf32>
+  check.equal %z, %scaled : tensor<2x3xf32>
+  %zn = nn.scale_columns %x, %s : (tensor<2x3xf32>, tensor<1x3xf32>) -> tensor<2x3xf32>
+  check.equal %zn, %scaled : tensor<2x3xf32>
+  return
+}
+
 func.func @attention(%a: !cache, %b: !cache) {
   %k = arith.constant dense<[[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]]> : tensor<3x2xf32>
   %v = arith.constant dense<[[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]> : tensor<3x2xf32>

@@ -15,16 +15,20 @@
 
 namespace quern::artifact {
 
-/// One weight. `bytes` counts codes, scales and padding of the layout.
+/// One weight, or what the column transforms of one need beside it. `bytes`
+/// counts codes, scales and padding of the layout.
 struct ManifestTensor {
   std::string name;
   std::vector<uint64_t> shape;
   std::string sourceDtype; ///< in the model's file: "BF16", ...
   std::string format;      ///< text of the #qt.format
-  std::string formatName;  ///< its name in the formats file, "" if it has none
-  std::string layout;      ///< text of the #qk.layout
+  /// Its name in the formats file, "" if it has none. Of a weight whose column
+  /// transforms are tensors of their own, name or text of the whole format.
+  std::string formatName;
+  std::string layout; ///< text of the #qk.layout
   uint64_t bytes = 0;
   double bitsPerWeight = 0;
+  std::string partOf = {}; ///< the weight that this is a part of, else ""
 };
 
 /// Size and hash of a file of the artifact.

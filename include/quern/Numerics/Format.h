@@ -16,7 +16,10 @@
 //             = scale * (element(code) - offset)     OffsetKind::Zero
 //             = scale * element(code) + offset       OffsetKind::Mean
 //
-// where scale and offset are decoded by the same rule, `scale * e` is
+// and a root may end in a chain of transforms of the matrix' columns, which are
+// applied to what is decoded (ColumnTransform).
+//
+// There, scale and offset are decoded by the same rule, `scale * e` is
 // `e / scale` in a format that divides, and an offset may have smaller blocks
 // than the scale. Arithmetic is IEEE
 // binary32, one rounding an operation, no fused multiply-add, in the written
@@ -180,6 +183,34 @@ enum class CodeRounding {
   Up,   ///< nearest, ties toward plus infinity: floor(x + 0.5)
 };
 
+/// How the columns of a matrix are changed after it has been decoded; the
+/// mathematics are in docs/Formats.md.
+enum class ColumnKind {
+  Ordered, ///< put into another order
+  Apart,   ///< some of them replaced by a matrix that is kept apart
+  Scaled,  ///< each multiplied by a number of its own
+  Rotated, ///< each run of them multiplied by a Walsh-Hadamard matrix
+};
+
+/// The keyword of a kind behind "columns".
+const char *columnKeyword(ColumnKind kind);
+
+struct Format;
+
+/// A link of the chain that a root may end in. Numerics/Columns.h applies it.
+struct ColumnTransform {
+  ColumnKind kind = ColumnKind::Ordered;
+  /// Columns that are kept apart, or of a run, a power of two; else 0.
+  int64_t count = 0;
+  /// Apart: of the matrix [rows, count]. Scaled: of one number a column, a
+  /// float of 8, 16 or 32 bits. Null for the others.
+  std::shared_ptr<const Format> data;
+  bool operator==(const ColumnTransform &other) const;
+};
+
+/// Columns are counted with 16 bits; one value more stands for none.
+constexpr int64_t kMostTransformedColumns = 65535;
+
 /// A format. Build one by parseFormat, which checks that it makes sense.
 struct Format {
   /// Composite elements occur at the root only.
@@ -203,6 +234,9 @@ struct Format {
   /// Codes are chosen with the exact scale (ggml's blocks of one scale) instead
   /// of the scale as stored.
   bool codesFromExactScale = false;
+  /// Of the root: W = D columns[0] columns[1] …, where D is what the rest of
+  /// the format decodes.
+  std::vector<ColumnTransform> columns;
 
   bool isScaled() const { return scale != nullptr; }
   bool operator==(const Format &other) const;
@@ -226,8 +260,12 @@ struct Plane {
 BlockShape defaultOffsetBlock(const Format &format);
 
 /// All planes of `format`: "code", "sign" if there is one, then the scale's,
-/// then the offset's.
+/// then the offset's. Those of column transforms are not among them, since
+/// they have no granules: see Numerics/Columns.h.
 std::vector<Plane> planesOf(const Format &format);
+
+/// `format` without its column transforms.
+Format withoutColumns(const Format &format);
 
 /// Smallest block of elements that no plane's granule cuts: the least common
 /// multiple of all granules; 0 = whole axis. Of a flat format, in the matrix
@@ -246,11 +284,13 @@ BlockShape planeShape(const Plane &plane, int64_t rows, int64_t cols);
 /// all of them can.
 int64_t codingGrain(const Format &format, int64_t rows, int64_t cols);
 
-/// Average storage of an element in bits, for a tensor of [rows, cols].
+/// Average storage of an element in bits, for a tensor of [rows, cols], the
+/// data of column transforms included.
 double bitsPerElement(const Format &format, int64_t rows, int64_t cols);
 
-/// Fails if blocks do not divide a tensor of [rows, cols]; the message names
-/// the axis, its extent and the block.
+/// Fails if blocks do not divide a tensor of [rows, cols], or if a column
+/// transform does not fit it; the message names the axis, its extent and the
+/// block.
 Status checkShape(const Format &format, int64_t rows, int64_t cols);
 
 class FormatRegistry;

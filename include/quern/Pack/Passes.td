@@ -74,8 +74,9 @@ def AssignLayoutsPass : Pass<"pack-assign-layouts", "::mlir::ModuleOp"> {
   let description = [{
     Sets the `layout` of every `param.global` that has none. With `target=cpu`
     matrices get the CPU kernels' panel (docs/Formats.md), with `target=dense`
-    plain row-major arrays. Vectors and rope tables are dense, and vectors become
-    f32: they are small, and kernels read them as they are.
+    plain row-major arrays. Vectors, rope tables and what `nn.gather_columns` and
+    `nn.scale_columns` read are dense, and vectors become f32: they are small,
+    and kernels read them as they are.
 
     Fails if a weight has neither one nor two dimensions, if the blocks of one for
     `cpu` cross rows (see `pack-align-blocks`), or if a layout that was

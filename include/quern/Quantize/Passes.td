@@ -68,6 +68,66 @@ def AssignEncodingsPass : Pass<"quantize-assign-encodings", "::mlir::ModuleOp"> 
   let dependentDialects = ["::quern::param::ParamDialect", "::quern::qt::QTDialect"];
 }
 
+def ExpandColumnTransformsPass
+    : Pass<"quantize-expand-column-transforms", "::mlir::ModuleOp"> {
+  let summary = "Make the column transforms of weights operations";
+  let description = [{
+    A format may end in transforms of the columns (docs/Formats.md, F7). This
+    pass takes them off the encoding of each weight and puts them where they are
+    cheap: a product with the transformed weight is one of transformed
+    activations with the rest. The weight keeps the format without transforms,
+    and its value becomes the `matrix` of a `#qt.part`; each thing that a
+    transform stores becomes a `param.global` of its own, called after the
+    weight.
+
+    | transform | before an `nn.linear` | behind an `nn.embedding` |
+    |---|---|---|
+    | ordered | `nn.gather_columns` | `nn.gather_columns` (inverse) |
+    | scaled | `nn.scale_columns` | `nn.scale_columns` |
+    | rotated | `nn.hadamard` | `nn.hadamard` |
+    | apart | `nn.gather_columns` sets the columns to zero; a second `nn.linear` of the columns themselves is added | likewise, with a second `nn.embedding` |
+
+    Linears that read the same value share a transform of it where it is the
+    same one. What is kept apart is added to a residual connection before the
+    product is, so that each addition is the residual of one kernel.
+
+    Fails if something else than a linear or an embedding reads such a weight,
+    and if the input of the linear is quantized already.
+
+    Example:
+
+    ```mlir
+    #rotated = #qt.format<i4 [1, 32], scale f16, columns rotated 64>
+    param.global @up : tensor<128x64xbf16, #rotated>
+        = #qt.encode<#param.external<"model", "up">, from = bf16, solver = "rtn">
+    func.func @forward(%x: tensor<?x64xf32>) -> tensor<?x128xf32> {
+      %w = param.load @up : tensor<128x64xbf16, #rotated>
+      %y = nn.linear %x, %w
+          : (tensor<?x64xf32>, tensor<128x64xbf16, #rotated>) -> tensor<?x128xf32>
+      return %y : tensor<?x128xf32>
+    }
+    ```
+
+    becomes
+
+    ```mlir
+    #rotated = #qt.format<i4 [1, 32], scale f16, columns rotated 64>
+    #int4 = #qt.format<i4 [1, 32], scale f16>
+    param.global @up : tensor<128x64xbf16, #int4>
+        = #qt.encode<#qt.part<#param.external<"model", "up">, of = tensor<128x64xbf16, #rotated>, part = "matrix">, from = f32, solver = "rtn">
+    func.func @forward(%x: tensor<?x64xf32>) -> tensor<?x128xf32> {
+      %r = nn.hadamard %x group 64 : tensor<?x64xf32>
+      %w = param.load @up : tensor<128x64xbf16, #int4>
+      %y = nn.linear %r, %w
+          : (tensor<?x64xf32>, tensor<128x64xbf16, #int4>) -> tensor<?x128xf32>
+      return %y : tensor<?x128xf32>
+    }
+    ```
+  }];
+  let dependentDialects = ["::quern::nn::NNDialect", "::quern::param::ParamDialect",
+                           "::quern::qt::QTDialect"];
+}
+
 def SetComputePass : Pass<"quantize-set-compute", "::mlir::ModuleOp"> {
   let summary = "Choose the precision of every matrix product";
   let description = [{

@@ -44,6 +44,13 @@ Result<Tensor> rope(const Tensor &x, int64_t headDim, const Tensor &table,
 /// of `group` columns, a power of two: the normalised Walsh-Hadamard transform.
 Result<Tensor> hadamard(const Tensor &x, int64_t group);
 
+/// y[m, i] = x[m, columns[i]], or 0 where that is no column of x. `columns` is
+/// one row of integers, held as real numbers.
+Result<Tensor> gatherColumns(const Tensor &x, const Tensor &columns);
+
+/// y[m, i] = x[m, i] * scales[i], in binary32.
+Result<Tensor> scaleColumns(const Tensor &x, const Tensor &scales);
+
 Result<Tensor> add(const Tensor &a, const Tensor &b);
 
 /// x / (1 + exp(-x)).

@@ -10,10 +10,12 @@
 namespace quern::reference {
 
 /// Codes a matrix of real numbers. `solver` is "rtn" or "mse", see
-/// numerics::Solver. Fails if the blocks of `format` do not divide the matrix,
-/// or if it holds numbers that cannot be coded.
+/// numerics::Solver; `columnWeights` are for the latter. Fails if the blocks of
+/// `format` do not divide the matrix, or if it holds numbers that cannot be
+/// coded.
 Result<Tensor> quantize(const Tensor &x, const numerics::Format &format,
-                        const std::string &solver = "rtn");
+                        const std::string &solver = "rtn",
+                        Span<const float> columnWeights = {});
 
 /// The bytes of a coded matrix in `layout`, as integers from -128 to 127.
 Result<Tensor> pack(const Tensor &x, const numerics::Layout &layout);

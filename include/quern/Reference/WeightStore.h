@@ -25,6 +25,10 @@ public:
   /// coded if its type has an encoding. Errors name the tensor.
   Result<Tensor> load(param::GlobalOp global);
 
+  /// What `global` stands for with the column transforms that
+  /// quantize-expand-column-transforms took off it; else as load().
+  Result<Tensor> loadWhole(param::GlobalOp global);
+
 private:
   std::map<std::string, std::shared_ptr<const weights::WeightSource>> sources;
   std::map<std::string, Tensor> loaded;

@@ -37,6 +37,7 @@ private:
   mlir::LogicalResult lowerLinear(qk::KernelOp kernel);
   mlir::LogicalResult lowerRope(qk::KernelOp kernel);
   mlir::LogicalResult lowerHadamard(qk::KernelOp kernel);
+  mlir::LogicalResult lowerColumns(qk::KernelOp kernel, llvm::StringRef role);
   mlir::LogicalResult lowerAppend(qk::KernelOp kernel);
   mlir::LogicalResult lowerAttention(qk::KernelOp kernel);
   mlir::LogicalResult lowerBinary(qk::KernelOp kernel);

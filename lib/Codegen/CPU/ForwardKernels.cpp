@@ -53,6 +53,10 @@ LogicalResult ForwardBuilder::lower(qk::KernelOp kernel) {
     return lowerQuantize(kernel);
   case qk::KernelKind::Hadamard:
     return lowerHadamard(kernel);
+  case qk::KernelKind::GatherColumns:
+    return lowerColumns(kernel, "columns");
+  case qk::KernelKind::ScaleColumns:
+    return lowerColumns(kernel, "scales");
   case qk::KernelKind::LastRows:
     lowerLastRows(kernel);
     return success();
@@ -106,10 +110,11 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
   Value x = kernel.getInput("x"), y = kernel->getResult(0);
   int64_t columns = widthOf(y);
   // Logits lie densely, all other rows as ActivationRow says.
-  int64_t stride =
-      isReturned(y)
-          ? 4 * columns
-          : ActivationRow{ActivationRow::Kind::F32, columns, 0}.stride();
+  int64_t stride = ActivationRow{ActivationRow::Kind::F32, columns, 0}.stride();
+  if (isReturned(y)) {
+    spec->residualStride = spec->hasResidual ? stride : 0;
+    stride = 4 * columns;
+  }
   Value none = arena; // of an operand that the kernel does not read
   Value bias = none, residual = none;
   if (spec->hasBias)
@@ -125,7 +130,8 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
       kernel,
       keyOf("linear", numerics::printFormat(spec->weight),
             numerics::printLayout(spec->layout), spec->input.key(),
-            spec->roundToBf16, spec->hasBias, spec->hasResidual),
+            spec->roundToBf16, spec->hasBias, spec->hasResidual,
+            spec->residualStride),
       [&](StringRef name) { return emitLinearKernel(kernels, name, *spec); },
       operands);
 }
@@ -153,6 +159,33 @@ LogicalResult ForwardBuilder::lowerHadamard(qk::KernelOp kernel) {
                 return Status::ok();
               },
               {address(x), address(y), rowsOf(x), worker, workers});
+}
+
+/// gather_columns and scale_columns, which read one row of codes, the operand
+/// called `role`.
+LogicalResult ForwardBuilder::lowerColumns(qk::KernelOp kernel,
+                                           StringRef role) {
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  param::GlobalOp row = weightOf(kernel.getInput(role));
+  Result<numerics::Layout> layout = panelLayout(row);
+  if (!layout)
+    return kernel.emitOpError() << layout.status().message();
+  numerics::Format format = weightFormat(row.getTensorType());
+  int64_t from = widthOf(x), width = widthOf(y);
+  if (*layout !=
+      numerics::makeDenseLayout(format, 1, row.getTensorType().getDimSize(1)))
+    return kernel.emitOpError()
+           << "expects '" << role << "' in dense order, but got "
+           << numerics::printLayout(*layout);
+  viewRows[y] = rowsOf(x);
+  return call(
+      kernel, keyOf(role, numerics::printFormat(format), from, width),
+      [&](StringRef name) {
+        return role == "columns"
+                   ? emitGatherColumnsKernel(kernels, name, format, from, width)
+                   : emitScaleColumnsKernel(kernels, name, format, width);
+      },
+      {address(x), address(y), weightAddress(row), rowsOf(x), worker, workers});
 }
 
 LogicalResult ForwardBuilder::lowerAppend(qk::KernelOp kernel) {

@@ -42,6 +42,10 @@ Result<ActivationRow> codegen::activationRow(Type type) {
   if (!encoding)
     return row;
   const numerics::Format &format = encoding.getFormat();
+  if (!format.columns.empty())
+    return unsupported("expects activations without column transforms, but "
+                       "got " +
+                       numerics::printFormat(format));
   bool isPlain = !format.isScaled();
   if (isPlain && format.element.kind == numerics::ElementKind::Float &&
       format.element.floatType->name == "bf16") {

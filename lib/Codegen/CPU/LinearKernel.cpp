@@ -81,12 +81,15 @@ void LinearLoops::callTile(Value row, Value panel, int64_t rows,
                            int64_t panels) {
   Value column = b.mul(panel, kPanelRows);
   Value inRow = b.add(b.mul(row, yStride), b.mul(column, 4));
+  Value inResidual = inRow;
+  if (spec.residualStride != 0)
+    inResidual = b.add(b.mul(row, spec.residualStride), b.mul(column, 4));
   SmallVector<Value> operands = {
       b.offset(x, b.mul(row, spec.input.stride())),
       b.offset(y, inRow),
       yStride,
       spec.hasBias ? b.offset(bias, b.mul(column, 4)) : bias,
-      spec.hasResidual ? b.offset(residual, inRow) : residual,
+      spec.hasResidual ? b.offset(residual, inResidual) : residual,
       b.sub(N, column),
       panel};
   operands.append(segments);

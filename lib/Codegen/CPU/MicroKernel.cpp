@@ -299,8 +299,12 @@ void MicroKernel::storeResults(const Values &sums) {
         Value sum = sums[m * panels + n];
         if (spec.hasBias)
           sum = b.addF(sum, read(b.offset(bias, 64 * n)));
-        if (spec.hasResidual)
-          sum = b.addF(sum, read(b.offset(residual, at)));
+        if (spec.hasResidual) {
+          Value from = spec.residualStride == 0
+                           ? at
+                           : b.i64(spec.residualStride * m + 64 * n);
+          sum = b.addF(sum, read(b.offset(residual, from)));
+        }
         if (whole)
           b.store(sum, b.offset(y, at), 4);
         else

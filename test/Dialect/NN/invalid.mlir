@@ -201,6 +201,46 @@ func.func @hadamard_c2_width(%x: tensor<?x48xf32>) {
 
 // -----
 
+func.func @gather_columns_c1(%x: tensor<?x8xf32>, %c: tensor<2x4xf32>) {
+  // expected-error@below {{'nn.gather_columns' op expects one row of numbers for columns, but got 2}}
+  %y = nn.gather_columns %x, %c : (tensor<?x8xf32>, tensor<2x4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @gather_columns_c2(%x: tensor<?x8xf32>, %c: tensor<1x4xf32>) {
+  // expected-error@below {{'nn.gather_columns' op expects a result of shape [?, 4], but got [?, 8]}}
+  %y = nn.gather_columns %x, %c : (tensor<?x8xf32>, tensor<1x4xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @scale_columns_c1(%x: tensor<?x8xf32>, %s: tensor<1x8xf32>) {
+  // expected-error@below {{'nn.scale_columns' op failed to verify that all of {input, result} have same type}}
+  %y = nn.scale_columns %x, %s : (tensor<?x8xf32>, tensor<1x8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @scale_columns_c2_rows(%x: tensor<?x8xf32>, %s: tensor<3x8xf32>) {
+  // expected-error@below {{'nn.scale_columns' op expects one row of numbers for columns, but got 3}}
+  %y = nn.scale_columns %x, %s : (tensor<?x8xf32>, tensor<3x8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @scale_columns_c2_columns(%x: tensor<?x8xf32>, %s: tensor<1x4xf32>) {
+  // expected-error@below {{'nn.scale_columns' op expects 8 scales, one a column, but got 4}}
+  %y = nn.scale_columns %x, %s : (tensor<?x8xf32>, tensor<1x4xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
 func.func @rope_c2_odd(%x: tensor<?x63xf32>, %p: index) {
   // expected-error@below {{'nn.rope' op expects an even head_dim that divides the width 63, but got 7}}
   %y = nn.rope %x at %p {head_dim = 7 : i64, inverse_frequencies = array<f32: 1.0, 0.1, 0.01>} : tensor<?x63xf32>

@@ -85,6 +85,16 @@ func.func @hadamard(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
   return %y : tensor<?x64xf32>
 }
 
+// CHECK-LABEL: func @columns
+func.func @columns(%x: tensor<?x64xf32>, %c: tensor<1x8xf32, #qt.format<u16>>,
+                   %s: tensor<1x8xf16>) -> tensor<?x8xf32> {
+  // CHECK: %[[Y:.*]] = nn.gather_columns %arg0, %arg1 : (tensor<?x64xf32>, tensor<1x8xf32, #{{.*}}>) -> tensor<?x8xf32>
+  %y = nn.gather_columns %x, %c : (tensor<?x64xf32>, tensor<1x8xf32, #qt.format<u16>>) -> tensor<?x8xf32>
+  // CHECK: nn.scale_columns %[[Y]], %arg2 : (tensor<?x8xf32>, tensor<1x8xf16>) -> tensor<?x8xf32>
+  %z = nn.scale_columns %y, %s : (tensor<?x8xf32>, tensor<1x8xf16>) -> tensor<?x8xf32>
+  return %z : tensor<?x8xf32>
+}
+
 // CHECK: func private @coded_cache(!nn.kv_cache<layers = 5, heads = 4, head_dim = 32, element = f32, encoding = #int4_g32_asym>)
 func.func private @coded_cache(!nn.kv_cache<layers = 5, heads = 4, head_dim = 32, element = f32,
                                encoding = #qt.format<u4 [1, 32], scale f16, zero u4>>)

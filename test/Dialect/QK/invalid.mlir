@@ -340,6 +340,30 @@ func.func @kernel_c6_hadamard(%x: tensor<?x48xf32>) {
 
 // -----
 
+func.func @kernel_c6_columns(%x: tensor<?x8xf32>, %c: tensor<2x4xf32>) {
+  // expected-error@below {{'qk.kernel' op expects columns of shape [1, 4], but got [2, 4]}}
+  %y = qk.kernel gather_columns(%x, %c) {operand_roles = ["x", "columns"]} : (tensor<?x8xf32>, tensor<2x4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_gathered(%x: tensor<?x8xf32>, %c: tensor<1x4xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a result of shape [?, 4], but got [?, 8]}}
+  %y = qk.kernel gather_columns(%x, %c) {operand_roles = ["x", "columns"]} : (tensor<?x8xf32>, tensor<1x4xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_scales(%x: tensor<?x8xf32>, %s: tensor<1x4xf32>) {
+  // expected-error@below {{'qk.kernel' op expects scales of shape [1, 8], but got [1, 4]}}
+  %y = qk.kernel scale_columns(%x, %s) {operand_roles = ["x", "scales"]} : (tensor<?x8xf32>, tensor<1x4xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
 func.func @kernel_c6_table(%x: tensor<?x64xf32>, %t: tensor<16x4xf32>, %p: index) {
   // expected-error@below {{'qk.kernel' op expects a table of shape [16, 8], but got [16, 4]}}
   %y = qk.kernel rope(%x, %t, %p) {head_dim = 8 : i64, operand_roles = ["x", "table", "position"]}

@@ -33,6 +33,26 @@ func.func private @format_dynamic_columns(tensor<4x?xf32, #qt.format<i4 [1, 32],
 
 // -----
 
+// expected-error@below {{#qt.format expects no column transforms in a tensor with a dynamic first dimension, but got i4 [1, 32], scale f16, columns rotated 64}}
+func.func private @format_dynamic_transforms(tensor<?x64xf32, #qt.format<i4 [1, 32], scale f16, columns rotated 64>>)
+
+// -----
+
+// expected-error@below {{expects columns divisible by 64 (columns rotated), but got 96}}
+func.func private @format_transforms(tensor<4x96xf32, #qt.format<i4 [1, 32], scale f16, columns rotated 64>>)
+
+// -----
+
+// expected-error@below {{expects 'of' to be a tensor whose #qt.format has column transforms, but got 'tensor<4x64xf32>'}}
+param.global @part_c1 : tensor<4x64xf32> = #qt.part<#param.external<"model", "w">, of = tensor<4x64xf32>, part = "matrix">
+
+// -----
+
+// expected-error@below {{expects 'part' to be one of the parts of f16, columns ordered, but got "apart"}}
+param.global @part_c2 : tensor<4x64xf32> = #qt.part<#param.external<"model", "w">, of = tensor<4x64xf32, #qt.format<f16, columns ordered>>, part = "apart">
+
+// -----
+
 // expected-error@below {{#qt.format expects blocks of 1 row in a tensor with a dynamic first dimension, but got 2}}
 func.func private @format_dynamic_rows(tensor<?x64xf32, #qt.format<i4 [2, 32], scale f16>>)
 

@@ -10,6 +10,7 @@
 // CHECK-DAG: #mxfp4 = #qt.format<f4E2M1FN [1, 32], scale f8E8M0FNU from amax / 4 down>
 // CHECK-DAG: #[[BLOCKS:format[0-9]*]] = #qt.format<u3 [2, 12], scale (f8E4M3FN [*, *], scale f32), zero u3>
 // CHECK-DAG: #[[CODEBOOK:format[0-9]*]] = #qt.format<codebook [-1, -0.69, 0.5, 1] [1, 64], scale f32>
+// CHECK-DAG: #[[ORDERED:format[0-9]*]] = #qt.format<i4 [1, 32], scale f16, columns ordered>
 // CHECK-DAG: #[[UNSCALED:format[0-9]*]] = #qt.format<f8E4M3FN>
 
 // CHECK: func private @named(tensor<4x64xf32, #q4_0>, tensor<4x64xf32, #q4_0>)
@@ -33,6 +34,10 @@ func.func private @anonymous(
 // CHECK: param.global @w : tensor<8x64xf32, #q4_0> = #qt.encode<#param.external<"model", "w">, from = bf16, solver = "rtn">
 param.global @w : tensor<8x64xf32, #qt.format<q4_0>>
     = #qt.encode<#param.external<"model", "w">, from = bf16, solver = "rtn">
+
+// CHECK: param.global @order : tensor<1x64xf32, #{{.*}}> = #qt.encode<#qt.part<#param.external<"model", "w">, of = tensor<8x64xbf16, #[[ORDERED]]>, part = "order">, from = f32, solver = "rtn">
+param.global @order : tensor<1x64xf32, #qt.format<u16>>
+    = #qt.encode<#qt.part<#param.external<"model", "w">, of = tensor<8x64xbf16, #qt.format<i4 [1, 32], scale f16, columns ordered>>, part = "order">, from = f32, solver = "rtn">
 
 // CHECK-LABEL: func @ops
 func.func @ops(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {

@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Writes the weights of load.mlir: one bf16 tensor w [2, 2]."""
+"""Writes the weights of load.mlir and column-transforms.mlir: the bf16 tensors
+w [2, 2] and wide [2, 4]."""
 
 import json
 import struct
 import sys
 
-VALUES = [7.0, 3.25, -0.875, 0.0]  # all exact in bf16
+# All exact in bf16. By energy the columns of wide are 1, 2, 0, 3.
+TENSORS = {
+    "w": ([2, 2], [7.0, 3.25, -0.875, 0.0]),
+    "wide": ([2, 4], [2.0, -8.0, 4.0, 1.0, -1.0, 6.0, 3.0, 0.5]),
+}
 
-data = b"".join(struct.pack("<f", value)[2:] for value in VALUES)
-header = json.dumps(
-    {"w": {"dtype": "BF16", "shape": [2, 2], "data_offsets": [0, len(data)]}}
-).encode()
+data = b""
+entries = {}
+for name, (shape, values) in TENSORS.items():
+    begin = len(data)
+    data += b"".join(struct.pack("<f", value)[2:] for value in values)
+    entries[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [begin, len(data)]}
+header = json.dumps(entries).encode()
 with open(sys.argv[1], "wb") as file:
     file.write(struct.pack("<Q", len(header)) + header + data)

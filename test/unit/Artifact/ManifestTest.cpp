@@ -42,6 +42,17 @@ TEST_F(ManifestTest, RoundTrip) {
   }
 }
 
+TEST_F(ManifestTest, PartsNameTheirWeight) {
+  Manifest manifest = makeManifest();
+  EXPECT_EQ(textOf(manifest).find("part_of"), std::string::npos);
+  manifest.tensors[0].partOf = "w";
+  write(at("manifest.json"), textOf(manifest));
+  Result<Manifest> found = readManifest(folder);
+  ASSERT_TRUE(found.isOk()) << found.status().message();
+  EXPECT_EQ(found->tensors[0].partOf, "w");
+  EXPECT_EQ(textOf(*found), textOf(manifest));
+}
+
 /// The example in docs/ArtifactFormat.md is what we write.
 TEST_F(ManifestTest, DocumentedExample) {
   std::string page = read(QUERN_SOURCE_DIR "/docs/ArtifactFormat.md");

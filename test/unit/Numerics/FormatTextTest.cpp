@@ -162,7 +162,8 @@ static const BadText badTexts[] = {
     {"i4 [32], scale f8E8M0FNU from max / -8", 15,
      "expects a scale that can be negative for this rule, but got f8E8M0FNU"},
     {"i4 [32], scale f16, maximum f16", 20,
-     "expects 'min', 'add', 'zero', 'mean' or 'round', but got 'maximum'"},
+     "expects 'min', 'add', 'zero', 'mean', 'round' or 'columns', but got "
+     "'maximum'"},
     {"i4 [32], scale f16, round down", 26,
      "expects 'even', 'away' or 'up', but got 'down'"},
     {"f4E2M1FN [32], scale f16, round away", 32,

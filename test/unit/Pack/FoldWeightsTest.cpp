@@ -89,6 +89,63 @@ const char *const encoded =
     R"(param.global @w : tensor<2101x256xf32, #qt.format<q4_k>> =
          #qt.encode<#param.external<"model", "w">, from = f32, solver = "rtn">)";
 
+/// Parts of a weight with column transforms are coded as the whole is, the
+/// columns' weights that a scale implies included.
+TEST_F(FoldWeights, PartsAreThoseOfTheWholeTensor) {
+  std::vector<float> values = randomFloats(size_t(rows * cols), 6);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] *= float(1 + i % size_t(cols) % 7);
+  source.addF32("w", {rows, cols}, values);
+  load(
+      R"(#whole = #qt.format<i4 [1, 32], scale f16, columns scaled f16, columns apart 8 f16>
+       param.global @w : tensor<2101x256xf32, #qt.format<i4 [1, 32], scale f16>> = #qt.encode<
+         #qt.part<#param.external<"model", "w">, of = tensor<2101x256xf32, #whole>, part = "matrix">,
+         from = f32, solver = "mse">
+       param.global @which : tensor<1x8xf32, #qt.format<u16>> = #qt.encode<
+         #qt.part<#param.external<"model", "w">, of = tensor<2101x256xf32, #whole>, part = "apart.column">,
+         from = f32, solver = "rtn">)",
+      "dense");
+  auto formatOf = [](const std::string &text) {
+    return *numerics::FormatRegistry::builtin().resolve(text);
+  };
+  numerics::EncodeOptions options;
+  options.solver = numerics::Solver::Mse;
+  auto coded = numerics::encodeRows(
+      formatOf(
+          "i4 [1, 32], scale f16, columns scaled f16, columns apart 8 f16"),
+      values, rows, cols, options);
+  ASSERT_TRUE(coded.isOk());
+  numerics::CodedTensor matrix{rows, cols, {}}, which{1, 8, {}};
+  for (const char *path : {"code", "scale"})
+    matrix.planes[path] = coded->planes.at(path);
+  which.planes["code"] = coded->planes.at("apart.column.code");
+  auto packed = [](const numerics::Format &format,
+                   const numerics::CodedTensor &tensor) {
+    auto layout = numerics::makeDenseLayout(format, tensor.rows, tensor.cols);
+    std::vector<uint8_t> result(
+        size_t(numerics::layoutBytes(layout, tensor.rows, tensor.cols)));
+    EXPECT_TRUE(numerics::packRows(layout, format, tensor.rows, tensor.cols, 0,
+                                   tensor, result)
+                    .isOk());
+    return result;
+  };
+  for (unsigned threads : {1u, 3u}) {
+    Status status = fold(threads);
+    ASSERT_TRUE(status.isOk()) << status.message();
+    EXPECT_EQ(bytes[0], packed(formatOf("i4 [1, 32], scale f16"), matrix));
+    EXPECT_EQ(bytes[1], packed(formatOf("u16"), which));
+  }
+}
+
+TEST_F(FoldWeights, PartsOfAWeightThatIsNotThere) {
+  load(R"(param.global @order : tensor<1x64xf32, #qt.format<u16>> = #qt.encode<
+         #qt.part<#param.external<"model", "v">,
+                  of = tensor<8x64xf32, #qt.format<f16, columns ordered>>, part = "order">,
+         from = f32, solver = "rtn">)",
+       "dense");
+  EXPECT_EQ(fold(1).code(), StatusCode::NotFound);
+}
+
 TEST_F(FoldWeights, BytesAreThoseOfTheWholeTensorForAnyNumberOfThreads) {
   std::vector<float> values = randomFloats(size_t(rows * cols), 1);
   source.addF32("w", {rows, cols}, values);

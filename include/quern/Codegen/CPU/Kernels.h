@@ -44,6 +44,20 @@ void emitRopeKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width,
 void emitHadamardKernel(KernelBuilder &builder, llvm::StringRef name,
                         int64_t width, int64_t group);
 
+/// y[m, i] = x[m, columns[i]] for `width` columns, 0 where that is not below
+/// `inputWidth`. `format` is that of the numbers of columns, unsigned integers
+/// of 8 or 16 bits in dense order. Arguments: x ptr, y ptr, columns ptr, M,
+/// worker, workers.
+Status emitGatherColumnsKernel(KernelBuilder &builder, llvm::StringRef name,
+                               const numerics::Format &format,
+                               int64_t inputWidth, int64_t width);
+
+/// y[m, i] = x[m, i] * decode(scales[i]). `format` is a float of 8, 16 or 32
+/// bits, its codes in dense order. Arguments: x ptr, y ptr, scales ptr, M,
+/// worker, workers.
+Status emitScaleColumnsKernel(KernelBuilder &builder, llvm::StringRef name,
+                              const numerics::Format &format, int64_t width);
+
 /// y = lhs + rhs. Arguments: lhs ptr, rhs ptr, y ptr, M, worker, workers.
 void emitAddKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width);
 

@@ -19,7 +19,9 @@ struct LinearSpec {
   ActivationRow input;      ///< its width is K
   bool roundToBf16 = false; ///< decoded weights are rounded to bfloat16
   bool hasBias = false;     ///< float[N]
-  bool hasResidual = false; ///< rows like the result's, added to it
+  bool hasResidual = false; ///< float[M, N], added to the result
+  /// Bytes from one row of the residual to the next; 0: as in the result.
+  int64_t residualStride = 0;
   /// Register tile: rows of x by panels of 16 columns.
   int64_t tileRows = 1;
   int64_t tilePanels = 1;

@@ -179,6 +179,37 @@ LogicalResult HadamardOp::verify() {
   return success();
 }
 
+/// Verifies that `row`, numbers of columns or for columns, has one row.
+static LogicalResult verifyOneRow(Operation *op, RankedTensorType row) {
+  if (row.getDimSize(0) == 1)
+    return success();
+  return op->emitOpError() << "expects one row of numbers for columns, but got "
+                           << row.getDimSize(0);
+}
+
+LogicalResult GatherColumnsOp::verify() {
+  // gather_columns_c1
+  RankedTensorType columns = getColumns().getType();
+  if (failed(verifyOneRow(*this, columns)))
+    return failure();
+  // gather_columns_c2
+  return verifyResultShape(*this, getInput().getType().getDimSize(0),
+                           columns.getDimSize(1));
+}
+
+LogicalResult ScaleColumnsOp::verify() {
+  // scale_columns_c2
+  RankedTensorType scales = getScales().getType();
+  if (failed(verifyOneRow(*this, scales)))
+    return failure();
+  int64_t width = getInput().getType().getDimSize(1);
+  if (scales.getDimSize(1) != width)
+    return emitOpError() << "expects " << width
+                         << " scales, one a column, but got "
+                         << scales.getDimSize(1);
+  return success();
+}
+
 LogicalResult RopeOp::verify() {
   int64_t width = getInput().getType().getDimSize(1);
   int64_t headDim = getHeadDim();

@@ -50,6 +50,10 @@ static KernelSignature signatureOf(KernelKind kind) {
     return {{"x"}, {}};
   case KernelKind::Hadamard:
     return {{"x"}, {"group"}};
+  case KernelKind::GatherColumns:
+    return {{"x", "columns"}, {}};
+  case KernelKind::ScaleColumns:
+    return {{"x", "scales"}, {}};
   }
   return {};
 }
@@ -155,7 +159,7 @@ static Expectation expectOperand(StringRef role, Type type) {
   if (role == "tokens")
     return {isTensor(type, 1, true) && elementTypeOf(type).isInteger(32),
             "a [tokens] tensor of i32"};
-  if (role == "table" || role == "w")
+  if (llvm::is_contained({"table", "w", "columns", "scales"}, role))
     return {isTensor(type, 2, false) && isa<FloatType>(elementTypeOf(type)),
             "a static 2D tensor of floats"};
   if (role == "weight" || role == "bias")
@@ -305,6 +309,14 @@ LogicalResult KernelShapes::verify() const {
     return equal("a result", ofResult(), of("x"));
   case KernelKind::Hadamard:
     return verifyHadamard();
+  case KernelKind::GatherColumns:
+    if (failed(equal("columns", of("columns"), {1, of("columns")[1]})))
+      return failure();
+    return equal("a result", ofResult(), {of("x")[0], of("columns")[1]});
+  case KernelKind::ScaleColumns:
+    if (failed(equal("scales", of("scales"), {1, of("x")[1]})))
+      return failure();
+    return equal("a result", ofResult(), of("x"));
   }
   return success();
 }

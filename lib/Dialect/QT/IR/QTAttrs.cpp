@@ -65,3 +65,11 @@ OpAsmAliasResult FormatAttr::getAlias(llvm::raw_ostream &os) const {
   os << (name.empty() ? "format" : name);
   return OpAsmAliasResult::FinalAlias;
 }
+
+const numerics::Format &PartAttr::getFormat() const {
+  return getFormatAttr(getOf()).getFormat();
+}
+
+numerics::ColumnPart PartAttr::getColumnPart() const {
+  return *numerics::lookupColumnPart(getFormat(), getPart().str());
+}

@@ -11,7 +11,7 @@ using namespace quern::qt;
 /// Whether every number of type `type` is one of `format`: then quantizing
 /// changes nothing.
 static bool holdsExactly(const numerics::Format &format, Type type) {
-  return !format.isScaled() &&
+  return !format.isScaled() && format.columns.empty() &&
          format.element.kind == numerics::ElementKind::Float &&
          format.element.floatType->name == "f32" &&
          (type.isF32() || type.isF16() || type.isBF16());

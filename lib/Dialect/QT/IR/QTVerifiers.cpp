@@ -31,6 +31,10 @@ FormatAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
              << "#qt.format expects blocks of 1 row in a tensor with a dynamic "
                 "first dimension, but got "
              << (blockRows == 0 ? std::string("*") : std::to_string(blockRows));
+    if (!getFormat().columns.empty())
+      return emitError() << "#qt.format expects no column transforms in a "
+                            "tensor with a dynamic first dimension, but got "
+                         << getText();
     rows = 1;
   }
   Status status = numerics::checkShape(getFormat(), rows, shape[1]);
@@ -49,6 +53,21 @@ LogicalResult EncodeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (flat && !flat.getFormat().isFlat)
     return emitError() << "expects a flat format after 'flat', but got "
                        << flat.getText();
+  return success();
+}
+
+LogicalResult PartAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               Attribute, Type of, StringAttr part) {
+  // part_c1
+  FormatAttr format = getFormatAttr(of);
+  if (!format || format.getFormat().columns.empty())
+    return emitError() << "expects 'of' to be a tensor whose #qt.format has "
+                          "column transforms, but got "
+                       << of;
+  // part_c2
+  if (!numerics::lookupColumnPart(format.getFormat(), part.str()))
+    return emitError() << "expects 'part' to be one of the parts of "
+                       << format.getText() << ", but got " << part;
   return success();
 }
 

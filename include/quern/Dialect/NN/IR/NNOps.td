@@ -221,8 +221,8 @@ def NN_HadamardOp : NN_Op<"hadamard",
     The matrix is symmetric and orthogonal: it keeps dot products, is its own
     inverse, and spreads an outlier over the whole run.
 
-    Lifespan: `quantize-rotate-kv-cache` creates this op;
-    `pack-lower-to-kernels` replaces it by a `qk.kernel`.
+    Lifespan: `quantize-rotate-kv-cache` and `quantize-expand-column-transforms`
+    create this op; `pack-lower-to-kernels` replaces it by a `qk.kernel`.
 
     Constraints:
     - (C1) `input` and `result` have the same type.
@@ -238,6 +238,66 @@ def NN_HadamardOp : NN_Op<"hadamard",
   let results = (outs NN_Activations:$result);
   let assemblyFormat = "$input `group` $group attr-dict `:` type($result)";
   let hasVerifier = 1; /*hadamard_c2*/
+}
+
+def NN_GatherColumnsOp : NN_Op<"gather_columns", [Pure]> {
+  let summary = "Choose columns by number";
+  let description = [{
+    With w the width of `input`: `result[m, i] = input[m, columns[i]]`, and 0
+    where `columns[i]` is w or more. The numbers of the columns are what
+    `columns` decodes to, integers that are not negative. So the op reorders
+    columns, takes some of them, sets some to zero, or spreads them over a wider
+    row.
+
+    Lifespan: `quantize-expand-column-transforms` creates this op;
+    `pack-lower-to-kernels` replaces it by a `qk.kernel`.
+
+    Constraints:
+    - (C1) `columns` has one row.
+    - (C2) The result has the rows of `input` and the columns of `columns`.
+
+    Example:
+
+    ```mlir
+    %y = nn.gather_columns %x, %columns
+        : (tensor<?x64xf32>, tensor<1x8xf32, #qt.format<u16>>) -> tensor<?x8xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activations:$input, NN_Matrix:$columns);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $input `,` $columns attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1; /*gather_columns_c1, gather_columns_c2*/
+}
+
+def NN_ScaleColumnsOp : NN_Op<"scale_columns",
+    [Pure, AllTypesMatch<["input", "result"]> /*scale_columns_c1*/]> {
+  let summary = "Multiply each column by a number";
+  let description = [{
+    `result[m, i] = input[m, i] * scales[0, i]`, where `scales` is decoded to
+    f32 first.
+
+    Lifespan: `quantize-expand-column-transforms` creates this op;
+    `pack-lower-to-kernels` replaces it by a `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) `scales` has one row and as many columns as `input`.
+
+    Example:
+
+    ```mlir
+    %y = nn.scale_columns %x, %scales
+        : (tensor<?x64xf32>, tensor<1x64xf32, #qt.format<f16>>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activations:$input, NN_Matrix:$scales);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $input `,` $scales attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1; /*scale_columns_c2*/
 }
 
 //===----------------------------------------------------------------------===//

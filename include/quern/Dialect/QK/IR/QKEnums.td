@@ -19,7 +19,9 @@ def QK_KernelKind : I32EnumAttr<"KernelKind", "what a kernel computes", [
     I32EnumAttrCase<"GatedActivation", 7, "gated_activation">,
     I32EnumAttrCase<"LastRows", 8, "last_rows">,
     I32EnumAttrCase<"Quantize", 9, "quantize">,
-    I32EnumAttrCase<"Hadamard", 10, "hadamard">]> {
+    I32EnumAttrCase<"Hadamard", 10, "hadamard">,
+    I32EnumAttrCase<"GatherColumns", 11, "gather_columns">,
+    I32EnumAttrCase<"ScaleColumns", 12, "scale_columns">]> {
   let cppNamespace = "::quern::qk";
   let genSpecializedAttr = 0;
 }

@@ -105,6 +105,8 @@ def QK_KernelOp : QK_Op<"kernel",
     | `last_rows` | x, rows | |
     | `quantize` | x | |
     | `hadamard` | x | group |
+    | `gather_columns` | x, columns | |
+    | `scale_columns` | x, scales | |
 
     `compute` is one of the strings `f32`, `bf16` and `int8`, `activation` is
     `silu`. The table of `rope` is a `#nn.rope_table` weight. A `residual` is

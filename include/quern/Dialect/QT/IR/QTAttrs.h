@@ -9,6 +9,7 @@
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/TensorEncoding.h"
+#include "quern/Numerics/Columns.h"
 #include "quern/Numerics/Format.h"
 #include <memory>
 #include <string>

@@ -28,7 +28,8 @@ def QT_FormatAttr : QT_Attr<"Format", "format", [
 
     The tensor has two dimensions and float elements, and the blocks of the
     format divide it, unless they may be cut short. Its first dimension may be
-    dynamic if no block spans or crosses more than one row.
+    dynamic if no block spans or crosses more than one row and the format has no
+    column transforms, whose data are chosen from all rows.
 
     Example:
 
@@ -81,6 +82,61 @@ def QT_EncodeAttr : QT_Attr<"Encode", "encode"> {
     (`,` `flat` `=` qualified($flat)^)? `>`
   }];
   let genVerifyDecl = 1;
+}
+
+def QT_PartAttr : QT_Attr<"Part", "part"> {
+  let summary = "Part of a weight whose format has column transforms";
+  let description = [{
+    What `source`, a weight of type `of`, becomes under the column transforms of
+    its format (docs/Formats.md, F7): the matrix that the rest of the format
+    codes, or what one of the transforms stores or what follows from that. The
+    numbers are computed when the artifact is written. They have the shape of
+    the global that they are the initial value of, or stand in a `#qt.encode`
+    of, from f32.
+
+    `part` is one of:
+
+    | part | shape of the numbers | of a link | what |
+    |---|---|---|---|
+    | `matrix` | rows x columns | | the transforms undone |
+    | `order` | 1 x columns | ordered | what each column becomes |
+    | `order.inverse` | 1 x columns | ordered | where each column comes from |
+    | `column_scale` | 1 x columns | scaled | factors |
+    | `apart` | rows x count | apart | the columns that are kept apart |
+    | `apart.column` | 1 x count | apart | which ones these are |
+    | `apart.rest` | 1 x columns | apart | the number of each column; that of columns for those kept apart |
+    | `apart.place` | 1 x columns | apart | the place of each column among those kept apart; count for the others |
+
+    That of the second link of a kind has a 2 behind the first word, as in
+    `order2.inverse`, and so on.
+
+    Constraints:
+    - (C1) `of` has a `#qt.format` with column transforms.
+    - (C2) `part` is the name of one of its parts.
+
+    Example:
+
+    ```mlir
+    #qt.part<#param.external<"model", "w">,
+             of = tensor<8x64xbf16, #qt.format<i4 [1, 32], scale f16, columns ordered>>,
+             part = "order">
+    ```
+  }];
+  let parameters = (ins "::mlir::Attribute":$source, "::mlir::Type":$of,
+                        "::mlir::StringAttr":$part);
+  let assemblyFormat = [{
+    `<` $source `,` `of` `=` $of `,` `part` `=` $part `>`
+  }];
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The type of the weight.
+    ::mlir::RankedTensorType getWeightType() const {
+      return ::llvm::cast<::mlir::RankedTensorType>(getOf());
+    }
+    /// The format of the weight, with its column transforms.
+    const ::quern::numerics::Format &getFormat() const;
+    ::quern::numerics::ColumnPart getColumnPart() const;
+  }];
 }
 
 //===----------------------------------------------------------------------===//

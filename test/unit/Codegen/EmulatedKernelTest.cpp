@@ -104,12 +104,17 @@ protected:
   }
 
   void check(const char *isa, const char *cpu) {
-    const CpuTarget &target = *lookupCpuTarget(isa);
+    for (Decoding decoding : {Decoding::InTiles, Decoding::Once})
+      check(*lookupCpuTarget(isa), cpu, decoding);
+  }
+
+  void check(const CpuTarget &target, const char *cpu, Decoding decoding) {
     std::vector<EmulatedCall> calls;
     for (const LinearProblem &p : problems)
       calls.push_back(callOf(p));
-    Status status =
-        runEmulated(target, cpu, problems.front().source(target), calls);
+    LinearProblem compiled = problems.front();
+    compiled.spec.decoding = decoding;
+    Status status = runEmulated(target, cpu, compiled.source(target), calls);
     ASSERT_TRUE(status.isOk()) << status.message();
     for (size_t i = 0; i < problems.size(); ++i) {
       const LinearProblem &p = problems[i];

@@ -13,24 +13,6 @@ using namespace quern::numerics;
 
 namespace {
 
-/// The kernel's result, [M, N]; a guard value behind every row shows writes
-/// past its end.
-std::vector<float> run(const LinearProblem &p, const KernelLibrary &library,
-                       int64_t workers) {
-  int64_t pitch = p.N + 1;
-  std::vector<float> y(p.M * pitch, 777.0f), residual(p.M * pitch);
-  for (int64_t m = 0; m < p.M; ++m)
-    std::copy_n(&p.residual[m * p.N], p.N, &residual[m * pitch]);
-  p.call(library.lookup<LinearProblem::Function>("linear"), p.weights.data(),
-         y.data(), residual.data(), 4 * pitch, workers);
-  std::vector<float> result;
-  for (int64_t m = 0; m < p.M; ++m) {
-    EXPECT_EQ(y[m * pitch + p.N], 777.0f) << "row " << m;
-    result.insert(result.end(), &y[m * pitch], &y[m * pitch + p.N]);
-  }
-  return result;
-}
-
 struct Case {
   const char *format;
   int64_t K;
@@ -137,9 +119,9 @@ protected:
       SCOPED_TRACE(target->isa);
       auto library = kernelOf(*target, p);
       ASSERT_NE(library, nullptr);
-      std::vector<float> result = run(p, *library, 1);
+      std::vector<float> result = p.run(*library, 1);
       p.expectClose(result);
-      EXPECT_TRUE(result == run(p, *library, 3)) << "workers change results";
+      EXPECT_TRUE(result == p.run(*library, 3)) << "workers change results";
       if (first.empty())
         first = result;
       if (p.spec.input.kind == ActivationRow::Kind::Int8)
@@ -175,14 +157,14 @@ TEST_P(LinearKernel, RowsDoNotDependOnEachOther) {
     SCOPED_TRACE(target->isa);
     auto library = kernelOf(*target, p);
     ASSERT_NE(library, nullptr);
-    std::vector<float> all = run(p, *library, 2);
+    std::vector<float> all = p.run(*library, 2);
     LinearProblem one = p;
     one.M = 1;
     for (int64_t m = 0; m < p.M; ++m) {
       std::memcpy(one.input.rowBytes(0), p.input.rowBytes(m),
                   p.spec.input.stride());
       std::vector<float> row(&all[m * N], &all[m * N] + N);
-      EXPECT_TRUE(row == run(one, *library, 1)) << "row " << m;
+      EXPECT_TRUE(row == one.run(*library, 1)) << "row " << m;
     }
   }
 }
@@ -208,7 +190,7 @@ TEST(LinearKernelEpilogue, BiasAndResidual) {
       p.spec.hasResidual = true;
       auto library = KernelLibrary::create(*target, {p.source(*target)});
       ASSERT_TRUE(library.isOk()) << library.status().message();
-      p.expectClose(run(p, **library, 2));
+      p.expectClose(p.run(**library, 2));
     }
 }
 

@@ -115,6 +115,23 @@ void LinearProblem::call(Function *kernel, const uint8_t *weight, float *y,
            workers, at[0], at[1], at[2], at[3]);
 }
 
+std::vector<float> LinearProblem::run(const KernelLibrary &library,
+                                      int64_t workers) const {
+  constexpr float kGuard = 777;
+  int64_t pitch = N + 1;
+  std::vector<float> y(M * pitch, kGuard), residualRows(M * pitch);
+  for (int64_t m = 0; m < M; ++m)
+    std::copy_n(&residual[m * N], N, &residualRows[m * pitch]);
+  call(library.lookup<Function>("linear"), weights.data(), y.data(),
+       residualRows.data(), 4 * pitch, workers);
+  std::vector<float> result;
+  for (int64_t m = 0; m < M; ++m) {
+    EXPECT_EQ(y[m * pitch + N], kGuard) << "row " << m;
+    result.insert(result.end(), &y[m * pitch], &y[m * pitch + N]);
+  }
+  return result;
+}
+
 static float roundedToBf16(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, 4);

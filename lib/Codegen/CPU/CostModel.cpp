@@ -182,20 +182,37 @@ Cycles CostWalk::intrinsicOf(LLVM::CallIntrinsicOp op) {
   return cycles;
 }
 
+/// Whether all lanes are equal: then one register has them all.
+static bool isUniform(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  DenseElementsAttr constant;
+  if (matchPattern(value, m_Constant(&constant)))
+    return constant.isSplat();
+  if (isa<vector::BroadcastOp>(op))
+    return true;
+  return op->hasTrait<OpTrait::Elementwise>() &&
+         llvm::all_of(op->getOperands(), isUniform);
+}
+
 Cycles CostWalk::arithmeticOf(Operation *op) {
   double registers = 0;
   for (Type type : op->getResultTypes())
     registers = std::max(registers, registersOf(type));
   for (Value operand : op->getOperands())
     registers = std::max(registers, registersOf(operand.getType()));
+  if (op->getNumResults() == 1 && isUniform(op->getResult(0)))
+    registers = 1;
   double each =
       llvm::TypeSwitch<Operation *, double>(op)
           .Case<arith::AddIOp, arith::SubIOp, arith::AndIOp, arith::OrIOp,
-                arith::XOrIOp, arith::CmpIOp, arith::SelectOp, arith::MinSIOp,
-                arith::MaxSIOp>([&](auto) { return costs.simple; })
+                arith::XOrIOp, arith::CmpIOp, arith::MinSIOp, arith::MaxSIOp>(
+              [&](auto) { return costs.simple; })
           .Case<arith::ShLIOp, arith::ShRUIOp, arith::ShRSIOp>(
               [&](auto) { return costs.shift; })
           .Case([&](arith::MulIOp) { return costs.multiply; })
+          .Case([&](arith::SelectOp) { return costs.select; })
           .Case<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::CmpFOp,
                 arith::NegFOp, math::FmaOp>([&](auto) { return costs.floats; })
           .Case([&](arith::DivFOp) { return costs.divide; })

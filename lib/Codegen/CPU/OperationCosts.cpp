@@ -11,7 +11,7 @@ using namespace quern::codegen;
 static constexpr OperationCosts kAvx512 = {
     /*registerBits=*/512, /*simple=*/0.5,
     /*shift=*/0.75,       /*multiply=*/1.5,
-    /*floats=*/0.5,       /*divide=*/10,
+    /*select=*/0.5,       /*floats=*/0.5,   /*divide=*/10,
     /*convert=*/0.75,     /*shuffle=*/1,
     /*dot=*/0.5,          /*gather=*/12,
     /*gatherVector=*/4,   /*load=*/0.5,
@@ -21,7 +21,7 @@ static constexpr OperationCosts kAvx512 = {
 static constexpr OperationCosts kAvx2 = {
     /*registerBits=*/256, /*simple=*/0.34,
     /*shift=*/0.5,        /*multiply=*/1,
-    /*floats=*/0.5,       /*divide=*/5,
+    /*select=*/0.34,      /*floats=*/0.5,   /*divide=*/5,
     /*convert=*/0.75,     /*shuffle=*/0.75,
     /*dot=*/0.5,          /*gather=*/8,
     /*gatherVector=*/32,  /*load=*/0.4,
@@ -33,7 +33,7 @@ static constexpr OperationCosts kAvx2 = {
 static constexpr OperationCosts kSse2 = {
     /*registerBits=*/128, /*simple=*/0.34,
     /*shift=*/0.5,        /*multiply=*/1,
-    /*floats=*/0.5,       /*divide=*/4,
+    /*select=*/1,         /*floats=*/0.5,  /*divide=*/4,
     /*convert=*/0.75,     /*shuffle=*/0.5,
     /*dot=*/0.5,          /*gather=*/8,
     /*gatherVector=*/32,  /*load=*/0.4,
@@ -43,7 +43,7 @@ static constexpr OperationCosts kSse2 = {
 static constexpr OperationCosts kNeon = {
     /*registerBits=*/128, /*simple=*/0.5,
     /*shift=*/1,          /*multiply=*/2,
-    /*floats=*/0.5,       /*divide=*/5,
+    /*select=*/0.5,       /*floats=*/0.5,  /*divide=*/5,
     /*convert=*/1,        /*shuffle=*/0.5,
     /*dot=*/0.5,          /*gather=*/8,
     /*gatherVector=*/16,  /*load=*/0.5,

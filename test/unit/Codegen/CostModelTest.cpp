@@ -26,7 +26,7 @@ constexpr int64_t kDepth = 256, kColumns = 64;
 constexpr double kSteps = double(kDepth * kColumns) / 64; ///< of 64 codes
 
 /// What the model leaves out may double or halve a time, not more.
-constexpr double kMostOff = 2, kMedianFrom = 0.7, kMedianTo = 2.5;
+constexpr double kMostOff = 2, kMedianFrom = 0.5, kMedianTo = 2;
 constexpr double kLeastRankCorrelation = 0.9;
 
 struct Case {
@@ -52,8 +52,9 @@ const Case kCases[] = {
 struct Row {
   const Case *what;
   std::shared_ptr<const LinearProblem> problem;
+  std::shared_ptr<KernelLibrary> library;
   KernelCost cost;
-  double predicted, measured; ///< cycles of 64 codes
+  double predicted = 0, measured = 1e30; ///< cycles of 64 codes
   double ratio() const { return measured / predicted; }
 };
 
@@ -81,37 +82,46 @@ KernelCost predict(const LinearProblem &p, const CpuTarget &target,
                      {4 * p.N, p.M, p.N, 0, 1}, costs);
 }
 
-double measure(const LinearProblem &p, const CpuTarget &target) {
-  auto library = KernelLibrary::create(target, {p.source(target)});
-  EXPECT_TRUE(library.isOk()) << library.status().message();
-  if (!library)
-    return 0;
-  auto kernel = (*library)->lookup<LinearProblem::Function>("linear");
-  std::vector<float> y(p.M * p.N);
-  auto run = [&] {
-    p.call(kernel, p.weights.data(), y.data(), nullptr, 4 * p.N, 1);
-  };
-  return fewestCycles(run, 100);
-}
-
-std::vector<Row> measureAll(const CpuTarget &target) {
+/// Rows with predictions, and kernels to measure.
+std::vector<Row> predictAll(const CpuTarget &target) {
   std::vector<Row> rows;
-  std::printf("%-9s %-13s %-5s %3s  decode scale product  predicted measured\n",
-              "isa", "format", "input", "M");
   for (const Case &c : kCases) {
     auto problem = std::make_shared<const LinearProblem>(problemOf(c));
-    const LinearProblem &p = *problem;
-    Row row{&c, problem, predict(p, target, operationCosts(target)), 0,
-            measure(p, target) / kSteps};
+    auto library = KernelLibrary::create(target, {problem->source(target)});
+    EXPECT_TRUE(library.isOk()) << library.status().message();
+    if (!library)
+      continue;
+    Row row{&c, problem, *library,
+            predict(*problem, target, operationCosts(target))};
     row.predicted = row.cost.all().total() / kSteps;
     rows.push_back(row);
-    std::printf("%-9s %-13s %-5s %3d  %6.2f %5.2f %7.2f  %9.2f %8.2f\n",
-                target.isa.c_str(), c.format, c.input == kInt8 ? "int8" : "f32",
-                int(c.M), row.cost.decode.total() / kSteps,
-                row.cost.scale.total() / kSteps,
-                row.cost.product.total() / kSteps, row.predicted, row.measured);
   }
   return rows;
+}
+
+/// Runs every kernel for a while and keeps the fewest cycles.
+void measureOnce(std::vector<Row> &rows) {
+  for (Row &row : rows) {
+    const LinearProblem &p = *row.problem;
+    auto kernel = row.library->lookup<LinearProblem::Function>("linear");
+    std::vector<float> y(p.M * p.N);
+    auto run = [&] {
+      p.call(kernel, p.weights.data(), y.data(), nullptr, 4 * p.N, 1);
+    };
+    row.measured = std::min(row.measured, fewestCycles(run, 40) / kSteps);
+  }
+}
+
+void print(const CpuTarget &target, const std::vector<Row> &rows) {
+  std::printf("%-9s %-13s %-5s %3s  decode scale product  predicted measured\n",
+              "isa", "format", "input", "M");
+  for (const Row &row : rows)
+    std::printf("%-9s %-13s %-5s %3d  %6.2f %5.2f %7.2f  %9.2f %8.2f\n",
+                target.isa.c_str(), row.what->format,
+                row.what->input == kInt8 ? "int8" : "f32", int(row.what->M),
+                row.cost.decode.total() / kSteps,
+                row.cost.scale.total() / kSteps,
+                row.cost.product.total() / kSteps, row.predicted, row.measured);
 }
 
 double median(std::vector<double> values) {
@@ -168,6 +178,24 @@ std::vector<Row> predictedBy(const OperationCosts &costs,
   return rows;
 }
 
+/// The measurements tell right costs from wrong ones.
+void expectToFindWrongCosts(const CpuTarget &target,
+                            const std::vector<Row> &rows) {
+  using Costs = OperationCosts;
+  const std::vector<std::vector<double Costs::*>> operations = {
+      {&Costs::simple},
+      {&Costs::floats, &Costs::dot},
+      {&Costs::gather, &Costs::gatherVector, &Costs::multiply}};
+  for (size_t i = 0; i < operations.size(); ++i) {
+    Costs wrong = operationCosts(target);
+    for (double Costs::*operation : operations[i])
+      wrong.*operation *= 3;
+    EXPECT_NE(complaints(predictedBy(wrong, target, rows)),
+              std::vector<std::string>())
+        << "wrong costs " << i;
+  }
+}
+
 class CostModel : public testing::TestWithParam<const char *> {};
 
 TEST_P(CostModel, IsNearMeasuredCycles) {
@@ -176,24 +204,18 @@ TEST_P(CostModel, IsNearMeasuredCycles) {
   const CpuTarget &target = *lookupCpuTarget(GetParam());
   if (!runsHere(target))
     GTEST_SKIP() << "no " << target.isa;
-  std::vector<Row> rows = measureAll(target);
+  std::vector<Row> rows = predictAll(target);
+  // The fewest cycles of rounds that lie apart: others use the machine as well.
+  // More rounds can only take away what others added.
+  constexpr int kRounds = 20, kMostRounds = 400;
+  for (int round = 0; round < kMostRounds; ++round) {
+    measureOnce(rows);
+    if (round >= kRounds && complaints(rows).empty())
+      break;
+  }
+  print(target, rows);
   EXPECT_EQ(complaints(rows), std::vector<std::string>());
-  // The measurements tell right costs from wrong ones.
-  const std::pair<const char *, double OperationCosts::*> operations[] = {
-      {"simple", &OperationCosts::simple}, {"floats", &OperationCosts::floats}};
-  for (auto [name, operation] : operations)
-    for (double factor : {3.0, 1 / 3.0}) {
-      OperationCosts wrong = operationCosts(target);
-      wrong.*operation *= factor;
-      EXPECT_NE(complaints(predictedBy(wrong, target, rows)),
-                std::vector<std::string>())
-          << name << " times " << factor;
-    }
-  OperationCosts slowGather = operationCosts(target);
-  slowGather.gather *= 3;
-  slowGather.gatherVector *= 3;
-  EXPECT_NE(complaints(predictedBy(slowGather, target, rows)),
-            std::vector<std::string>());
+  expectToFindWrongCosts(target, rows);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sets, CostModel,

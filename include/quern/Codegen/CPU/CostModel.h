@@ -45,9 +45,10 @@ struct KernelCost {
 /// operation keeps half a cycle busy.
 struct OperationCosts {
   int64_t registerBits;
-  double simple;   ///< integer addition, logic, comparison, selection
+  double simple;   ///< integer addition, logic, comparison
   double shift;    ///< by one count for all lanes
   double multiply; ///< 32-bit integers
+  double select;   ///< of two lanes by a third
   double floats;   ///< addition, product, or both fused
   double divide;
   double convert; ///< between types, of the same or other width

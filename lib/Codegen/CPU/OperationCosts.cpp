@@ -34,9 +34,9 @@ static constexpr OperationCosts kSse2 = {
     /*registerBits=*/128, /*simple=*/0.34,
     /*shift=*/0.5,        /*multiply=*/1,
     /*select=*/1,         /*floats=*/0.5,  /*divide=*/4,
-    /*convert=*/0.75,     /*shuffle=*/0.5,
+    /*convert=*/0.5,      /*shuffle=*/0.5,
     /*dot=*/0.5,          /*gather=*/8,
-    /*gatherVector=*/32,  /*load=*/0.4,
+    /*gatherVector=*/24,  /*load=*/0.4,
     /*store=*/0.5};
 
 // Two vector units of 128 bits, as in a Neoverse N1. Not measured.

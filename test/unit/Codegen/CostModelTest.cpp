@@ -26,7 +26,7 @@ constexpr int64_t kDepth = 256, kColumns = 64;
 constexpr double kSteps = double(kDepth * kColumns) / 64; ///< of 64 codes
 
 /// What the model leaves out may double or halve a time, not more.
-constexpr double kMostOff = 2, kMedianFrom = 0.5, kMedianTo = 2;
+constexpr double kMostOff = 2, kMedianFrom = 0.7, kMedianTo = 2;
 constexpr double kLeastRankCorrelation = 0.9;
 
 struct Case {

@@ -24,6 +24,13 @@ struct Case {
   int64_t group; ///< of int8 activations
 };
 
+/// 32 fractions: more floats than one tbl finds.
+const char kLongTable[] =
+    "codebook [-5.55, -5.18, -4.81, -4.44, -4.07, -3.7, -3.33, "
+    "-2.96, -2.59, -2.22, -1.85, -1.48, -1.11, -0.74, -0.37, 0, "
+    "0.37, 0.74, 1.11, 1.48, 1.85, 2.22, 2.59, 2.96, 3.33, 3.7, "
+    "4.07, 4.44, 4.81, 5.18, 5.55, 5.92] [1, 32], scale f16";
+
 const Case kCases[] = {
     {"f16", kF32, 68, 0},
     {"q4_0", kF32, 96, 0},
@@ -39,6 +46,7 @@ const Case kCases[] = {
     {"mxfp4", kInt8, 96, 32}, // a table of bytes
     {"nf4", kF32, 128, 0},    // a table of floats
     {"nf4", kBf16, 128, 0},
+    {kLongTable, kF32, 128, 0},
     {"fp8_channel", kF32, 100, 0},
 };
 

@@ -44,8 +44,9 @@ def SelectKernelPass : Pass<"codegen-select-kernel", "::mlir::ModuleOp"> {
     Fails where no kernel exists: a weight without a layout that kernels read,
     int8 activations beside weights whose values are no 8-bit integers, groups
     that are no multiple of four. With `explain`, a remark at each linear kernel
-    names the recipe that brings its weights' codes into the product, and why it
-    was chosen.
+    names the recipe that brings its weights' codes into the product, why it was
+    chosen, its cost as predicted from the code that is generated for it, and
+    whether panels are decoded once for all rows.
 
     Example:
 
@@ -69,7 +70,11 @@ def SelectKernelPass : Pass<"codegen-select-kernel", "::mlir::ModuleOp"> {
     Option<"explain", "explain", "bool", /*default=*/"false",
            "Say for each linear kernel how its weights are decoded, and why">,
   ];
-  let dependentDialects = ["::quern::qk::QKDialect"];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+    "::quern::qk::QKDialect"];
 }
 
 #endif // QUERN_CODEGEN_PASSES_TD

@@ -72,7 +72,7 @@ def ExpandColumnTransformsPass
     : Pass<"quantize-expand-column-transforms", "::mlir::ModuleOp"> {
   let summary = "Make the column transforms of weights operations";
   let description = [{
-    A format may end in transforms of the columns (docs/Formats.md, F7). This
+    A format may end in transforms of the columns (docs/Formats.md, F8). This
     pass takes them off the encoding of each weight and puts them where they are
     cheap: a product with the transformed weight is one of transformed
     activations with the rest. The weight keeps the format without transforms,

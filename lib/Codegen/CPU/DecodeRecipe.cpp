@@ -4,12 +4,16 @@
 
 #include "quern/Codegen/CPU/DecodeRecipe.h"
 
+#include "DecodeOnce.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace quern;
 using namespace quern::codegen;
 using namespace quern::numerics;
 
+/// 16 rows by four columns.
+static constexpr double kCodesOfStep = 4;
 /// Bytes that one register holds for a shuffle.
 static constexpr size_t kShuffleBytes = 16;
 
@@ -119,8 +123,39 @@ static const char *dotName(ByteDot dot) {
   return "32-bit multiplies";
 }
 
+static std::string rounded(double x) { return llvm::formatv("{0:F1}", x); }
+
+/// The predicted cycles of a step of a panel: 64 codes.
+static std::string explainCost(const LinearSpec &spec, const PanelShape &shape,
+                               const DecodeOnce &once) {
+  double steps =
+      double(shape.tiles * shape.tileDepth * spec.tilePanels) / kCodesOfStep;
+  auto cycles = [&](const Cycles &c) { return rounded(c.total() / steps); };
+  std::string rows = std::to_string(spec.tileRows);
+  std::string text = "; predicted cycles of 64 codes and " + rows +
+                     " rows: decode " + cycles(once.packed.decode) +
+                     ", scale " + cycles(once.packed.scale) + ", products " +
+                     cycles(once.packed.product) + ", together " +
+                     cycles(once.packed.all());
+  if (!once.fitsStack)
+    return text + "; decoded in each tile of rows, for a slice of its panels "
+                  "is too long for a stack";
+  std::string apart = ": " + cycles(once.decoder.all()) + " once and " +
+                      cycles(once.decoded.all()) + " in each " + rows + " rows";
+  if (!once.pays())
+    return text +
+           "; decoded in each tile of rows, for decoding once is no "
+           "faster" +
+           apart;
+  return text + "; decoded once from " +
+         std::to_string(once.isForAllRows() ? 2
+                                            : once.fromTiles * spec.tileRows) +
+         " rows on" + apart;
+}
+
 std::string codegen::explainDecode(const LinearSpec &spec,
-                                   const CpuTarget &target) {
+                                   const CpuTarget &target,
+                                   mlir::MLIRContext *context) {
   auto shape = PanelShape::create(spec.weight, spec.layout, spec.input.width);
   if (!shape)
     return shape.status().message();
@@ -136,5 +171,9 @@ std::string codegen::explainDecode(const LinearSpec &spec,
                     : std::string("; products in binary32");
   if (spec.weight.isScaled())
     text += "; scaled every " + std::to_string(shape->scaleDepth) + " columns";
-  return text;
+  LinearSpec tiled = spec;
+  tiled.tileRows = tileRows(target, spec.input);
+  tiled.tilePanels = target.tilePanels;
+  return text +
+         explainCost(tiled, *shape, decodeOnce(tiled, *shape, target, context));
 }

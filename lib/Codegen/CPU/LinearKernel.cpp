@@ -4,6 +4,7 @@
 
 #include "quern/Codegen/CPU/LinearKernel.h"
 
+#include "DecodeOnce.h"
 #include "MicroKernel.h"
 #include "quern/Numerics/Decode.h"
 #include <algorithm>
@@ -53,78 +54,147 @@ class LinearLoops {
 public:
   LinearLoops(KernelBuilder &builder, StringRef name, const LinearSpec &spec,
               const PanelShape &shape)
-      : b(builder), name(name), spec(spec), shape(shape) {}
+      : b(builder), name(name), spec(spec), shape(shape),
+        decoded(spec, shape, builder.target, spec.tilePanels),
+        once(decodeOnce(spec, shape, builder.target, builder.getContext())) {}
 
   void emit();
 
 private:
-  void emitPanels(Value begin, Value end, int64_t panels, bool isSingleRow);
-  void emitRows(Value panel, int64_t panels);
-  void callTile(Value row, Value panel, int64_t rows, int64_t panels);
-  std::string tileName(int64_t rows, int64_t panels) const {
+  void emitTiles();
+  void beginFunction();
+  void emitPanels(Value begin, Value end, int64_t panels,
+                  function_ref<void(Value panel)> body);
+  /// All rows from packed panels.
+  void emitPackedRows(Value panel);
+  /// The same from panels that are decoded slice by slice.
+  void emitDecodedRows(Value panel);
+  void emitSlice(Value panel, Value first, Value end);
+  /// Calls `body(first row, rows)` on whole tiles of rows, then on what is left
+  /// in tiles of half as many each, down to `least` of them.
+  void forRowTiles(Value begin, int64_t least,
+                   function_ref<void(Value row, int64_t rows)> body);
+  /// Operands of a tile at `row` but for where its weights are.
+  SmallVector<Value> tileOperands(Value row, Value panel);
+  void callPacked(Value row, Value panel, int64_t rows, int64_t panels);
+  std::string packedName(int64_t rows, int64_t panels) const {
     return (name + "_" + Twine(rows) + "x" + Twine(panels)).str();
+  }
+  std::string decodedName(int64_t rows) const {
+    return name + "_decoded_" + std::to_string(rows);
   }
   int64_t singleRowPanels() const {
     return spec.tileRows > 1 ? 2 * spec.tilePanels : spec.tilePanels;
+  }
+  /// Rows of the smallest tile that reads decoded panels.
+  int64_t leastDecodedRows() const {
+    return once.isForAllRows() ? 1 : spec.tileRows;
   }
 
   KernelBuilder &b;
   std::string name;
   const LinearSpec &spec;
   const PanelShape &shape;
+  DecodedShape decoded;
+  DecodeOnce once;
   Value x, y, yStride, bias, residual, M, N, worker, workers;
   SmallVector<Value> segments;
+  Value slices; ///< memory of the decoded panels of a tile
 };
 } // namespace
 
-void LinearLoops::callTile(Value row, Value panel, int64_t rows,
-                           int64_t panels) {
+SmallVector<Value> LinearLoops::tileOperands(Value row, Value panel) {
   Value column = b.mul(panel, kPanelRows);
   Value inRow = b.add(b.mul(row, yStride), b.mul(column, 4));
   Value inResidual = inRow;
   if (spec.residualStride != 0)
     inResidual = b.add(b.mul(row, spec.residualStride), b.mul(column, 4));
-  SmallVector<Value> operands = {
-      b.offset(x, b.mul(row, spec.input.stride())),
-      b.offset(y, inRow),
-      yStride,
-      spec.hasBias ? b.offset(bias, b.mul(column, 4)) : bias,
-      spec.hasResidual ? b.offset(residual, inResidual) : residual,
-      b.sub(N, column),
-      panel};
-  operands.append(segments);
-  func::CallOp::create(b, tileName(rows, panels), TypeRange{}, operands);
+  return {b.offset(x, b.mul(row, spec.input.stride())),
+          b.offset(y, inRow),
+          yStride,
+          spec.hasBias ? b.offset(bias, b.mul(column, 4)) : bias,
+          spec.hasResidual ? b.offset(residual, inResidual) : residual,
+          b.sub(N, column)};
 }
 
-void LinearLoops::emitRows(Value panel, int64_t panels) {
-  // Whole tiles of rows, then what is left in tiles of half as many each.
-  Value row = b.i64(0);
-  for (int64_t rows = spec.tileRows; rows >= 1; rows /= 2) {
+void LinearLoops::callPacked(Value row, Value panel, int64_t rows,
+                             int64_t panels) {
+  SmallVector<Value> operands = tileOperands(row, panel);
+  operands.push_back(panel);
+  operands.append(segments);
+  func::CallOp::create(b, packedName(rows, panels), TypeRange{}, operands);
+}
+
+void LinearLoops::forRowTiles(
+    Value begin, int64_t least,
+    function_ref<void(Value row, int64_t rows)> body) {
+  Value row = begin;
+  for (int64_t rows = spec.tileRows; rows >= least; rows /= 2) {
     Value whole = b.mul(b.div(b.sub(M, row), rows), rows);
     Value end = b.add(row, whole);
-    b.loop(row, end, rows, [&](Value r) { callTile(r, panel, rows, panels); });
+    b.loop(row, end, rows, [&](Value r) { body(r, rows); });
     row = end;
   }
 }
 
-void LinearLoops::emitPanels(Value begin, Value end, int64_t panels,
-                             bool isSingleRow) {
-  // A last tile may lack panels: it does the last one's work again.
-  b.loop(begin, end, panels, [&](Value panel) {
-    if (isSingleRow)
-      callTile(b.i64(0), panel, 1, panels);
-    else
-      emitRows(panel, panels);
+void LinearLoops::emitPackedRows(Value panel) {
+  forRowTiles(b.i64(0), 1, [&](Value row, int64_t rows) {
+    callPacked(row, panel, rows, spec.tilePanels);
   });
 }
 
-void LinearLoops::emit() {
+void LinearLoops::emitSlice(Value panel, Value first, Value end) {
+  Value lastPanel = b.div(b.sub(N, b.i64(1)), kPanelRows);
+  for (int64_t n = 0; n < spec.tilePanels; ++n) {
+    SmallVector<Value> operands = {
+        b.offset(slices, n * decoded.bytesPerPanel),
+        n == 0 ? panel : b.min(b.add(panel, n), lastPanel), first, end};
+    operands.append(segments);
+    func::CallOp::create(b, name + "_decode", TypeRange{}, operands);
+  }
+  forRowTiles(b.i64(0), leastDecodedRows(), [&](Value row, int64_t rows) {
+    SmallVector<Value> operands = tileOperands(row, panel);
+    operands.append({slices, first, end});
+    func::CallOp::create(b, decodedName(rows), TypeRange{}, operands);
+  });
+}
+
+void LinearLoops::emitDecodedRows(Value panel) {
+  Value tiles = b.i64(shape.tiles);
+  b.loop(b.i64(0), tiles, decoded.tiles, [&](Value first) {
+    emitSlice(panel, first, b.min(b.add(first, decoded.tiles), tiles));
+  });
+  if (once.isForAllRows())
+    return;
+  Value rest = b.mul(b.div(M, spec.tileRows), spec.tileRows);
+  forRowTiles(rest, 1, [&](Value row, int64_t rows) {
+    callPacked(row, panel, rows, spec.tilePanels);
+  });
+}
+
+void LinearLoops::emitPanels(Value begin, Value end, int64_t panels,
+                             function_ref<void(Value panel)> body) {
+  // A last tile may lack panels: it does the last one's work again.
+  b.loop(begin, end, panels, [&](Value panel) { body(panel); });
+}
+
+void LinearLoops::emitTiles() {
   std::set<std::pair<int64_t, int64_t>> tiles = {{1, singleRowPanels()}};
   for (int64_t rows = spec.tileRows; rows >= 1; rows /= 2)
-    tiles.insert({rows, spec.tilePanels});
+    if (!once.isForAllRows())
+      tiles.insert({rows, spec.tilePanels});
   for (auto [rows, panels] : tiles)
-    MicroKernel(b, spec, shape, rows, panels).emit(tileName(rows, panels));
+    MicroKernel(b, spec, shape, rows, panels)
+        .emitPacked(packedName(rows, panels));
+  if (!once.pays())
+    return;
+  emitPanelDecoder(b, name + "_decode", spec, shape, decoded);
+  for (int64_t rows = spec.tileRows; rows >= leastDecodedRows(); rows /= 2)
+    MicroKernel(b, spec, shape, rows, spec.tilePanels)
+        .emitDecoded(decodedName(rows), decoded);
+}
 
+void LinearLoops::beginFunction() {
   Type p = b.ptrType(), i = b.getI64Type();
   SmallVector<Type> types = {p, p, i, p, p, i, i, i, i};
   types.append(shape.layout->segments.size(), p);
@@ -134,13 +204,39 @@ void LinearLoops::emit() {
   residual = args[4], M = args[5], N = args[6];
   worker = args[7], workers = args[8];
   segments.assign(args.begin() + 9, args.end());
+  if (once.pays())
+    slices = allocateOnStack(b, spec.tilePanels * decoded.bytesPerPanel);
+}
+
+void LinearLoops::emit() {
+  emitTiles();
+  beginFunction();
   auto [begin, end] =
       b.share(b.divCeil(N, kPanelRows), worker, workers, singleRowPanels());
   Value first = begin, last = end;
-  b.ifThenElse(
-      b.equal(M, b.i64(1)),
-      [&] { emitPanels(first, last, singleRowPanels(), true); },
-      [&] { emitPanels(first, last, spec.tilePanels, false); });
+  auto manyPacked = [&] {
+    emitPanels(first, last, spec.tilePanels,
+               [&](Value panel) { emitPackedRows(panel); });
+  };
+  auto manyDecoded = [&] {
+    emitPanels(first, last, spec.tilePanels,
+               [&](Value panel) { emitDecodedRows(panel); });
+  };
+  auto many = [&] {
+    if (!once.pays())
+      manyPacked();
+    else if (once.isForAllRows())
+      manyDecoded();
+    else
+      b.ifThenElse(b.lessEqual(b.i64(once.fromTiles * spec.tileRows), M),
+                   manyDecoded, manyPacked);
+  };
+  auto one = [&] {
+    emitPanels(first, last, singleRowPanels(), [&](Value panel) {
+      callPacked(b.i64(0), panel, 1, singleRowPanels());
+    });
+  };
+  b.ifThenElse(b.equal(M, b.i64(1)), one, many);
   b.endFunction();
 }
 

@@ -18,8 +18,6 @@
 #include "DotProducts.h"
 #include "MicroKernel.h"
 
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "quern/Codegen/CPU/DecodeRecipe.h"
 #include "quern/Numerics/Decode.h"
 #include <cmath>
 
@@ -32,68 +30,20 @@ using namespace quern::numerics;
 /// hide the loop, few enough to compile fast.
 static constexpr int64_t kUnrolledDotSteps = 8;
 
-Value MicroKernel::inputGroup(const Chunk &chunk) {
-  return b.div(kOf(chunk), spec.input.group);
-}
-
-Value MicroKernel::tableBytes(Value codes) {
-  VectorValues v(b);
-  if (chooseBytes(spec.weight.element, b.target) == BytesRecipe::Shuffle) {
-    SmallVector<int8_t> table;
-    for (size_t i = 0; i < 16; ++i)
-      table.push_back(
-          int8_t(integer.values[i % integer.values.size()] + integer.bias));
-    return lookupBytes(b, table, codes);
-  }
-  // Byte by byte, by the element's own definition.
-  Value result;
-  float unit = std::ldexp(1.0f, integer.shift);
-  for (unsigned k = 0; k < 4; ++k) {
-    Value code = v.andI(v.shiftRightLogical(codes, 8 * k), v.constI32(0xff));
-    Value value = decodeElement(v, spec.weight.element, code);
-    value = v.roundToI32(v.mulF(value, v.constF32(unit)));
-    value = v.addI(value, v.constI32(integer.bias));
-    value = v.shiftLeft(value, 8 * k);
-    result = result ? v.orI(result, value) : value;
-  }
-  return result;
-}
-
-Value MicroKernel::unsignedBytes(const Chunk &chunk, int64_t panel,
-                                 int64_t step) {
-  PanelStep at = panelStep(chunk, panel, step);
-  if (spec.weight.element.isComposite())
-    return reader.compositeBytes(at, integer.values, integer.bias);
-  Value codes = reader.codeBytes(at.tileAddress, at.lane, at.field);
-  if (chooseBytes(spec.weight.element, b.target) != BytesRecipe::Fields)
-    return tableBytes(codes);
-  if (integer.bias == 0 || shape.codesFlipped)
-    return codes;
-  // Two's complement in the file: make it offset binary, byte by byte.
-  VectorValues v(b);
-  uint32_t top = 1u << (shape.codeBits - 1);
-  return v.xorI(codes, v.constI32(int32_t(top * 0x01010101u)));
-}
-
-Value MicroKernel::weightBytes(const Chunk &chunk, int64_t panel,
-                               int64_t step) {
-  Value bytes = unsignedBytes(chunk, panel, step);
-  if (!dotTakesSigned(b.target, integer.bits))
-    return bytes;
-  VectorValues v(b);
-  return v.xorI(bytes, v.constI32(int32_t(0x80808080u)));
+Value MicroKernel::inputGroup(const PanelChunk &chunk) {
+  return b.div(walk.kOf(chunk), spec.input.group);
 }
 
 int MicroKernel::dotBias() const {
   return integer.bias - (dotTakesSigned(b.target, integer.bits) ? 128 : 0);
 }
 
-MicroKernel::Values MicroKernel::groupSums(const Chunk &chunk) {
+MicroKernel::Values MicroKernel::groupSums(const PanelChunk &chunk) {
   Values sums;
   Type i32 = b.getI32Type();
-  Value k = kOf(chunk);
+  Value k = walk.kOf(chunk);
   for (int64_t m = 0; m < rows; ++m) {
-    if (chunkDepth() == spec.input.group) {
+    if (walk.chunkDepth() == spec.input.group) {
       Value address = inputAddress(m, b.mul(inputGroup(chunk), 4));
       sums.push_back(
           b.load(i32, b.offset(address, spec.input.sumsOffset()), 4));
@@ -101,7 +51,7 @@ MicroKernel::Values MicroKernel::groupSums(const Chunk &chunk) {
     }
     // The scale of the weight changes within a group of activations.
     Value sum = b.splatI32(0);
-    for (int64_t step = 0; step < chunkDepth() / 4; ++step) {
+    for (int64_t step = 0; step < walk.chunkDepth() / 4; ++step) {
       Value word = b.load(i32, b.offset(inputAddress(m, k), 4 * step), 4);
       sum = byteDot(b, sum, b.splatI32(0x01010101), /*weightBits=*/1, word);
     }
@@ -119,38 +69,41 @@ Value MicroKernel::dotStart(Value inputSum) {
   return isa<VectorType>(start.getType()) ? start : b.broadcast(start);
 }
 
-MicroKernel::Values MicroKernel::integerDots(const Chunk &chunk,
+MicroKernel::Values MicroKernel::integerDots(const PanelChunk &chunk,
+                                             const ChunkScales &scales,
                                              const Values &inputSums) {
   if (usesTiles())
     return tileDots(chunk, inputSums);
   Values dots;
   for (Value sum : inputSums)
     dots.append(panels, dotStart(sum));
-  return forSteps(chunk, kUnrolledDotSteps, dots,
-                  [&](const Chunk &part, int64_t steps, Values partDots) {
-                    for (int64_t step = 0; step < steps; ++step)
-                      dotStep(part, step, partDots);
-                    return partDots;
-                  });
+  return walk.forSteps(
+      chunk, kUnrolledDotSteps, dots,
+      [&](const PanelChunk &part, int64_t steps, Values partDots) {
+        for (int64_t step = 0; step < steps; ++step)
+          dotStep(part, scales, step, partDots);
+        return partDots;
+      });
 }
 
-void MicroKernel::dotStep(const Chunk &chunk, int64_t step, Values &dots) {
-  Value k = kOf(chunk);
-  Values weights;
+void MicroKernel::dotStep(const PanelChunk &chunk, const ChunkScales &scales,
+                          int64_t step, Values &dots) {
+  Value k = walk.kOf(chunk);
+  Values bytes;
   for (int64_t n = 0; n < panels; ++n)
-    weights.push_back(weightBytes(chunk, n, step));
+    bytes.append(weights->operands(chunk, scales, n, step));
   for (int64_t m = 0; m < rows; ++m) {
     Value word =
         b.load(b.getI32Type(), b.offset(inputAddress(m, k), 4 * step), 4);
     for (int64_t n = 0; n < panels; ++n) {
       Value &dot = dots[m * panels + n];
-      dot = byteDot(b, dot, weights[n], integer.bits, word);
+      dot = byteDot(b, dot, bytes[n], integer.bits, word);
     }
   }
 }
 
-MicroKernel::RowInput MicroKernel::rowInput(const Chunk &chunk, int64_t row,
-                                            Value inputSum) {
+MicroKernel::RowInput MicroKernel::rowInput(const PanelChunk &chunk,
+                                            int64_t row, Value inputSum) {
   VectorValues v(b);
   Value address = inputAddress(row, b.mul(inputGroup(chunk), 4));
   Value scale =
@@ -196,18 +149,20 @@ Value MicroKernel::scaledSum(Value sum, Value dot, Value scale, Value offset,
   return sum;
 }
 
-MicroKernel::Values MicroKernel::accumulateInteger(const Chunk &chunk,
-                                                   const Scales &scales,
+MicroKernel::Values MicroKernel::accumulateInteger(const PanelChunk &chunk,
+                                                   const ChunkScales &scales,
                                                    Values sums) {
   Values inputSums = groupSums(chunk);
-  Values dots = integerDots(chunk, inputSums);
-  for (int64_t m = 0; m < rows; ++m) {
-    RowInput input = rowInput(chunk, m, inputSums[m]);
-    for (int64_t n = 0; n < panels; ++n) {
-      Value &sum = sums[m * panels + n];
-      sum = scaledSum(sum, dots[m * panels + n], scales.scale[n],
-                      scales.offset[n], input);
+  Values dots = integerDots(chunk, scales, inputSums);
+  b.inPart(kScalePart, [&] {
+    for (int64_t m = 0; m < rows; ++m) {
+      RowInput input = rowInput(chunk, m, inputSums[m]);
+      for (int64_t n = 0; n < panels; ++n) {
+        Value &sum = sums[m * panels + n];
+        sum = scaledSum(sum, dots[m * panels + n], scales.scale[n],
+                        scales.offset[n], input);
+      }
     }
-  }
+  });
   return sums;
 }

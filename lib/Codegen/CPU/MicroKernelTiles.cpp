@@ -3,8 +3,8 @@
 // \file Byte dot products of 16 rows of activations by AMX tiles.
 //
 // A panel is a tile as the instruction wants it: a row for each four K, with
-// those of 16 columns side by side. Up to 64 K of a panel are decoded to memory
-// and multiplied with all rows at once; sums stay exact integers, so that what
+// those of 16 columns side by side. Up to 64 K of a panel come from memory and
+// are multiplied with all rows at once; sums stay exact integers, so that what
 // follows is what the other dot products have.
 
 #include "MicroKernel.h"
@@ -14,7 +14,7 @@ using namespace quern;
 using namespace quern::codegen;
 
 /// Of four K: the rows of a tile of weights.
-static constexpr int64_t kTileSteps = 16;
+static constexpr int64_t kTileSteps = kStepsInMemory;
 static constexpr int64_t kTileRowBytes = 64;
 static constexpr int64_t kTileBytes = 1024;
 
@@ -52,32 +52,27 @@ private:
 } // namespace
 
 void MicroKernel::allocateTiles() {
-  for (Values *memory : {&tileWeights, &tileProducts})
-    for (int64_t n = 0; n < panels; ++n)
-      memory->push_back(LLVM::AllocaOp::create(
-          b, b.ptrType(), b.getI8Type(), b.i64(kTileBytes),
-          /*alignment=*/unsigned(kTileRowBytes)));
+  for (int64_t n = 0; n < panels; ++n)
+    tileProducts.push_back(allocateOnStack(b, kTileBytes));
 }
 
-void MicroKernel::tileStep(const Chunk &chunk, int64_t steps) {
+void MicroKernel::tileStep(const PanelChunk &chunk, int64_t steps) {
   TileBuilder tiles(b);
-  Value inputs = inputAddress(0, kOf(chunk));
+  Value inputs = inputAddress(0, walk.kOf(chunk));
   for (int64_t first = 0; first < steps; first += kTileSteps) {
     int64_t count = std::min(kTileSteps, steps - first), depth = 4 * count;
     Value x =
         tiles.load(16, depth, b.offset(inputs, 4 * first), spec.input.stride());
     for (int64_t n = 0; n < panels; ++n) {
-      for (int64_t step = 0; step < count; ++step)
-        b.store(weightBytes(chunk, n, first + step),
-                b.offset(tileWeights[n], kTileRowBytes * step), kTileRowBytes);
-      Value w = tiles.load(count, kTileRowBytes, tileWeights[n], kTileRowBytes);
+      Value bytes = weights->bytesInMemory(chunk, n, first, count);
+      Value w = tiles.load(count, kTileRowBytes, bytes, kTileRowBytes);
       Value sum = tiles.load(16, kTileRowBytes, tileProducts[n], kTileRowBytes);
       tiles.store(tiles.multiplyAdd(depth, sum, x, w), tileProducts[n]);
     }
   }
 }
 
-MicroKernel::Values MicroKernel::tileDots(const Chunk &chunk,
+MicroKernel::Values MicroKernel::tileDots(const PanelChunk &chunk,
                                           const Values &inputSums) {
   auto address = [&](int64_t m, int64_t n) {
     return b.offset(tileProducts[n], kTileRowBytes * m);
@@ -87,11 +82,11 @@ MicroKernel::Values MicroKernel::tileDots(const Chunk &chunk,
     for (int64_t n = 0; n < panels; ++n)
       b.store(start, address(m, n), kTileRowBytes);
   }
-  forSteps(chunk, kTileSteps, {},
-           [&](const Chunk &part, int64_t steps, Values carried) {
-             tileStep(part, steps);
-             return carried;
-           });
+  walk.forSteps(chunk, kTileSteps, {},
+                [&](const PanelChunk &part, int64_t steps, Values carried) {
+                  tileStep(part, steps);
+                  return carried;
+                });
   Values dots;
   Type lanes = b.vectorOf(b.getI32Type());
   for (int64_t m = 0; m < rows; ++m)

@@ -248,7 +248,12 @@ Value PanelReader::planeLanes(const PanelPointers &at, const Plane &plane,
   int64_t stride = piece->cols.empty() ? 0 : piece->cols.front().stride / 8;
   if (plane.granule.cols != 0 && stride != 0) {
     Value k = inTile ? kInTile : b.add(b.mul(tile, shape.tileDepth), kInTile);
-    address = b.offset(address, b.mul(b.div(k, plane.granule.cols), stride));
+    Value index = b.div(k, plane.granule.cols);
+    // A last tile may reach behind the last code.
+    int64_t count = piece->cols.front().extent;
+    if (!inTile && count * plane.granule.cols < shape.tiles * shape.tileDepth)
+      index = b.min(index, b.i64(count - 1));
+    address = b.offset(address, b.mul(index, stride));
   }
   int64_t slot = llvm::PowerOf2Ceil(std::max(8u, plane.element->bits));
   Type slotType = b.getIntegerType(unsigned(slot));

@@ -96,7 +96,7 @@ static CpuTarget makeNeon() {
   t.byteDot = ByteDot::Sdot;
   t.tableLookup = TableLookup::Neon;
   t.hasFma = t.hasF16Conversion = true;
-  t.registerTable = 16;
+  t.registerTable = 32;
   t.tileRows = 4;
   t.tilePanels = 1;
   return t;

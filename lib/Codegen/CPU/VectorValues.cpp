@@ -191,26 +191,36 @@ static Value lookupEightLanes(KernelBuilder &b, const std::vector<float> &table,
   return arith::SelectOp::create(b, isHigh, high, low);
 }
 
-/// NEON: tbl finds bytes in 64, which hold 16 floats.
+/// NEON: tbl finds bytes in 64, which hold 16 floats, and gives 0 behind them;
+/// tbx leaves what was found before. So 64 floats take four of them.
 Value VectorValues::lookupByTbl(const std::vector<float> &table, Value code) {
+  constexpr size_t kFloats = 16;
   auto bytes = b.vectorOf(b.getI8Type(), 16);
-  SmallVector<Value> operands;
-  for (size_t begin = 0; begin < 16; begin += 4)
-    operands.push_back(
-        vector::BitCastOp::create(b, bytes, tablePart(b, table, begin, 4)));
   // Bytes 4 * code + (0, 1, 2, 3) of the table.
   Value index = addI(mulI(code, constI32(0x04040404)), constI32(0x03020100));
   Value result = b.splat(0);
-  for (int64_t begin = 0; begin < kLanes; begin += 4) {
-    Value part = vector::ExtractStridedSliceOp::create(
-        b, index, ArrayRef<int64_t>{begin}, ArrayRef<int64_t>{4},
-        ArrayRef<int64_t>{1});
-    operands.push_back(vector::BitCastOp::create(b, bytes, part));
-    Value found = b.intrinsic("llvm.aarch64.neon.tbl4.v16i8", bytes, operands);
-    operands.pop_back();
+  for (int64_t lane = 0; lane < kLanes; lane += 4) {
+    Value found;
+    for (size_t first = 0; first < table.size(); first += kFloats) {
+      SmallVector<Value> operands;
+      if (found)
+        operands.push_back(found);
+      for (size_t begin = first; begin < first + kFloats; begin += 4)
+        operands.push_back(
+            vector::BitCastOp::create(b, bytes, tablePart(b, table, begin, 4)));
+      // An index of another part is 64 or more with its top bits changed.
+      uint32_t part = uint32_t(4 * first) * 0x01010101u;
+      Value here = vector::ExtractStridedSliceOp::create(
+          b, xorI(index, constI32(int32_t(part))), ArrayRef<int64_t>{lane},
+          ArrayRef<int64_t>{4}, ArrayRef<int64_t>{1});
+      operands.push_back(vector::BitCastOp::create(b, bytes, here));
+      found = b.intrinsic(found ? "llvm.aarch64.neon.tbx4.v16i8"
+                                : "llvm.aarch64.neon.tbl4.v16i8",
+                          bytes, operands);
+    }
     result = vector::InsertStridedSliceOp::create(
         b, vector::BitCastOp::create(b, b.vectorOf(b.getF32Type(), 4), found),
-        result, ArrayRef<int64_t>{begin}, ArrayRef<int64_t>{1});
+        result, ArrayRef<int64_t>{lane}, ArrayRef<int64_t>{1});
   }
   return result;
 }

@@ -24,6 +24,13 @@ struct Case {
   int64_t group; ///< of int8 activations
 };
 
+/// 32 fractions: more floats than one tbl finds.
+const char kLongTable[] =
+    "codebook [-5.55, -5.18, -4.81, -4.44, -4.07, -3.7, -3.33, "
+    "-2.96, -2.59, -2.22, -1.85, -1.48, -1.11, -0.74, -0.37, 0, "
+    "0.37, 0.74, 1.11, 1.48, 1.85, 2.22, 2.59, 2.96, 3.33, 3.7, "
+    "4.07, 4.44, 4.81, 5.18, 5.55, 5.92] [1, 32], scale f16";
+
 const Case kCases[] = {
     {"f16", kF32, 68, 0},
     {"q4_0", kF32, 96, 0},
@@ -39,6 +46,7 @@ const Case kCases[] = {
     {"mxfp4", kInt8, 96, 32}, // a table of bytes
     {"nf4", kF32, 128, 0},    // a table of floats
     {"nf4", kBf16, 128, 0},
+    {kLongTable, kF32, 128, 0},
     {"fp8_channel", kF32, 100, 0},
 };
 
@@ -104,12 +112,17 @@ protected:
   }
 
   void check(const char *isa, const char *cpu) {
-    const CpuTarget &target = *lookupCpuTarget(isa);
+    for (Decoding decoding : {Decoding::InTiles, Decoding::Once})
+      check(*lookupCpuTarget(isa), cpu, decoding);
+  }
+
+  void check(const CpuTarget &target, const char *cpu, Decoding decoding) {
     std::vector<EmulatedCall> calls;
     for (const LinearProblem &p : problems)
       calls.push_back(callOf(p));
-    Status status =
-        runEmulated(target, cpu, problems.front().source(target), calls);
+    LinearProblem compiled = problems.front();
+    compiled.spec.decoding = decoding;
+    Status status = runEmulated(target, cpu, compiled.source(target), calls);
     ASSERT_TRUE(status.isOk()) << status.message();
     for (size_t i = 0; i < problems.size(); ++i) {
       const LinearProblem &p = problems[i];

@@ -126,15 +126,16 @@ void LinearProblem::call(Function *kernel, const uint8_t *weight, float *y,
 
 std::vector<float> LinearProblem::run(const KernelLibrary &library,
                                       int64_t workers) const {
+  constexpr float kGuard = 777;
   int64_t pitch = N + 1;
-  std::vector<float> y(M * pitch, 777.0f), residualRows(M * pitch);
+  std::vector<float> y(M * pitch, kGuard), residualRows(M * pitch);
   for (int64_t m = 0; m < M; ++m)
     std::copy_n(&residual[m * N], N, &residualRows[m * pitch]);
   call(library.lookup<Function>("linear"), weights.data(), y.data(),
        residualRows.data(), 4 * pitch, workers);
   std::vector<float> result;
   for (int64_t m = 0; m < M; ++m) {
-    EXPECT_EQ(y[m * pitch + N], 777.0f) << "row " << m;
+    EXPECT_EQ(y[m * pitch + N], kGuard) << "row " << m;
     result.insert(result.end(), &y[m * pitch], &y[m * pitch + N]);
   }
   return result;

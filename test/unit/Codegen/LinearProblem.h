@@ -42,8 +42,8 @@ struct LinearProblem {
   /// `residualRows` have rows of `yStride` bytes.
   void call(Function *kernel, const uint8_t *weight, float *y,
             const float *residualRows, int64_t yStride, int64_t workers) const;
-  /// The result of a library's kernel "linear", [M, N]; checks that it writes
-  /// nothing past the end of a row.
+  /// The result of `library`'s kernel "linear", [M, N]. Fails the test if the
+  /// kernel writes past the end of a row.
   std::vector<float> run(const KernelLibrary &library, int64_t workers) const;
   /// Expects `result`, [M, N], to be the product in double precision but for
   /// roundings of at most `roundoff` * 2^-24 each, relatively.

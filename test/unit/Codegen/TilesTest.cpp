@@ -16,6 +16,7 @@ struct Case {
   const char *format;
   int64_t K;
   int64_t group;
+  Decoding decoding = Decoding::InTiles;
 };
 
 const Case kCases[] = {
@@ -27,19 +28,15 @@ const Case kCases[] = {
     {"mxfp4", 96, 32},
     {"u5 [1, 20], scale f32, min f16", 100, 20},
     {"i5 [1, 28], scale f16", 252, 28}, // the last tile is half empty
+    {"q4_0", 1120, 32, Decoding::Once}, // three slices
+    {"i5 [1, 28], scale f16", 252, 28, Decoding::Once},
+    {"iq3_xxs", 768, 32, Decoding::Once},
 };
 
 /// What gtest prints of a failed case.
 void PrintTo(const Case &c, std::ostream *out) { *out << c.format; }
 
 class TileKernel : public testing::TestWithParam<Case> {};
-
-std::vector<float> run(const LinearProblem &p, const KernelLibrary &library) {
-  std::vector<float> y(p.M * p.N, 777.0f);
-  p.call(library.lookup<LinearProblem::Function>("linear"), p.weights.data(),
-         y.data(), p.residual.data(), 4 * p.N, 1);
-  return y;
-}
 
 /// 16 rows at a time and what is left, to the bit what the portable kernel has.
 TEST_P(TileKernel, HasTheBitsOfThePortableKernel) {
@@ -51,6 +48,7 @@ TEST_P(TileKernel, HasTheBitsOfThePortableKernel) {
   const Case &c = GetParam();
   ActivationRow input{ActivationRow::Kind::Int8, c.K, c.group};
   LinearProblem first = LinearProblem::create(c.format, input, 1, 16, 1);
+  first.spec.decoding = c.decoding;
   auto tiles = KernelLibrary::create(target, {first.source(target)},
                                      isNative ? Tiles::Native : Tiles::Loops);
   auto plain = KernelLibrary::create(portable, {first.source(portable)});
@@ -58,9 +56,9 @@ TEST_P(TileKernel, HasTheBitsOfThePortableKernel) {
   ASSERT_TRUE(plain.isOk()) << plain.status().message();
   for (auto [M, N] : {std::pair(1, 16), std::pair(16, 33), std::pair(35, 17)}) {
     LinearProblem p = LinearProblem::create(c.format, input, M, N, M);
-    std::vector<float> result = run(p, **tiles);
+    std::vector<float> result = p.run(**tiles, 1);
     p.expectClose(result);
-    EXPECT_TRUE(result == run(p, **plain)) << "M=" << M;
+    EXPECT_TRUE(result == p.run(**plain, 1)) << "M=" << M;
     p.input.expectIntact();
   }
 }

@@ -37,8 +37,11 @@ LanesRecipe chooseLanes(const numerics::Element &element,
                         const CpuTarget &target);
 
 /// One paragraph: the pieces of a code, its recipe and why it was chosen, the
-/// product, and how often scales are applied.
-std::string explainDecode(const LinearSpec &spec, const CpuTarget &target);
+/// product, how often scales are applied, what the cost model predicts, and
+/// whether panels are decoded once for all rows. Register tiles are those of
+/// the target. `context` has the kernels' dialects loaded.
+std::string explainDecode(const LinearSpec &spec, const CpuTarget &target,
+                          mlir::MLIRContext *context);
 
 } // namespace quern::codegen
 

@@ -19,12 +19,17 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "quern/Codegen/CPU/Target.h"
 #include "quern/Numerics/Format.h"
+#include "llvm/ADT/ScopeExit.h"
 #include <functional>
 
 namespace quern::codegen {
 
 /// Lanes of every vector value.
 constexpr int64_t kLanes = 16;
+
+/// Names of what code is for; the cost model adds up each.
+constexpr llvm::StringLiteral kDecodePart = "decode";
+constexpr llvm::StringLiteral kScalePart = "scale";
 
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
 public:
@@ -46,6 +51,14 @@ public:
                                    llvm::ArrayRef<mlir::Type> arguments);
   /// Ends it with a return and leaves the insertion point behind it.
   void endFunction();
+
+  /// Calls `build`; locations of what it builds are named `part`.
+  template <class Build> auto inPart(llvm::StringRef part, Build build) {
+    mlir::Location outer = getLoc();
+    auto restore = llvm::make_scope_exit([&] { setLoc(outer); });
+    setLoc(mlir::NameLoc::get(getStringAttr(part)));
+    return build();
+  }
 
   // 64-bit integers.
   mlir::Value i64(int64_t x);

@@ -11,6 +11,13 @@
 
 namespace quern::codegen {
 
+/// When a tile of rows decodes the panels that it multiplies with.
+enum class Decoding {
+  ByCost,  ///< as the cost model says
+  InTiles, ///< in each tile of rows
+  Once,    ///< before all tiles of rows, to memory, but for a single row
+};
+
 /// Everything static about one kernel; the number of rows of the weight, N,
 /// and of activations, M, are arguments.
 struct LinearSpec {
@@ -25,6 +32,8 @@ struct LinearSpec {
   /// Register tile: rows of x by panels of 16 columns.
   int64_t tileRows = 1;
   int64_t tilePanels = 1;
+  /// Results do not depend on it.
+  Decoding decoding = Decoding::ByCost;
 };
 
 /// Rows of a register tile for the largest M; smaller M halve them.

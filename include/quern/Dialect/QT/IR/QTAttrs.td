@@ -88,7 +88,7 @@ def QT_PartAttr : QT_Attr<"Part", "part"> {
   let summary = "Part of a weight whose format has column transforms";
   let description = [{
     What `source`, a weight of type `of`, becomes under the column transforms of
-    its format (docs/Formats.md, F7): the matrix that the rest of the format
+    its format (docs/Formats.md, F8): the matrix that the rest of the format
     codes, or what one of the transforms stores or what follows from that. The
     numbers are computed when the artifact is written. They have the shape of
     the global that they are the initial value of, or stand in a `#qt.encode`

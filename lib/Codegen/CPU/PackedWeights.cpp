@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Weights decoded from packed panels where they are used.
+
+#include "DotProducts.h"
+#include "WeightSource.h"
+
+#include "quern/Codegen/CPU/DecodeRecipe.h"
+#include "quern/Numerics/Decode.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace quern;
+using namespace quern::codegen;
+using namespace quern::numerics;
+
+StepForm codegen::stepForm(const LinearSpec &spec, const CpuTarget &target) {
+  if (spec.input.kind == ActivationRow::Kind::Int8)
+    return StepForm::Bytes;
+  return spec.roundToBf16 && target.bf16Dot != Bf16Dot::None
+             ? StepForm::Bf16Pairs
+             : StepForm::Floats;
+}
+
+int64_t codegen::operandsOf(StepForm form) {
+  switch (form) {
+  case StepForm::Bytes:
+    return 1;
+  case StepForm::Bf16Pairs:
+    return 2;
+  case StepForm::Floats:
+    break;
+  }
+  return 4;
+}
+
+WeightSource::~WeightSource() = default;
+
+Value codegen::allocateOnStack(KernelBuilder &b, int64_t bytes) {
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = b.getInsertionBlock();
+  auto function = cast<func::FuncOp>(
+      isa<func::FuncOp>(block->getParentOp())
+          ? block->getParentOp()
+          : block->getParentOp()->getParentOfType<func::FuncOp>());
+  b.setInsertionPointToStart(&function.getBody().front());
+  return LLVM::AllocaOp::create(b, b.ptrType(), b.getI8Type(), b.i64(bytes),
+                                /*alignment=*/unsigned(kOperandBytes));
+}
+
+PackedWeights::PackedWeights(KernelBuilder &builder, const LinearSpec &spec,
+                             const PanelShape &shape, ArrayRef<Value> segments,
+                             ArrayRef<Value> panels)
+    : b(builder), reader(builder, shape), spec(spec), shape(shape) {
+  if (auto found = integerElement(spec.weight.element))
+    integer = *found;
+  for (Value panel : panels)
+    at.push_back({SmallVector<Value>(segments), panel});
+}
+
+ValueList PackedWeights::tileAddresses(Value tile) {
+  ValueList addresses;
+  for (const PanelPointers &panel : at)
+    addresses.push_back(reader.tileAddress(panel, tile));
+  return addresses;
+}
+
+ChunkScales PackedWeights::scales(const PanelChunk &chunk) {
+  return b.inPart(kScalePart, [&] { return decodeScales(chunk); });
+}
+
+ChunkScales PackedWeights::decodeScales(const PanelChunk &chunk) {
+  ChunkScales result{ValueList(at.size()), ValueList(at.size())};
+  const Format &format = spec.weight;
+  if (!format.isScaled())
+    return result;
+  std::vector<Plane> planes = planesOf(format);
+  VectorValues v(b);
+  for (size_t n = 0; n < at.size(); ++n) {
+    auto codeOf = [&](const std::string &path) {
+      auto plane =
+          llvm::find_if(planes, [&](const Plane &p) { return p.path == path; });
+      return reader.planeLanes(at[n], *plane, chunk.tile,
+                               chunk.tileAddresses[n], chunk.kInTile);
+    };
+    result.scale[n] = decodeValue(v, *format.scale, codeOf, "scale");
+    // A dot product is multiplied.
+    if (format.dividesByScale && spec.input.kind == ActivationRow::Kind::Int8)
+      result.scale[n] = v.divF(v.constF32(1), result.scale[n]);
+    if (format.offset)
+      result.offset[n] = decodeValue(v, *format.offset, codeOf,
+                                     offsetKeyword(format.offsetKind));
+  }
+  return result;
+}
+
+PanelStep PackedWeights::panelStep(const PanelChunk &chunk, int64_t panel,
+                                   int64_t step) {
+  int64_t position = chunk.first + step;
+  return {&at[panel],
+          chunk.tile,
+          chunk.tileAddresses[panel],
+          b.add(chunk.base, position / shape.stepPeriod),
+          position % shape.stepPeriod,
+          b.add(chunk.kInTile, 4 * step)};
+}
+
+//===----------------------------------------------------------------------===//
+// Floats
+//===----------------------------------------------------------------------===//
+
+/// Nearest even bfloat16, as a float.
+static Value roundToBf16(VectorValues &v, Value w) {
+  Value bits = v.bitcastI(w);
+  Value odd = v.andI(v.shiftRightLogical(bits, 16), v.constI32(1));
+  bits = v.addI(bits, v.addI(odd, v.constI32(0x7fff)));
+  return v.bitcastF(v.andI(bits, v.constI32(int32_t(0xffff0000u))));
+}
+
+Value PackedWeights::scaledWeight(Value element, const ChunkScales &scales,
+                                  int64_t panel) {
+  VectorValues v(b);
+  return applyScale(v, spec.weight, element, scales.scale[panel],
+                    scales.offset[panel]);
+}
+
+ValueList PackedWeights::operands(const PanelChunk &chunk,
+                                  const ChunkScales &scales, int64_t panel,
+                                  int64_t step) {
+  return b.inPart(kDecodePart,
+                  [&] { return decodeStep(chunk, scales, panel, step); });
+}
+
+ValueList PackedWeights::decodeStep(const PanelChunk &chunk,
+                                    const ChunkScales &scales, int64_t panel,
+                                    int64_t step) {
+  StepForm form = stepForm(spec, b.target);
+  PanelStep position = panelStep(chunk, panel, step);
+  if (form == StepForm::Bytes)
+    return {weightBytes(position)};
+  VectorValues v(b);
+  ValueList weights;
+  for (Value element : reader.elementLanes(position))
+    weights.push_back(scaledWeight(element, scales, panel));
+  if (form == StepForm::Bf16Pairs)
+    return {bf16Pairs(b, weights[0], weights[1]),
+            bf16Pairs(b, weights[2], weights[3])};
+  if (spec.roundToBf16)
+    for (Value &weight : weights)
+      weight = roundToBf16(v, weight);
+  return weights;
+}
+
+//===----------------------------------------------------------------------===//
+// Bytes
+//===----------------------------------------------------------------------===//
+
+Value PackedWeights::tableBytes(Value codes) {
+  VectorValues v(b);
+  if (chooseBytes(spec.weight.element, b.target) == BytesRecipe::Shuffle) {
+    SmallVector<int8_t> table;
+    for (size_t i = 0; i < 16; ++i)
+      table.push_back(
+          int8_t(integer.values[i % integer.values.size()] + integer.bias));
+    return lookupBytes(b, table, codes);
+  }
+  // Byte by byte, by the element's own definition.
+  Value result;
+  float unit = std::ldexp(1.0f, integer.shift);
+  for (unsigned k = 0; k < 4; ++k) {
+    Value code = v.andI(v.shiftRightLogical(codes, 8 * k), v.constI32(0xff));
+    Value value = decodeElement(v, spec.weight.element, code);
+    value = v.roundToI32(v.mulF(value, v.constF32(unit)));
+    value = v.addI(value, v.constI32(integer.bias));
+    value = v.shiftLeft(value, 8 * k);
+    result = result ? v.orI(result, value) : value;
+  }
+  return result;
+}
+
+Value PackedWeights::unsignedBytes(const PanelStep &step) {
+  if (spec.weight.element.isComposite())
+    return reader.compositeBytes(step, integer.values, integer.bias);
+  Value codes = reader.codeBytes(step.tileAddress, step.lane, step.field);
+  if (chooseBytes(spec.weight.element, b.target) != BytesRecipe::Fields)
+    return tableBytes(codes);
+  if (integer.bias == 0 || shape.codesFlipped)
+    return codes;
+  // Two's complement in the file: make it offset binary, byte by byte.
+  VectorValues v(b);
+  uint32_t top = 1u << (shape.codeBits - 1);
+  return v.xorI(codes, v.constI32(int32_t(top * 0x01010101u)));
+}
+
+Value PackedWeights::weightBytes(const PanelStep &step) {
+  Value bytes = unsignedBytes(step);
+  if (!dotTakesSigned(b.target, integer.bits))
+    return bytes;
+  VectorValues v(b);
+  return v.xorI(bytes, v.constI32(int32_t(0x80808080u)));
+}
+
+Value PackedWeights::bytesInMemory(const PanelChunk &chunk, int64_t panel,
+                                   int64_t step, int64_t count) {
+  if (buffers.empty())
+    for (size_t n = 0; n < at.size(); ++n)
+      buffers.push_back(allocateOnStack(b, kOperandBytes * kStepsInMemory));
+  b.inPart(kDecodePart, [&] {
+    for (int64_t i = 0; i < count; ++i)
+      b.store(weightBytes(panelStep(chunk, panel, step + i)),
+              b.offset(buffers[panel], kOperandBytes * i), kOperandBytes);
+  });
+  return buffers[panel];
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Goes through a panel along K, in runs that share their scales.
+
+#ifndef QUERN_LIB_CODEGEN_CPU_PANELWALK_H
+#define QUERN_LIB_CODEGEN_CPU_PANELWALK_H
+
+#include "quern/Codegen/CPU/LinearKernel.h"
+
+namespace quern::codegen {
+
+using ValueList = llvm::SmallVector<mlir::Value>;
+
+/// A run of K within a tile over which every scale is constant.
+struct PanelChunk {
+  mlir::Value tile;        ///< index of the tile
+  ValueList tileAddresses; ///< a panel's, as its source has them
+  mlir::Value base;        ///< period-aligned part of the position: K / period
+  int64_t first = 0;       ///< steps of 4 K behind it
+  int64_t steps = 0;       ///< in the chunk
+  mlir::Value kInTile;
+};
+
+/// K of a chunk; divides tileDepth.
+int64_t chunkDepth(const LinearSpec &spec, const PanelShape &shape);
+
+/// Emits the loops over the chunks of a tile and the steps of a chunk. Whoever
+/// decodes, and whoever multiplies, sees the same chunks.
+class PanelWalk {
+public:
+  PanelWalk(KernelBuilder &builder, const LinearSpec &spec,
+            const PanelShape &shape)
+      : b(builder), spec(spec), shape(shape) {}
+
+  int64_t chunkDepth() const { return codegen::chunkDepth(spec, shape); }
+  int64_t chunksOfTile() const { return shape.tileDepth / chunkDepth(); }
+  /// K of a chunk's start in the tensor.
+  mlir::Value kOf(const PanelChunk &chunk);
+
+  /// Calls `body` on the first `chunks` chunks of a tile.
+  using ChunkBody =
+      llvm::function_ref<ValueList(const PanelChunk &chunk, ValueList carried)>;
+  ValueList forChunks(mlir::Value tile, const ValueList &addresses,
+                      int64_t chunks, ValueList carried, ChunkBody body);
+  /// The first `depth` K of chunk `index`.
+  PanelChunk partOfChunk(mlir::Value tile, const ValueList &addresses,
+                         int64_t index, int64_t depth);
+
+  /// Calls `body` on the steps of a chunk: in a loop over parts of at most
+  /// `most` steps, or the least number that pieces allow.
+  using StepsBody = llvm::function_ref<ValueList(
+      const PanelChunk &part, int64_t steps, ValueList carried)>;
+  ValueList forSteps(const PanelChunk &chunk, int64_t most, ValueList carried,
+                     StepsBody body);
+
+private:
+  KernelBuilder &b;
+  const LinearSpec &spec;
+  const PanelShape &shape;
+};
+
+} // namespace quern::codegen
+
+#endif // QUERN_LIB_CODEGEN_CPU_PANELWALK_H

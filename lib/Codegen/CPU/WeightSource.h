@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file Where a register tile has its weights from: a packed panel, which it
+// decodes, or memory that a decoder has filled before.
+//
+// Both give the same bits, so that a result does not depend on the choice.
+
+#ifndef QUERN_LIB_CODEGEN_CPU_WEIGHTSOURCE_H
+#define QUERN_LIB_CODEGEN_CPU_WEIGHTSOURCE_H
+
+#include "PanelWalk.h"
+
+namespace quern::codegen {
+
+/// What a step of four K of a panel is when it enters the products. Each
+/// operand is 64 bytes.
+enum class StepForm {
+  Bytes,     ///< one: 16 lanes of four bytes, for byteDot
+  Bf16Pairs, ///< two: 16 lanes of two bfloat16, scaled, for bf16Dot
+  Floats,    ///< four: 16 lanes of binary32, scaled and rounded as specified
+};
+StepForm stepForm(const LinearSpec &spec, const CpuTarget &target);
+int64_t operandsOf(StepForm form);
+constexpr int64_t kOperandBytes = 64;
+constexpr int64_t kStepsInMemory = 16;
+
+/// What the bytes of integer products are multiplied with, a panel each.
+struct ChunkScales {
+  ValueList scale;  ///< 16 lanes; null: unscaled
+  ValueList offset; ///< null: none
+};
+
+class WeightSource {
+public:
+  virtual ~WeightSource();
+
+  /// Where the panels' parts of a tile begin: PanelChunk::tileAddresses.
+  virtual ValueList tileAddresses(mlir::Value tile) = 0;
+  virtual ChunkScales scales(const PanelChunk &chunk) = 0;
+  /// The operands of a step, as stepForm() says.
+  virtual ValueList operands(const PanelChunk &chunk, const ChunkScales &scales,
+                             int64_t panel, int64_t step) = 0;
+  /// Address of `count` steps of bytes, one after another; at most
+  /// kStepsInMemory.
+  virtual mlir::Value bytesInMemory(const PanelChunk &chunk, int64_t panel,
+                                    int64_t step, int64_t count) = 0;
+};
+
+/// Decodes packed panels where they are used.
+class PackedWeights : public WeightSource {
+public:
+  /// `panels`: indices of panels that exist.
+  PackedWeights(KernelBuilder &builder, const LinearSpec &spec,
+                const PanelShape &shape, llvm::ArrayRef<mlir::Value> segments,
+                llvm::ArrayRef<mlir::Value> panels);
+
+  ValueList tileAddresses(mlir::Value tile) override;
+  ChunkScales scales(const PanelChunk &chunk) override;
+  ValueList operands(const PanelChunk &chunk, const ChunkScales &scales,
+                     int64_t panel, int64_t step) override;
+  mlir::Value bytesInMemory(const PanelChunk &chunk, int64_t panel,
+                            int64_t step, int64_t count) override;
+
+private:
+  PanelStep panelStep(const PanelChunk &chunk, int64_t panel, int64_t step);
+  ChunkScales decodeScales(const PanelChunk &chunk);
+  ValueList decodeStep(const PanelChunk &chunk, const ChunkScales &scales,
+                       int64_t panel, int64_t step);
+  /// Four K as byteDot takes them: value + dotBias().
+  mlir::Value weightBytes(const PanelStep &step);
+  /// The same as value + integer.bias.
+  mlir::Value unsignedBytes(const PanelStep &step);
+  mlir::Value tableBytes(mlir::Value codes);
+  /// A weight from its element, in binary32.
+  mlir::Value scaledWeight(mlir::Value element, const ChunkScales &scales,
+                           int64_t panel);
+
+  KernelBuilder &b;
+  PanelReader reader;
+  const LinearSpec &spec;
+  const PanelShape &shape;
+  IntegerElement integer;
+  llvm::SmallVector<PanelPointers> at;
+  /// A buffer a panel for bytesInMemory, made when first asked for.
+  ValueList buffers;
+};
+
+/// `bytes` on the stack of the function that is being built, aligned to 64.
+mlir::Value allocateOnStack(KernelBuilder &b, int64_t bytes);
+
+} // namespace quern::codegen
+
+#endif // QUERN_LIB_CODEGEN_CPU_WEIGHTSOURCE_H

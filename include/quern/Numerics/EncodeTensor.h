@@ -38,9 +38,9 @@ struct EncodeOptions {
 std::vector<std::string> encoderIsas();
 
 /// Codes `values`, row-major [rows, cols]. The rows may be part of a larger
-/// tensor if they are a multiple of its codingGrain and the format has no column
-/// transforms, whose data are chosen from all rows. A matrix whose blocks share
-/// rows is split over `threads` by rows.
+/// tensor if they are a multiple of its codingGrain and the format has no
+/// column transforms, whose data are chosen from all rows. A matrix whose
+/// blocks share rows is split over `threads` by rows.
 ///
 /// Errors, naming row and column: NaN anywhere; infinity in a scaled format.
 /// Infinity in an unscaled one stays if its type has it and saturates else.

@@ -27,7 +27,8 @@ selectLinear(qk::KernelOp kernel, const CpuTarget &target, bool explain) {
   if (!spec)
     return kernel.emitOpError() << spec.status().message();
   if (explain)
-    emitRemark(kernel.getLoc()) << explainDecode(*spec, target, kernel.getContext());
+    emitRemark(kernel.getLoc())
+        << explainDecode(*spec, target, kernel.getContext());
   static const char *const computes[] = {"f32", "bf16", "int8"};
   return qk::TileAttr::get(
       kernel.getContext(), target.isa, computes[int(spec->input.kind)],

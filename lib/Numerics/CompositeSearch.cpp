@@ -384,31 +384,20 @@ bool CompositeSearch::run(CodedTensor &out, int32_t *codes) {
   return isBetterThanRule();
 }
 
-/// A plane for the codes of the matrix itself.
-static int32_t *addVectorPlane(const Format &format, const MatrixView &matrix,
-                               CodedTensor &out) {
-  int64_t size = format.element.vectorSize();
-  return addPlane("", {nullptr, matrix.rows, matrix.cols / size}, out);
-}
-
 void numerics::searchVectors(const LaneKernels &kernels, const Format &format,
                              const MatrixView &matrix,
                              const WeightView &weights, CodedTensor &out,
                              int32_t *codes) {
   CodedTensor searched;
-  int32_t *found = addVectorPlane(format, matrix, searched);
+  int32_t *found = addCodePlane(format, matrix, searched);
   if (!CompositeSearch(kernels, format, matrix, weights).run(searched, found)) {
     BestBlocks best(kernels, format, matrix, weights);
     best.consider(searched);
     CodedTensor plain;
     encodeTree(kernels, format, nullptr, "", matrix, plain,
-               addVectorPlane(format, matrix, plain));
+               addCodePlane(format, matrix, plain));
     best.consider(plain);
     searched = std::move(best.best);
   }
-  for (auto &[key, plane] : searched.planes)
-    if (key == planeKey(""))
-      std::copy(plane.codes.begin(), plane.codes.end(), codes);
-    else
-      out.planes[key] = std::move(plane);
+  takePlanes(searched, out, codes);
 }

@@ -5,6 +5,7 @@
 
 #include "ScaleSearch.h"
 #include "CompositeSearch.h"
+#include "FactorSearch.h"
 #include "LaneGroups.h"
 #include "TreeCodec.h"
 #include "quern/Numerics/Decode.h"
@@ -384,8 +385,10 @@ void numerics::searchTree(const LaneKernels &kernels, const Format &format,
                           CodedTensor &out, int32_t *codes) {
   if (canSearchVectors(format))
     return searchVectors(kernels, format, matrix, weights, out, codes);
-  if (!canSearch(format))
+  if (!format.isScaled())
     return encodeTree(kernels, format, nullptr, "", matrix, out, codes);
+  if (!canSearch(format))
+    return searchFactors(kernels, format, matrix, weights, out, codes);
   CodedTensor plain;
   encodeScales(kernels, format, "", matrix, plain);
   LevelSearch(kernels, format, "", matrix, weights).run(&plain, out, codes);

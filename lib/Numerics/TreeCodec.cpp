@@ -246,6 +246,20 @@ int32_t *numerics::addPlane(const std::string &path, const MatrixView &matrix,
   return plane.codes.data();
 }
 
+int32_t *numerics::addCodePlane(const Format &format, const MatrixView &matrix,
+                                CodedTensor &out) {
+  int64_t size = format.element.vectorSize();
+  return addPlane("", {nullptr, matrix.rows, matrix.cols / size}, out);
+}
+
+void numerics::takePlanes(CodedTensor &from, CodedTensor &out, int32_t *codes) {
+  for (auto &[key, plane] : from.planes)
+    if (key == planeKey(""))
+      std::copy(plane.codes.begin(), plane.codes.end(), codes);
+    else
+      out.planes[key] = std::move(plane);
+}
+
 /// Codes a matrix of composite elements.
 static void encodeComposite(const LaneKernels &kernels, const Format &format,
                             const MatrixView &matrix, const WeightView &weights,

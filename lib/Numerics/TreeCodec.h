@@ -47,6 +47,11 @@ void encodeTree(const LaneKernels &kernels, const Format &format,
 /// A new plane of `out`, for the codes of a matrix.
 int32_t *addPlane(const std::string &path, const MatrixView &matrix,
                   CodedTensor &out);
+/// The plane of the codes of `matrix` itself, which may be of vectors.
+int32_t *addCodePlane(const Format &format, const MatrixView &matrix,
+                      CodedTensor &out);
+/// Copies that plane of `from` to `codes` and moves the others to `out`.
+void takePlanes(CodedTensor &from, CodedTensor &out, int32_t *codes);
 
 /// Codes one level, given the scales that its codes are chosen with; `stored`
 /// is empty where the format has no scale. Signs that are kept apart go to

@@ -98,6 +98,28 @@ TEST(ScaleSearch, GainsOnEveryLevel) {
   }
 }
 
+TEST(ScaleSearch, GainsForFormatsWithoutASearchOfTheirOwn) {
+  // Offsets with blocks of their own, of the whole matrix, and under vectors.
+  const std::pair<const char *, double> most[] = {
+      {"u3 [1, 32], scale f16, min [1, 8] f16", 0.99},
+      {"u4 [1, 32], scale f16, zero [1, 16] u4", 0.95},
+      {"i3 [1, 64], scale f16, mean f32", 0.9},
+      {"codebook [[0, 1], [1, -2], [0.5, 2], [-1, -1]] [1, 32], scale f16, "
+       "add f16",
+       0.97}};
+  std::vector<float> x = normalValues(32 * 256, 9);
+  for (const auto &[text, ratio] : most) {
+    EncodeOptions options;
+    double plain =
+        errorOf(x, through(format(text), x, 32, 256, options), {}, 0, x.size());
+    options.solver = Solver::Mse;
+    double searched =
+        errorOf(x, through(format(text), x, 32, 256, options), {}, 0, x.size());
+    EXPECT_LT(searched, ratio * plain) << text << " " << searched / plain;
+    EXPECT_GT(searched, 0);
+  }
+}
+
 TEST(ScaleSearch, DivisorsAreSearchedAsFactorsAre) {
   // Beside the rule's error; the last two divide on other levels.
   const std::pair<const char *, double> most[] = {

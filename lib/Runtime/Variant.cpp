@@ -30,6 +30,7 @@ constexpr Feature kFeatures[] = {
     {QUERN_FEATURE_ARM_I8MM, "i8mm", &quern::CpuFeatures::armI8mm},
     {QUERN_FEATURE_ARM_BF16, "bf16", &quern::CpuFeatures::armBf16},
     {QUERN_FEATURE_AMX_INT8, "amx-int8", &quern::CpuFeatures::amxInt8},
+    {QUERN_FEATURE_AMX_BF16, "amx-bf16", &quern::CpuFeatures::amxBf16},
 };
 
 /// A list of words in a buffer of fixed size, cut when it is full.
@@ -71,6 +72,7 @@ quern_status failNoSuchName(const quern_model_table &table, const char *isa,
 uint64_t quern::runtime::detectFeatures() {
   CpuFeatures found = detectCpuFeatures();
   found.amxInt8 = found.amxInt8 && mayUseTiles();
+  found.amxBf16 = found.amxBf16 && mayUseTiles();
   uint64_t bits = 0;
   for (const Feature &feature : kFeatures)
     if (found.*feature.detected)

@@ -63,6 +63,7 @@ enum quern_feature {
   QUERN_FEATURE_ARM_I8MM = 1 << 8,
   QUERN_FEATURE_ARM_BF16 = 1 << 9,
   QUERN_FEATURE_AMX_INT8 = 1 << 10, /* and permission to use tiles */
+  QUERN_FEATURE_AMX_BF16 = 1 << 11, /* likewise */
 };
 
 typedef struct quern_variant {

@@ -110,8 +110,9 @@ void DecodedWeights::storeOperands(const PanelChunk &chunk, int64_t step,
             kOperandBytes);
 }
 
-Value DecodedWeights::bytesInMemory(const PanelChunk &chunk, int64_t panel,
-                                    int64_t step, int64_t) {
+Value DecodedWeights::operandsInMemory(const PanelChunk &chunk,
+                                       const ChunkScales &, int64_t panel,
+                                       int64_t step, int64_t) {
   return stepAddress(chunk, panel, step);
 }
 

@@ -46,8 +46,9 @@ public:
   ChunkScales scales(const PanelChunk &chunk) override;
   ValueList operands(const PanelChunk &chunk, const ChunkScales &scales,
                      int64_t panel, int64_t step) override;
-  mlir::Value bytesInMemory(const PanelChunk &chunk, int64_t panel,
-                            int64_t step, int64_t count) override;
+  mlir::Value operandsInMemory(const PanelChunk &chunk,
+                               const ChunkScales &scales, int64_t panel,
+                               int64_t step, int64_t count) override;
 
   /// Writes what the two above read, of panel 0.
   void storeScales(const PanelChunk &chunk, const ChunkScales &scales);

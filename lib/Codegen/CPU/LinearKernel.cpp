@@ -16,7 +16,7 @@ using namespace quern::codegen;
 using namespace quern::numerics;
 
 int64_t codegen::tileRows(const CpuTarget &target, const ActivationRow &input) {
-  bool hasTiles = target.hasTiles && input.kind == ActivationRow::Kind::Int8;
+  bool hasTiles = target.hasTiles && input.kind != ActivationRow::Kind::F32;
   return hasTiles ? 16 : target.tileRows;
 }
 

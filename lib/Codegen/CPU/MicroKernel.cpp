@@ -23,7 +23,7 @@ ValueRange MicroKernel::beginFunction(StringRef name, ArrayRef<Type> more) {
   auto args = b.beginFunction(name, types).getArguments();
   x = args[0], y = args[1], yStride = args[2], bias = args[3];
   residual = args[4], columns = args[5];
-  if (usesTiles())
+  if (usesTiles() || usesPairTiles())
     allocateTiles();
   return args.drop_front(6);
 }
@@ -40,10 +40,10 @@ void MicroKernel::emitPacked(StringRef name) {
   weights = std::make_unique<PackedWeights>(
       b, spec, shape, Values(args.drop_front(1)), indices);
   Values sums = accumulateTiles(b.i64(0), b.i64(wholeTiles()),
-                                Values(rows * panels, b.splat(0)));
+                                openSums(Values(rows * panels, b.splat(0))));
   if (wholeTiles() < shape.tiles)
     sums = accumulateCutTile(b.i64(wholeTiles()), sums);
-  storeResults(sums, /*isLast=*/true);
+  storeResults(closeSums(sums), /*isLast=*/true);
   b.endFunction();
 }
 
@@ -63,11 +63,12 @@ void MicroKernel::emitDecoded(StringRef name, const DecodedShape &decoded) {
   Values sums = ifPositive(first, Values(rows * panels, b.splat(0)),
                            [&](Values) { return loadSums(); });
   Value whole = b.i64(wholeTiles());
-  sums = accumulateTiles(first, b.min(end, whole), sums);
+  sums = accumulateTiles(first, b.min(end, whole), openSums(sums));
   if (wholeTiles() < shape.tiles)
     sums = ifPositive(b.sub(end, whole), sums, [&](Values carried) {
       return accumulateCutTile(whole, carried);
     });
+  sums = closeSums(sums);
   if (!spec.hasBias && !spec.hasResidual)
     storeResults(sums, /*isLast=*/false);
   else
@@ -147,6 +148,10 @@ Value MicroKernel::inputLanes(int64_t row, Value k, int64_t delta) {
 MicroKernel::Values MicroKernel::accumulateExact(const PanelChunk &chunk,
                                                  const ChunkScales &scales,
                                                  Values sums) {
+  if (usesPairTiles()) {
+    accumulatePairs(chunk, scales);
+    return sums;
+  }
   bool hasPairs = stepForm(spec, b.target) == StepForm::Bf16Pairs;
   return walk.forSteps(
       chunk, kUnrolledExactSteps, sums,

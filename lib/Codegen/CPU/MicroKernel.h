@@ -70,9 +70,23 @@ private:
     return b.target.hasTiles && rows == 16 &&
            spec.input.kind == ActivationRow::Kind::Int8;
   }
+  Values tileDots(const PanelChunk &chunk, const ChunkScales &scales,
+                  const Values &inputSums);
+  void tileStep(const PanelChunk &chunk, const ChunkScales &scales,
+                int64_t steps);
+  /// Whether tiles multiply pairs of bfloat16. They do for any number of rows,
+  /// since they sum in an order of their own. Sums then rest in memory.
+  bool usesPairTiles() const {
+    return b.target.hasTiles && stepForm(spec, b.target) == StepForm::Bf16Pairs;
+  }
+  void accumulatePairs(const PanelChunk &chunk, const ChunkScales &scales);
+  void pairStep(const PanelChunk &chunk, const ChunkScales &scales,
+                int64_t steps);
   void allocateTiles();
-  Values tileDots(const PanelChunk &chunk, const Values &inputSums);
-  void tileStep(const PanelChunk &chunk, int64_t steps);
+  /// Where the sums of a tile are while it is computed: as given, or in memory,
+  /// where there are no values.
+  Values openSums(Values sums);
+  Values closeSums(Values sums);
   /// A row's sum of activations over a chunk: scalar or 16 equal lanes.
   Values groupSums(const PanelChunk &chunk);
   mlir::Value dotStart(mlir::Value inputSum);
@@ -98,8 +112,8 @@ private:
   IntegerElement integer;
   std::unique_ptr<WeightSource> weights;
   mlir::Value x, y, yStride, bias, residual, columns;
-  /// Of each panel, 1 KB in memory: products of 16 rows by 16 columns. Null
-  /// without tiles.
+  /// Of each panel, 1 KB in memory: sums of 16 rows by 16 columns. Null without
+  /// tiles.
   Values tileProducts;
 };
 

@@ -73,7 +73,7 @@ MicroKernel::Values MicroKernel::integerDots(const PanelChunk &chunk,
                                              const ChunkScales &scales,
                                              const Values &inputSums) {
   if (usesTiles())
-    return tileDots(chunk, inputSums);
+    return tileDots(chunk, scales, inputSums);
   Values dots;
   for (Value sum : inputSums)
     dots.append(panels, dotStart(sum));

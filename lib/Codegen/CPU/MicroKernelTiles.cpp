@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Byte dot products of 16 rows of activations by AMX tiles.
+// \file Products of up to 16 rows of activations by AMX tiles.
 //
-// A panel is a tile as the instruction wants it: a row for each four K, with
-// those of 16 columns side by side. Up to 64 K of a panel come from memory and
-// are multiplied with all rows at once; sums stay exact integers, so that what
-// follows is what the other dot products have.
+// A panel is a tile as the instructions want it: a row for each four K in bytes
+// or two in bfloat16, with those of 16 columns side by side. Up to 64 bytes of
+// K of a panel come from memory and are multiplied with all rows at once. Sums
+// of bytes stay exact integers, so that what follows is what the other dot
+// products have. Sums of bfloat16 pairs stay in tiles: first those of even and
+// of odd K of one instruction, each product added with one rounding, then both
+// and what was there (Intel SDM, TDPBF16PS).
 
 #include "MicroKernel.h"
 
@@ -13,8 +16,9 @@ using namespace mlir;
 using namespace quern;
 using namespace quern::codegen;
 
-/// Of four K: the rows of a tile of weights.
-static constexpr int64_t kTileSteps = kStepsInMemory;
+/// Steps of four K that fill a tile of weights.
+static constexpr int64_t kTileSteps = kOperandsInMemory;
+static constexpr int64_t kPairTileSteps = kOperandsInMemory / 2;
 static constexpr int64_t kTileRowBytes = 64;
 static constexpr int64_t kTileBytes = 1024;
 
@@ -29,16 +33,17 @@ public:
     return b.intrinsic("llvm.x86.tileloadd64.internal", tile,
                        {i16(rows), i16(rowBytes), address, b.i64(stride)});
   }
-  /// sum + x * w, for 16 rows of `depth` signed bytes x and unsigned bytes w.
-  Value multiplyAdd(int64_t depth, Value sum, Value x, Value w) {
-    return b.intrinsic("llvm.x86.tdpbsud.internal", tile,
-                       {i16(16), i16(kTileRowBytes), i16(depth), sum, x, w});
-  }
-  void store(Value products, Value address) {
+  /// The sums at `address` + x * w, for `rows` rows of `rowBytes` bytes of x.
+  void multiplyAdd(StringRef intrinsic, int64_t rows, int64_t rowBytes,
+                   Value address, Value x, Value w) {
+    Value sum = load(rows, kTileRowBytes, address, kTileRowBytes);
+    sum =
+        b.intrinsic(intrinsic, tile,
+                    {i16(rows), i16(kTileRowBytes), i16(rowBytes), sum, x, w});
     LLVM::CallIntrinsicOp::create(
         b, b.getStringAttr("llvm.x86.tilestored64.internal"),
-        ValueRange{i16(16), i16(kTileRowBytes), address, b.i64(kTileRowBytes),
-                   products});
+        ValueRange{i16(rows), i16(kTileRowBytes), address, b.i64(kTileRowBytes),
+                   sum});
   }
 
 private:
@@ -56,7 +61,12 @@ void MicroKernel::allocateTiles() {
     tileProducts.push_back(allocateOnStack(b, kTileBytes));
 }
 
-void MicroKernel::tileStep(const PanelChunk &chunk, int64_t steps) {
+//===----------------------------------------------------------------------===//
+// Bytes
+//===----------------------------------------------------------------------===//
+
+void MicroKernel::tileStep(const PanelChunk &chunk, const ChunkScales &scales,
+                           int64_t steps) {
   TileBuilder tiles(b);
   Value inputs = inputAddress(0, walk.kOf(chunk));
   for (int64_t first = 0; first < steps; first += kTileSteps) {
@@ -64,15 +74,17 @@ void MicroKernel::tileStep(const PanelChunk &chunk, int64_t steps) {
     Value x =
         tiles.load(16, depth, b.offset(inputs, 4 * first), spec.input.stride());
     for (int64_t n = 0; n < panels; ++n) {
-      Value bytes = weights->bytesInMemory(chunk, n, first, count);
+      Value bytes = weights->operandsInMemory(chunk, scales, n, first, count);
       Value w = tiles.load(count, kTileRowBytes, bytes, kTileRowBytes);
-      Value sum = tiles.load(16, kTileRowBytes, tileProducts[n], kTileRowBytes);
-      tiles.store(tiles.multiplyAdd(depth, sum, x, w), tileProducts[n]);
+      // Signed bytes of x, unsigned ones of w.
+      tiles.multiplyAdd("llvm.x86.tdpbsud.internal", 16, depth, tileProducts[n],
+                        x, w);
     }
   }
 }
 
 MicroKernel::Values MicroKernel::tileDots(const PanelChunk &chunk,
+                                          const ChunkScales &scales,
                                           const Values &inputSums) {
   auto address = [&](int64_t m, int64_t n) {
     return b.offset(tileProducts[n], kTileRowBytes * m);
@@ -84,7 +96,7 @@ MicroKernel::Values MicroKernel::tileDots(const PanelChunk &chunk,
   }
   walk.forSteps(chunk, kTileSteps, {},
                 [&](const PanelChunk &part, int64_t steps, Values carried) {
-                  tileStep(part, steps);
+                  tileStep(part, scales, steps);
                   return carried;
                 });
   Values dots;
@@ -93,4 +105,56 @@ MicroKernel::Values MicroKernel::tileDots(const PanelChunk &chunk,
     for (int64_t n = 0; n < panels; ++n)
       dots.push_back(b.load(lanes, address(m, n), kTileRowBytes));
   return dots;
+}
+
+//===----------------------------------------------------------------------===//
+// Pairs of bfloat16
+//===----------------------------------------------------------------------===//
+
+MicroKernel::Values MicroKernel::openSums(Values sums) {
+  if (!usesPairTiles())
+    return sums;
+  for (int64_t m = 0; m < rows; ++m)
+    for (int64_t n = 0; n < panels; ++n)
+      b.store(sums[m * panels + n],
+              b.offset(tileProducts[n], kTileRowBytes * m), kTileRowBytes);
+  return {};
+}
+
+MicroKernel::Values MicroKernel::closeSums(Values sums) {
+  if (!usesPairTiles())
+    return sums;
+  Values loaded;
+  Type lanes = b.vectorOf(b.getF32Type());
+  for (int64_t m = 0; m < rows; ++m)
+    for (int64_t n = 0; n < panels; ++n)
+      loaded.push_back(b.load(
+          lanes, b.offset(tileProducts[n], kTileRowBytes * m), kTileRowBytes));
+  return loaded;
+}
+
+void MicroKernel::pairStep(const PanelChunk &chunk, const ChunkScales &scales,
+                           int64_t steps) {
+  TileBuilder tiles(b);
+  Value inputs = inputAddress(0, b.mul(walk.kOf(chunk), 2));
+  for (int64_t first = 0; first < steps; first += kPairTileSteps) {
+    int64_t count = std::min(kPairTileSteps, steps - first), depth = 8 * count;
+    Value x = tiles.load(rows, depth, b.offset(inputs, 8 * first),
+                         spec.input.stride());
+    for (int64_t n = 0; n < panels; ++n) {
+      Value pairs = weights->operandsInMemory(chunk, scales, n, first, count);
+      Value w = tiles.load(2 * count, kTileRowBytes, pairs, kTileRowBytes);
+      tiles.multiplyAdd("llvm.x86.tdpbf16ps.internal", rows, depth,
+                        tileProducts[n], x, w);
+    }
+  }
+}
+
+void MicroKernel::accumulatePairs(const PanelChunk &chunk,
+                                  const ChunkScales &scales) {
+  walk.forSteps(chunk, kPairTileSteps, {},
+                [&](const PanelChunk &part, int64_t steps, Values carried) {
+                  pairStep(part, scales, steps);
+                  return carried;
+                });
 }

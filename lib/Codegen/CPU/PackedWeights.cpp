@@ -200,15 +200,17 @@ Value PackedWeights::weightBytes(const PanelStep &step) {
   return v.xorI(bytes, v.constI32(int32_t(0x80808080u)));
 }
 
-Value PackedWeights::bytesInMemory(const PanelChunk &chunk, int64_t panel,
-                                   int64_t step, int64_t count) {
+Value PackedWeights::operandsInMemory(const PanelChunk &chunk,
+                                      const ChunkScales &scales, int64_t panel,
+                                      int64_t step, int64_t count) {
   if (buffers.empty())
     for (size_t n = 0; n < at.size(); ++n)
-      buffers.push_back(allocateOnStack(b, kOperandBytes * kStepsInMemory));
-  b.inPart(kDecodePart, [&] {
-    for (int64_t i = 0; i < count; ++i)
-      b.store(weightBytes(panelStep(chunk, panel, step + i)),
-              b.offset(buffers[panel], kOperandBytes * i), kOperandBytes);
-  });
+      buffers.push_back(allocateOnStack(b, kOperandBytes * kOperandsInMemory));
+  int64_t offset = 0;
+  for (int64_t i = 0; i < count; ++i)
+    for (Value operand : operands(chunk, scales, panel, step + i)) {
+      b.store(operand, b.offset(buffers[panel], offset), kOperandBytes);
+      offset += kOperandBytes;
+    }
   return buffers[panel];
 }

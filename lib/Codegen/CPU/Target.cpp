@@ -39,12 +39,13 @@ static CpuTarget makeAvx512Bf16() {
   return t;
 }
 
-/// The same with products of byte tiles, for 16 rows of activations and more.
+/// The same with products of tiles: of bytes for 16 rows of activations and
+/// more, of bfloat16 for any number.
 static CpuTarget makeAmx() {
   CpuTarget t = makeAvx512Bf16();
   t.isa = "amx";
-  t.llvmFeatures += ",+amx-tile,+amx-int8";
-  t.requiredFeatures |= QUERN_FEATURE_AMX_INT8;
+  t.llvmFeatures += ",+amx-tile,+amx-int8,+amx-bf16";
+  t.requiredFeatures |= QUERN_FEATURE_AMX_INT8 | QUERN_FEATURE_AMX_BF16;
   t.hasTiles = true;
   t.isMeasured = false;
   return t;
@@ -157,6 +158,7 @@ uint64_t codegen::hostCpuFeatures() {
       {found.avx512bf16, QUERN_FEATURE_AVX512BF16},
       {found.avxvnni, QUERN_FEATURE_AVXVNNI},
       {found.amxInt8 && mayUseTiles(), QUERN_FEATURE_AMX_INT8},
+      {found.amxBf16 && mayUseTiles(), QUERN_FEATURE_AMX_BF16},
       {found.armDotprod, QUERN_FEATURE_ARM_DOTPROD},
       {found.armI8mm, QUERN_FEATURE_ARM_I8MM},
       {found.armBf16, QUERN_FEATURE_ARM_BF16}};

@@ -22,7 +22,8 @@ enum class StepForm {
 StepForm stepForm(const LinearSpec &spec, const CpuTarget &target);
 int64_t operandsOf(StepForm form);
 constexpr int64_t kOperandBytes = 64;
-constexpr int64_t kStepsInMemory = 16;
+/// Most operands that one request has in memory: the rows of an AMX tile.
+constexpr int64_t kOperandsInMemory = 16;
 
 /// What the bytes of integer products are multiplied with, a panel each.
 struct ChunkScales {
@@ -40,10 +41,11 @@ public:
   /// The operands of a step, as stepForm() says.
   virtual ValueList operands(const PanelChunk &chunk, const ChunkScales &scales,
                              int64_t panel, int64_t step) = 0;
-  /// Address of `count` steps of bytes, one after another; at most
-  /// kStepsInMemory.
-  virtual mlir::Value bytesInMemory(const PanelChunk &chunk, int64_t panel,
-                                    int64_t step, int64_t count) = 0;
+  /// Address of the operands of `count` steps, one after another; at most
+  /// kOperandsInMemory.
+  virtual mlir::Value operandsInMemory(const PanelChunk &chunk,
+                                       const ChunkScales &scales, int64_t panel,
+                                       int64_t step, int64_t count) = 0;
 };
 
 /// Decodes packed panels where they are used.
@@ -58,8 +60,9 @@ public:
   ChunkScales scales(const PanelChunk &chunk) override;
   ValueList operands(const PanelChunk &chunk, const ChunkScales &scales,
                      int64_t panel, int64_t step) override;
-  mlir::Value bytesInMemory(const PanelChunk &chunk, int64_t panel,
-                            int64_t step, int64_t count) override;
+  mlir::Value operandsInMemory(const PanelChunk &chunk,
+                               const ChunkScales &scales, int64_t panel,
+                               int64_t step, int64_t count) override;
 
 private:
   PanelStep panelStep(const PanelChunk &chunk, int64_t panel, int64_t step);
@@ -81,7 +84,7 @@ private:
   const PanelShape &shape;
   IntegerElement integer;
   llvm::SmallVector<PanelPointers> at;
-  /// A buffer a panel for bytesInMemory, made when first asked for.
+  /// A buffer a panel for operandsInMemory, made when first asked for.
   ValueList buffers;
 };
 

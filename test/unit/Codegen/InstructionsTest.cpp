@@ -31,7 +31,7 @@ const Case kCases[] = {
     {"avx512bf16", kBf16, "nf4", "vcvtne2ps2bf16.*%zmm", "vpgather"},
     {"amx", kInt8, "q4_0", "tdpbsud.*%tmm", "vpmaddubsw"},
     {"amx", kInt8, "q8_0", "ldtilecfg", "vpmaddubsw"},
-    {"amx", kBf16, "q4_0", "vdpbf16ps.*%zmm", "tmm"},
+    {"amx", kBf16, "q4_0", "tdpbf16ps.*%tmm", "vdpbf16ps"},
     {"avx2vnni", kInt8, "q4_0", "\\{vex\\}\\s+vpdpbusd.*%ymm",
      "%zmm|vpmaddubsw"},
     {"avx2vnni", kInt8, "q8_0", "\\{vex\\}\\s+vpdpbusd.*%ymm",

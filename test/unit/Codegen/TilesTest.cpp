@@ -63,6 +63,49 @@ TEST_P(TileKernel, HasTheBitsOfThePortableKernel) {
   }
 }
 
+const Case kPairCases[] = {
+    {"bf16", 96, 0},
+    {"q4_0", 96, 0},
+    {"q4_k", 256, 0},
+    {"nf4", 128, 0},
+    {"fp8_channel", 100, 0},          // a depth of no whole tile
+    {"i5 [1, 28], scale f16", 84, 0}, // chunks of seven steps
+    {"bf16", 700, 0, Decoding::Once},
+    {"q6_k", 768, 0, Decoding::Once},
+};
+
+class PairTileKernel : public testing::TestWithParam<Case> {};
+
+/// Close to the exact product, and a row at a time the same as 16 at once.
+TEST_P(PairTileKernel, MultipliesRowsAloneAndTogether) {
+  const CpuTarget &target = *lookupCpuTarget("amx");
+  bool isNative = runsHere(target);
+  if (!isNative && !runsHere(*lookupCpuTarget("avx512")))
+    GTEST_SKIP() << "no AVX-512 VNNI";
+  const Case &c = GetParam();
+  ActivationRow input{ActivationRow::Kind::BF16, c.K, 0};
+  LinearProblem first = LinearProblem::create(c.format, input, 1, 16, 1);
+  first.spec.decoding = c.decoding;
+  auto tiles = KernelLibrary::create(target, {first.source(target)},
+                                     isNative ? Tiles::Native : Tiles::Loops);
+  ASSERT_TRUE(tiles.isOk()) << tiles.status().message();
+  for (auto [M, N] : {std::pair(1, 16), std::pair(16, 33), std::pair(23, 17)}) {
+    LinearProblem p = LinearProblem::create(c.format, input, M, N, M);
+    std::vector<float> result = p.run(**tiles, 1);
+    p.expectClose(result);
+    LinearProblem one = p;
+    one.M = 1;
+    for (int64_t m = 0; m < M; ++m) {
+      std::memcpy(one.input.rowBytes(0), p.input.rowBytes(m),
+                  p.spec.input.stride());
+      std::vector<float> row(&result[m * N], &result[m * N] + N);
+      EXPECT_TRUE(row == one.run(**tiles, 1)) << "row " << m << " of " << M;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, PairTileKernel,
+                         testing::ValuesIn(kPairCases));
 INSTANTIATE_TEST_SUITE_P(Formats, TileKernel, testing::ValuesIn(kCases));
 
 } // namespace

@@ -59,7 +59,7 @@ TEST_F(VariantTest, NamedOneDoesNotFit) {
 
 TEST(VariantFeatures, HaveNames) {
   // One of each: no bit of quern_feature lacks a name.
-  const quern_variant variant = {"all", 2 * QUERN_FEATURE_AMX_INT8 - 1,
+  const quern_variant variant = {"all", 2 * QUERN_FEATURE_AMX_BF16 - 1,
                                  nullptr};
   quern_model_table table = {};
   table.variants = &variant;
@@ -69,7 +69,7 @@ TEST(VariantFeatures, HaveNames) {
   EXPECT_EQ(chooseVariant(table, nullptr, 0, chosen, message),
             QUERN_ERR_CPU_FEATURES);
   EXPECT_EQ(strstr(message.text, "newer version"), nullptr) << message.text;
-  EXPECT_NE(strstr(message.text, "dotprod, i8mm, bf16, amx-int8"), nullptr)
+  EXPECT_NE(strstr(message.text, "dotprod, i8mm, bf16, amx-int8, amx-bf16"), nullptr)
       << message.text;
 }
 

@@ -53,7 +53,8 @@ struct CpuTarget {
   ByteDot byteDot = ByteDot::Widen;
   Bf16Dot bf16Dot = Bf16Dot::None;
   TableLookup tableLookup = TableLookup::None;
-  bool hasTiles = false; ///< AMX-INT8: 16 rows by a panel in one instruction
+  /// AMX-INT8 and AMX-BF16: 16 rows by a panel in one instruction.
+  bool hasTiles = false;
   bool hasFma = false;
   bool hasF16Conversion = false;
   /// Longest table, in floats, that one or two register shuffles look up.

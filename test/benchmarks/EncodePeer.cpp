@@ -63,6 +63,12 @@ const Peer kPeers[] = {
     {"iq3_s", 21, 256, 110, "dequantize_row_iq3_s"},
     {"iq1_s", 19, 256, 50, "dequantize_row_iq1_s"},
     {"iq1_m", 29, 256, 56, "dequantize_row_iq1_m"},
+    {"tq1_0", 34, 256, 54, "dequantize_row_tq1_0"},
+    {"tq2_0", 35, 256, 66, "dequantize_row_tq2_0"},
+    {"mxfp4", 39, 32, 17, "dequantize_row_mxfp4"},
+    {"nvfp4", 40, 64, 36, "dequantize_row_nvfp4"},
+    {"q1_0", 41, 128, 18, "dequantize_row_q1_0"},
+    {"q2_0", 42, 64, 18, "dequantize_row_q2_0"},
 };
 
 /// The functions of a libggml-base.so.

@@ -69,7 +69,8 @@ TEST(VariantFeatures, HaveNames) {
   EXPECT_EQ(chooseVariant(table, nullptr, 0, chosen, message),
             QUERN_ERR_CPU_FEATURES);
   EXPECT_EQ(strstr(message.text, "newer version"), nullptr) << message.text;
-  EXPECT_NE(strstr(message.text, "dotprod, i8mm, bf16, amx-int8, amx-bf16"), nullptr)
+  EXPECT_NE(strstr(message.text, "dotprod, i8mm, bf16, amx-int8, amx-bf16"),
+            nullptr)
       << message.text;
 }
 

@@ -4,9 +4,9 @@
 
 #include "Message.h"
 #include "PackedGlobal.h"
-#include "mlir/IR/SymbolTable.h"
 #include "quern/Dialect/NN/IR/NNAttrs.h"
 #include "quern/Dialect/NN/IR/NNOps.h"
+#include "quern/Dialect/Param/IR/ParamUtils.h"
 #include "quern/Dialect/QK/IR/QKAttrs.h"
 #include "quern/Dialect/QK/IR/QKDialect.h"
 #include "quern/Pack/Passes.h"
@@ -94,11 +94,7 @@ struct AssignLayouts : public pack::impl::AssignLayoutsPassBase<AssignLayouts> {
         return signalPassFailure();
       }
     }
-    mlir::SymbolTable symbols(module);
-    module.walk([&](param::LoadOp load) {
-      auto global = symbols.lookup<param::GlobalOp>(load.getGlobal());
-      load.getResult().setType(global.getTensorType());
-    });
+    param::updateLoadTypes(module);
   }
 };
 } // namespace

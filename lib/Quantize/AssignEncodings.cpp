@@ -5,13 +5,12 @@
 #include "EncodingRules.h"
 #include "mlir/IR/SymbolTable.h"
 #include "quern/Dialect/NN/IR/NNOps.h"
-#include "quern/Dialect/Param/IR/ParamOps.h"
+#include "quern/Dialect/Param/IR/ParamUtils.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
 #include "quern/Numerics/FormatDiagnostics.h"
 #include "quern/Quantize/Passes.h"
 #include "llvm/ADT/MapVector.h"
-#include <map>
 
 namespace quern::quantize {
 #define GEN_PASS_DEF_ASSIGNENCODINGSPASS
@@ -79,12 +78,8 @@ struct AssignEncodings
     }
     if (mlir::failed(checkRulesUsed(isRuleUsed)))
       return signalPassFailure();
-    reportFallbacks();
-    mlir::SymbolTable symbols(module);
-    module.walk([&](param::LoadOp load) {
-      auto global = symbols.lookup<param::GlobalOp>(load.getGlobal());
-      load.getResult().setType(global.getTensorType());
-    });
+    param::emitRemarks(fallbacks);
+    param::updateLoadTypes(module);
   }
 
 private:
@@ -159,19 +154,6 @@ private:
     return mlir::success();
   }
 
-  /// One remark for all weights with the same reason: a model has many.
-  void reportFallbacks() {
-    for (auto &[reason, globals] : fallbacks) {
-      std::string others =
-          globals.size() > 1
-              ? " and " + std::to_string(globals.size() - 1) + " more"
-              : "";
-      mlir::emitRemark(globals.front().getLoc())
-          << "'" << globals.front().getSymName() << "'" << others << ": "
-          << reason;
-    }
-  }
-
   mlir::LogicalResult checkRulesUsed(const std::vector<bool> &isUsed) {
     for (size_t i = 0; i < parsedRules.size(); ++i)
       if (!isUsed[i])
@@ -186,6 +168,6 @@ private:
   std::vector<EncodingRule> parsedRules;
   std::vector<numerics::Format> parsedFallback;
   /// Why a weight did not take the wanted format, and which did.
-  std::map<std::string, std::vector<param::GlobalOp>> fallbacks;
+  param::RemarkMap fallbacks;
 };
 } // namespace

@@ -21,19 +21,11 @@ using numerics::Format;
 /// Columns of a row that a kernel decodes together, under one scale.
 static constexpr int64_t kernelColumns = 4;
 
-/// The values of a format without scales.
-static Format plainFloat() {
-  Format format;
-  format.element.kind = numerics::ElementKind::Float;
-  format.element.floatType = numerics::lookupFloatType("f32");
-  format.element.bits = format.element.floatType->bits();
-  return format;
-}
-
 static Format formatForKernels(const Format &flat, int64_t cols) {
   Format aligned = numerics::alignedFormat(flat, cols);
-  return numerics::leastBlockCols(aligned) % kernelColumns == 0 ? aligned
-                                                                : plainFloat();
+  return numerics::leastBlockCols(aligned) % kernelColumns == 0
+             ? aligned
+             : *numerics::FormatRegistry::builtin().lookup("f32");
 }
 
 static std::string bitsText(const Format &format, mlir::RankedTensorType type) {

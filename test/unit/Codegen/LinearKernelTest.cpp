@@ -126,32 +126,26 @@ protected:
       EXPECT_TRUE(result == p.run(*library, 3)) << "workers change results";
       if (first.empty())
         first = result;
-      if (p.spec.input.kind == ActivationRow::Kind::Int8)
+      if (p.spec.input.kind == kInt8)
         EXPECT_TRUE(first == result) << "instruction sets differ";
     }
     p.input.expectIntact();
   }
 };
 
-TEST_P(LinearKernel, Float32Activations) {
-  checkAllShapes(ActivationRow::Kind::F32);
-}
+TEST_P(LinearKernel, Float32Activations) { checkAllShapes(kF32); }
 
-TEST_P(LinearKernel, BFloat16Activations) {
-  checkAllShapes(ActivationRow::Kind::BF16);
-}
+TEST_P(LinearKernel, BFloat16Activations) { checkAllShapes(kBf16); }
 
 class LinearKernelInt8 : public LinearKernel {};
 
-TEST_P(LinearKernelInt8, Int8Activations) {
-  checkAllShapes(ActivationRow::Kind::Int8);
-}
+TEST_P(LinearKernelInt8, Int8Activations) { checkAllShapes(kInt8); }
 
 /// A row's result does not depend on the rows beside it, so that prefill and
 /// decode agree.
 TEST_P(LinearKernel, RowsDoNotDependOnEachOther) {
   const Case &c = GetParam();
-  auto kind = c.group ? ActivationRow::Kind::Int8 : ActivationRow::Kind::F32;
+  auto kind = c.group ? kInt8 : kF32;
   int64_t N = 37 * c.rowBlock;
   LinearProblem p =
       LinearProblem::create(c.format, {kind, c.K, c.group}, 11, N, 3);
@@ -186,8 +180,8 @@ INSTANTIATE_TEST_SUITE_P(Formats, LinearKernelInt8,
 TEST(LinearKernelEpilogue, BiasAndResidual) {
   for (bool hasBias : {false, true})
     for (const CpuTarget *target : runnableTargets()) {
-      LinearProblem p = LinearProblem::create(
-          "q4_0", {ActivationRow::Kind::Int8, 64, 32}, 6, 21, 5);
+      LinearProblem p =
+          LinearProblem::create("q4_0", {kInt8, 64, 32}, 6, 21, 5);
       p.spec.hasBias = hasBias;
       p.spec.hasResidual = true;
       auto library = KernelLibrary::create(*target, {p.source(*target)});
@@ -197,8 +191,7 @@ TEST(LinearKernelEpilogue, BiasAndResidual) {
 }
 
 TEST(LinearKernelErrors, SaysWhyIntegerModeIsImpossible) {
-  LinearProblem p = LinearProblem::create(
-      "nf4", {ActivationRow::Kind::Int8, 64, 32}, 1, 16, 1);
+  LinearProblem p = LinearProblem::create("nf4", {kInt8, 64, 32}, 1, 16, 1);
   const CpuTarget &target = *lookupCpuTarget("portable");
   auto library = KernelLibrary::create(target, {p.source(target)});
   ASSERT_FALSE(library.isOk());

@@ -48,7 +48,7 @@ static void encodeFloatRow(const ActivationRow &row, const float *values,
   for (int64_t k = 0; k < row.width; ++k) {
     uint32_t bits;
     std::memcpy(&bits, &values[k], 4);
-    if (row.kind == ActivationRow::Kind::BF16) {
+    if (row.kind == kBf16) {
       uint16_t half = uint16_t(bits >> 16);
       std::memcpy(bytes + 2 * k, &half, 2);
       bits &= 0xffff0000u;
@@ -87,7 +87,7 @@ LinearProblem LinearProblem::create(const std::string &format,
   EXPECT_TRUE(parsed.isOk()) << parsed.status().message();
   p.spec.weight = *parsed;
   p.spec.input = input;
-  p.spec.roundToBf16 = input.kind == ActivationRow::Kind::BF16;
+  p.spec.roundToBf16 = input.kind == kBf16;
   p.M = M;
   p.N = N;
   encodeWeights(p, seed);
@@ -95,8 +95,7 @@ LinearProblem LinearProblem::create(const std::string &format,
   std::vector<float> values = randomValues(M * K, seed + 1);
   p.input = RowBuffer(input, M);
   p.inputValues.resize(M * K);
-  auto encode =
-      input.kind == ActivationRow::Kind::Int8 ? encodeInt8Row : encodeFloatRow;
+  auto encode = input.kind == kInt8 ? encodeInt8Row : encodeFloatRow;
   for (int64_t m = 0; m < M; ++m)
     encode(input, &values[m * K], p.input.rowBytes(m), &p.inputValues[m * K]);
   p.bias = randomValues(N, seed + 2);

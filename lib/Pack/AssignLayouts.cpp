@@ -9,6 +9,7 @@
 #include "quern/Dialect/Param/IR/ParamUtils.h"
 #include "quern/Dialect/QK/IR/QKAttrs.h"
 #include "quern/Dialect/QK/IR/QKDialect.h"
+#include "quern/Dialect/QT/IR/QTFormats.h"
 #include "quern/Pack/Passes.h"
 
 namespace quern::pack {
@@ -45,7 +46,7 @@ static Result<numerics::Layout> chooseLayout(param::GlobalOp global,
   Result<MatrixShape> shape = matrixShapeOf(global);
   if (!shape)
     return shape.status();
-  Result<numerics::Format> format = formatOf(global);
+  Result<numerics::Format> format = qt::formatOf(global.getTensorType());
   if (!format)
     return format.status();
   if (!format->columns.empty())

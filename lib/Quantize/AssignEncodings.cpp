@@ -8,6 +8,7 @@
 #include "quern/Dialect/Param/IR/ParamUtils.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
+#include "quern/Dialect/QT/IR/QTFormats.h"
 #include "quern/Numerics/FormatDiagnostics.h"
 #include "quern/Quantize/Passes.h"
 #include "llvm/ADT/MapVector.h"
@@ -40,17 +41,6 @@ static WeightMap collectWeights(mlir::ModuleOp module) {
     if (auto found = uses.find(global); found != uses.end())
       weights[global] = found->second;
   return weights;
-}
-
-/// Whether coding `type` in `format` would change nothing.
-static bool isSameFloat(const numerics::Format &format,
-                        mlir::RankedTensorType type) {
-  if (format.isScaled() || !format.columns.empty() ||
-      format.element.kind != numerics::ElementKind::Float)
-    return false;
-  std::string name;
-  llvm::raw_string_ostream(name) << type.getElementType();
-  return name == format.element.floatType->name;
 }
 
 namespace {
@@ -130,7 +120,7 @@ private:
   mlir::LogicalResult encode(param::GlobalOp global,
                              const numerics::Format &wanted) {
     mlir::RankedTensorType type = global.getTensorType();
-    if (type.getEncoding() || isSameFloat(wanted, type))
+    if (type.getEncoding() || qt::isPlain(wanted, type.getElementType()))
       return mlir::success();
     int64_t rows = type.getDimSize(0), cols = type.getDimSize(1);
     const numerics::Format *format =
@@ -142,7 +132,7 @@ private:
     if (format != &wanted)
       fallbacks[nameOf(wanted) + " " + problem + "; takes " + nameOf(*format)]
           .push_back(global);
-    if (isSameFloat(*format, type))
+    if (qt::isPlain(*format, type.getElementType()))
       return mlir::success();
     mlir::MLIRContext *context = &getContext();
     global.setType(

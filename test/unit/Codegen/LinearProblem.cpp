@@ -4,10 +4,9 @@
 
 #include "LinearProblem.h"
 
+#include "Numerics/EncodeTestUtil.h"
 #include "quern/Numerics/AlignBlocks.h"
-#include "quern/Numerics/EncodeTensor.h"
 #include <cmath>
-#include <random>
 
 using namespace quern;
 using namespace quern::codegen;
@@ -15,12 +14,7 @@ using namespace quern::codegen::test;
 using namespace quern::numerics;
 
 std::vector<float> test::randomValues(size_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.0f, 0.5f);
-  std::vector<float> values(count);
-  for (float &x : values)
-    x = normal(random);
-  return values;
+  return normalValues(count, seed, 0.5f);
 }
 
 /// Kernels of a flat format read blocks that end with the rows; the numbers are

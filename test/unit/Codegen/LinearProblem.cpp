@@ -61,15 +61,13 @@ static void encodeInt8Row(const ActivationRow &row, const float *values,
     for (int64_t k = 0; k < row.group; ++k)
       largest = std::max(largest, std::fabs(x[k]));
     float scale = largest / 127;
-    int32_t sum = 0;
     for (int64_t k = 0; k < row.group; ++k) {
       int code = scale == 0 ? 0 : int(std::nearbyint(x[k] / scale));
       bytes[group * row.group + k] = uint8_t(int8_t(code));
-      sum += code;
+      addToSums(row, bytes, group * row.group + k, code);
       stored[group * row.group + k] = float(code) * scale;
     }
     std::memcpy(bytes + row.scalesOffset() + 4 * group, &scale, 4);
-    std::memcpy(bytes + row.sumsOffset() + 4 * group, &sum, 4);
   }
 }
 

@@ -2,7 +2,7 @@
 // RUN: quant-opt %s -split-input-file -verify-diagnostics -pass-pipeline="builtin.module(pack-assign-layouts{target=dense})" | FileCheck %s --check-prefix=DENSE
 
 // CHECK-DAG: #[[VECTOR:.*]] = #qk.layout<tile [1, *] 256B { code{0:32} @0 col(64:32) }>
-// CHECK-DAG: #[[PANEL:.*]] = #qk.layout<tile [16, 32] 288B { scale{0:16} @0 row(16:16); code{0:4} @256 row(16:32) col(4:8, 2:4, 4:512) flip }>
+// CHECK-DAG: #[[PANEL:.*]] = #qk.layout<tile [16, 64] 576B { scale{0:16} @0 row(16:16) col(2:256); code{0:4} @512 row(16:32) col(4:8, 2:4, 8:512) flip }>
 // CHECK-DAG: #[[BF16:.*]] = #qk.layout<tile [16, 64] 2048B { code{0:16} @0 row(16:32) col(2:16, 32:512) }>
 // CHECK-DAG: #[[TABLE:.*]] = #qk.layout<tile [1, *] 16B { code{0:32} @0 col(4:32) }>
 // CHECK-DAG: #[[NUMBERS:.*]] = #qk.layout<tile [1, *] 128B { code{0:16} @0 col(64:16) }>

@@ -171,9 +171,8 @@ def QuantizeActivationsPass
     read the same value share it.
 
     Without `format` the input is coded in `i8 [1, G], scale f32` with a scale
-    for each token and group of G columns. G is the weight's own number of
-    columns to a scale if that is a multiple of 4 up to 128; else it is the
-    largest power of two up to 32 that divides the width.
+    for each token and group of G columns: the largest power of two up to 128
+    that divides the width if it is whole blocks of the weight, else one block.
 
     Linears whose encoded weight is not integer keep their input, as do those
     whose width is no multiple of 4; a remark counts them.

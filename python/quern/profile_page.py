@@ -78,13 +78,14 @@ def _tree(phase: PhaseProfile) -> Frame:
     """Wall clock, kinds of kernels, groups of a kind, calls of a group."""
     calls: dict[tuple[str, str], list[Frame]] = {}
     for kernel in phase.kernels:
-        label = kernel.name if kernel.layer is None else f"{kernel.layer}: {kernel.name}"
+        name = _short(kernel.group)
+        label = name if kernel.layer is None else f"{kernel.layer}: {name}"
         key = (kernel.kind, kernel.group)
         calls.setdefault(key, []).append(Frame(label, kernel.seconds, kernel.share))
     groups: dict[str, list[Frame]] = {}
     for group in phase.groups():
         members = tuple(calls[group.kind, group.name])
-        frame = Frame(group.name, group.seconds, group.share, members)
+        frame = Frame(_short(group.name), group.seconds, group.share, members)
         groups.setdefault(group.kind, []).append(frame)
     kinds = [
         Frame(kind.name, kind.seconds, kind.share, tuple(groups[kind.name]))
@@ -92,6 +93,11 @@ def _tree(phase: PhaseProfile) -> Frame:
     ]
     waits = (Frame("barriers", phase.wait_seconds), Frame("start", phase.start_seconds))
     return Frame(phase.name, phase.wall_seconds, None, (*kinds, *waits))
+
+
+def _short(group: str) -> str:
+    """What tells a weight from the others of a layer."""
+    return group.removeprefix("model.").removeprefix("layers.*.").removesuffix(".weight")
 
 
 def flame_graph(root: Frame) -> str:

@@ -49,9 +49,12 @@ static Attribute describeWeight(Builder &builder, StringRef role,
   entry.set("name", weight.getSymNameAttr());
   entry.set("format", builder.getStringAttr(numerics::printFormat(format)));
   entry.set("shape", builder.getDenseI64ArrayAttr(shape));
-  if (Result<numerics::Layout> layout = panelLayout(weight))
-    entry.set("bytes", builder.getI64IntegerAttr(
-                           numerics::layoutBytes(*layout, rows, columns)));
+  // Kernels that do not look at the layout read numbers in dense order.
+  Result<numerics::Layout> layout = panelLayout(weight);
+  if (!layout)
+    layout = numerics::makeDenseLayout(format, rows, columns);
+  entry.set("bytes", builder.getI64IntegerAttr(
+                         numerics::layoutBytes(*layout, rows, columns)));
   return entry.getDictionary(builder.getContext());
 }
 

@@ -72,7 +72,8 @@ static void defineTable(llvm::Module &module, const ModelTable &table) {
   for (const VariantRecord &variant : table.variants)
     variants.push_back(
         t.record({t.text(variant.isa), t.number(variant.requiredFeatures),
-                  t.function("quern_forward_" + variant.isa)}));
+                  t.function("quern_forward_" + variant.isa),
+                  t.text(variant.kernels), t.number(variant.kernelCount)}));
   for (const artifact::TensorRecord &tensor : table.weights.tensors) {
     tensors.push_back(
         t.record({t.text(tensor.name), t.number(tensor.offset),
@@ -82,7 +83,7 @@ static void defineTable(llvm::Module &module, const ModelTable &table) {
   // Field order of quern_model_table.
   t.define(
       "quern_generated_model",
-      t.record({t.number(1), t.text(table.description), t.array(variants),
+      t.record({t.number(2), t.text(table.description), t.array(variants),
                 t.number(variants.size()), t.array(tensors),
                 t.number(tensors.size()), t.number(table.weights.fileBytes),
                 t.number(table.weights.headerHash),

@@ -11,6 +11,7 @@
 #include "quern/Codegen/Passes.h"
 #include "quern/Export/EmitObject.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/ThreadPool.h"
 
 using namespace mlir;
@@ -51,6 +52,42 @@ Status Compilation::generateFor(const codegen::CpuTarget &target,
                               folder->path(target.isa + ".o"), assembly);
 }
 
+/// A module attribute of numbers, texts, lists and dictionaries as JSON.
+static llvm::json::Value toJson(Attribute attribute) {
+  if (auto number = dyn_cast<IntegerAttr>(attribute))
+    return number.getInt();
+  if (auto text = dyn_cast<StringAttr>(attribute))
+    return text.str();
+  if (auto numbers = dyn_cast<DenseI64ArrayAttr>(attribute))
+    return llvm::json::Array(numbers.asArrayRef());
+  llvm::json::Array items;
+  if (auto list = dyn_cast<ArrayAttr>(attribute)) {
+    for (Attribute item : list)
+      items.push_back(toJson(item));
+    return items;
+  }
+  llvm::json::Object fields;
+  for (NamedAttribute field : cast<DictionaryAttr>(attribute))
+    fields[field.getName().str()] = toJson(field.getValue());
+  return fields;
+}
+
+static exporter::VariantRecord describeVariant(const codegen::CpuTarget &target,
+                                               ModuleOp module) {
+  exporter::VariantRecord record;
+  record.isa = target.isa;
+  record.requiredFeatures = target.requiredFeatures;
+  auto kernels = module->getAttrOfType<ArrayAttr>("qk.kernels");
+  auto plan = module->getAttrOfType<DictionaryAttr>("qk.plan");
+  record.kernelCount = kernels.size();
+  llvm::json::Value object =
+      llvm::json::Object{{"isa", target.isa},
+                         {"max_chunk", toJson(plan.get("max_chunk"))},
+                         {"kernels", toJson(kernels)}};
+  llvm::raw_string_ostream(record.kernels) << object;
+  return record;
+}
+
 Status Compilation::generateCode() {
   progress("codegen", 0);
   Result<artifact::ArtifactFolder> created =
@@ -70,7 +107,7 @@ Status Compilation::generateCode() {
     if (!results[i])
       return results[i];
     objects.push_back(folder->path(targets[i]->isa + ".o"));
-    table.variants.push_back({targets[i]->isa, targets[i]->requiredFeatures});
+    table.variants.push_back(describeVariant(*targets[i], *copies[i]));
   }
   // Sizes follow from shapes alone: every instruction set has the same.
   auto plan = (*copies.front())->getAttrOfType<DictionaryAttr>("qk.plan");

@@ -28,6 +28,9 @@ const quern_api table = {
     runtime::modelError,
     runtime::sessionError,
     runtime::verify,
+    runtime::kernels,
+    runtime::setProfiling,
+    runtime::readProfile,
 };
 
 } // namespace

@@ -35,7 +35,7 @@ LoadRequest readOptions(const quern_load_options *options) {
 
 /// Checks what this file and its neighbours take for granted about the table.
 bool isSound(const quern_model_table &table) {
-  if (table.table_version != 1 || !table.description || table.max_chunk == 0 ||
+  if (table.table_version != 2 || !table.description || table.max_chunk == 0 ||
       table.max_context == 0 || table.max_context > UINT32_MAX ||
       table.vocabulary == 0 || table.variant_count == 0 ||
       table.data_offset > table.weights_file_bytes)
@@ -64,16 +64,18 @@ struct Crew {
   ThreadPool *pool = nullptr;
   Pages scratch;
   char *description = nullptr;
+  Profile *profile = nullptr;
 
   void dismiss() {
     ThreadPool::destroy(pool);
     scratch.unmap();
     free(description);
+    Profile::destroy(profile);
   }
 };
 
-quern_status hireCrew(const quern_model &model, uint32_t threads, Crew &crew,
-                      Message &message) {
+quern_status hireCrew(const quern_model &model, uint32_t threads,
+                      bool isProfiled, Crew &crew, Message &message) {
   uint32_t processors = availableProcessors();
   if (threads == 0)
     threads = processors < kMaxWorkers ? processors : kMaxWorkers;
@@ -86,7 +88,9 @@ quern_status hireCrew(const quern_model &model, uint32_t threads, Crew &crew,
     crew.scratch = Pages::map(bytes);
   crew.description =
       makeDescription(model.table->description, model.variant->isa, threads);
-  if (!crew.scratch || !crew.description)
+  if (isProfiled)
+    crew.profile = Profile::create(threads, model.variant->kernel_count);
+  if (!crew.scratch || !crew.description || (isProfiled && !crew.profile))
     return message.fail(QUERN_ERR_OUT_OF_MEMORY,
                         "out of memory for the working memory of %" PRIu32
                         " threads, %" PRIu64 " bytes each",
@@ -104,7 +108,8 @@ quern_status hireCrew(const quern_model &model, uint32_t threads, Crew &crew,
 quern_status replaceCrew(quern_model &model, uint32_t threads,
                          Message &message) {
   Crew next;
-  quern_status status = hireCrew(model, threads, next, message);
+  quern_status status =
+      hireCrew(model, threads, model.profile != nullptr, next, message);
   if (status != QUERN_OK) {
     next.dismiss();
     return status;
@@ -113,9 +118,11 @@ quern_status replaceCrew(quern_model &model, uint32_t threads,
   previous.pool = model.pool;
   previous.scratch = model.scratch;
   previous.description = model.description;
+  previous.profile = model.profile;
   model.pool = next.pool;
   model.scratch = next.scratch;
   model.description = next.description;
+  model.profile = next.profile;
   previous.dismiss();
   return QUERN_OK;
 }
@@ -192,6 +199,7 @@ void quern::runtime::release(quern_model *model) {
   ThreadPool::destroy(model->pool);
   model->scratch.unmap();
   free(model->description);
+  Profile::destroy(model->profile);
   model->arena.unmap();
   model->weights.close();
   pthread_mutex_destroy(&model->mutex);
@@ -225,6 +233,65 @@ quern_status quern::runtime::verify(quern_model *model) {
     return QUERN_ERR_INVALID_ARGUMENT;
   pthread_mutex_lock(&model->mutex);
   quern_status status = model->weights.verify(*model->table, model->error);
+  pthread_mutex_unlock(&model->mutex);
+  return status;
+}
+
+const char *quern::runtime::kernels(quern_model *model) {
+  return model ? model->variant->kernels : "";
+}
+
+/// Begins or ends the timing of runs; called between them.
+static quern_status profileRuns(quern_model &model, bool on) {
+  if (on == (model.profile != nullptr))
+    return QUERN_OK;
+  if (!on) {
+    Profile::destroy(model.profile);
+    model.profile = nullptr;
+    return QUERN_OK;
+  }
+  uint32_t workers = model.pool->workers();
+  uint64_t count = model.variant->kernel_count;
+  model.profile = Profile::create(workers, count);
+  if (!model.profile)
+    return model.error.fail(QUERN_ERR_OUT_OF_MEMORY,
+                            "out of memory for the times of %" PRIu64
+                            " kernels and %" PRIu32 " threads",
+                            count, workers);
+  return QUERN_OK;
+}
+
+quern_status quern::runtime::setProfiling(quern_model *model, uint32_t on) {
+  if (!model)
+    return QUERN_ERR_INVALID_ARGUMENT;
+  pthread_mutex_lock(&model->mutex);
+  quern_status status = profileRuns(*model, on != 0);
+  pthread_mutex_unlock(&model->mutex);
+  return status;
+}
+
+static quern_status copyProfile(quern_model &model, quern_profile &profile) {
+  if (!model.profile)
+    return model.error.fail(QUERN_ERR_INVALID_ARGUMENT,
+                            "expects profiling to be on, but it is off");
+  if (!QUERN_HAS_FIELD(quern_profile, &profile, times))
+    return model.error.fail(QUERN_ERR_INVALID_ARGUMENT,
+                            "expects a profile of at least %zu bytes, but got "
+                            "%zu",
+                            sizeof(quern_profile), profile.size);
+  profile.wall_ns = model.profile->wallNanoseconds();
+  profile.kernels = model.profile->kernels();
+  profile.workers = model.profile->workers();
+  profile.times = model.profile->times();
+  return QUERN_OK;
+}
+
+quern_status quern::runtime::readProfile(quern_model *model,
+                                         quern_profile *profile) {
+  if (!model || !profile)
+    return QUERN_ERR_INVALID_ARGUMENT;
+  pthread_mutex_lock(&model->mutex);
+  quern_status status = copyProfile(*model, *profile);
   pthread_mutex_unlock(&model->mutex);
   return status;
 }

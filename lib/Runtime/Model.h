@@ -7,6 +7,7 @@
 
 #include "Memory.h"
 #include "Message.h"
+#include "Profile.h"
 #include "ThreadPool.h"
 #include "Weights.h"
 
@@ -18,11 +19,12 @@ struct quern_model {
   quern::runtime::Weights weights;
   quern::runtime::Pages arena;
 
-  // Set together by setThreads.
+  // Set together by setThreads; `profile` by setProfiling too.
   quern::runtime::ThreadPool *pool;
   quern::runtime::Pages scratch; // of all workers, enough for any capacity
   uint64_t scratchStride;
   char *description;
+  quern::runtime::Profile *profile; // null unless runs are timed
 
   pthread_mutex_t mutex; // held during a run
   // The caller's handle and each session's.
@@ -59,6 +61,9 @@ const char *describe(quern_model *model);
 quern_status setThreads(quern_model *model, uint32_t threads);
 const char *modelError(const quern_model *model);
 quern_status verify(quern_model *model);
+const char *kernels(quern_model *model);
+quern_status setProfiling(quern_model *model, uint32_t on);
+quern_status readProfile(quern_model *model, quern_profile *profile);
 
 /// Drops one reference; the last one frees the model.
 void release(quern_model *model);

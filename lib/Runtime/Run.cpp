@@ -96,10 +96,17 @@ quern_status runChunks(quern_session &session, const Request &request) {
         QUERN_ERR_THREADS,
         "the model was loaded before this process was forked and its threads "
         "are not here: load it again");
+  Profile *profile = session.model->profile;
+  if (profile)
+    profile->clear();
   uint64_t done = 0;
   while (done < request.count && !isCancelled(session)) {
     quern_step step = makeStep(session, request, done);
-    pool.run(session.model->variant->forward, &step, &session.cancel);
+    if (profile)
+      profile->run(pool, session.model->variant->forward, &step,
+                   &session.cancel);
+    else
+      pool.run(session.model->variant->forward, &step, &session.cancel);
     done += uint64_t(step.count);
   }
   if (isCancelled(session))

@@ -12,12 +12,14 @@ For example:
 
 from importlib.metadata import PackageNotFoundError, version
 
+from .batch import BatchBenchmark, benchmark_batches
 from .bench import Benchmark, benchmark
 from .compiler import compile_model, import_to_text, reference_artifact
 from .errors import QuernError, Status
 from .evaluate import Evaluation, evaluate
 from .generate import generate, generate_tokens
 from .inspect import Inspection, Tensor, inspect
+from .profiling import Profile, profile
 from .reference import ReferenceModel
 from .runtime import Model, Session
 from .sampling import Sampler, SamplingOptions
@@ -31,10 +33,12 @@ except PackageNotFoundError:  # run from the sources, not installed
     __version__ = "0+source"
 
 __all__ = [
+    "BatchBenchmark",
     "Benchmark",
     "Evaluation",
     "Inspection",
     "Model",
+    "Profile",
     "QuernError",
     "ReferenceModel",
     "Sampler",
@@ -46,12 +50,14 @@ __all__ = [
     "Tokenizer",
     "__version__",
     "benchmark",
+    "benchmark_batches",
     "compile_model",
     "evaluate",
     "generate",
     "generate_tokens",
     "import_to_text",
     "inspect",
+    "profile",
     "reference_artifact",
     "sweep",
     "synthesize",

@@ -48,6 +48,31 @@ class Benchmark:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Workload:
+    """Tokens to run: a prompt, and those that follow one by one after the first
+    `decode_start` of it. capacity: of a session for both."""
+
+    prompt: NDArray[np.int32]
+    follow: NDArray[np.int32]
+    decode_start: int
+    capacity: int
+
+    @staticmethod
+    def create(model: Model, prompt_tokens: int, generate_tokens: int, repeat: int) -> Workload:
+        """Pseudo-random tokens, the same ones each time."""
+        _check_sizes(model, prompt_tokens, generate_tokens, repeat)
+        rng = np.random.Generator(np.random.PCG64(0))
+        count = prompt_tokens + generate_tokens
+        tokens = rng.integers(0, model.vocabulary, count, dtype=np.int32)
+        return Workload(
+            tokens[:prompt_tokens],
+            tokens[prompt_tokens:],
+            min(prompt_tokens, model.max_context - generate_tokens),
+            min(count, model.max_context),
+        )
+
+
 def benchmark(
     model: Model,
     prompt_tokens: int = 512,
@@ -58,24 +83,19 @@ def benchmark(
     """Times a prefill of `prompt_tokens` and `generate_tokens` single steps.
 
     Decoding goes on from the prompt; where the model's context is too short for
-    both, it begins that much earlier. Tokens are pseudo-random, the same ones
-    each time. progress: is told the share of the runs that is done.
+    both, it begins that much earlier. progress: is told the share of the runs
+    that is done.
     """
-    _check_sizes(model, prompt_tokens, generate_tokens, repeat)
-    rng = np.random.Generator(np.random.PCG64(0))
-    count = prompt_tokens + generate_tokens
-    tokens = rng.integers(0, model.vocabulary, count, dtype=np.int32)
-    prompt, follow = tokens[:prompt_tokens], tokens[prompt_tokens:]
-    start = min(prompt_tokens, model.max_context - generate_tokens)
+    load = Workload.create(model, prompt_tokens, generate_tokens, repeat)
     prefills, decodes = [], []
-    with model.session(min(count, model.max_context)) as session:
+    with model.session(load.capacity) as session:
         # Touches every weight once: the first run would also measure the disk.
-        session.prefill(prompt[:1])
+        session.prefill(load.prompt[:1])
         for done in range(repeat):
             session.reset()
-            prefills.append(prompt_tokens / _time_prefill(session, prompt))
-            session.truncate(start)
-            decodes.append(generate_tokens / _time_decode(session, follow))
+            prefills.append(prompt_tokens / _time_prefill(session, load.prompt))
+            session.truncate(load.decode_start)
+            decodes.append(generate_tokens / _time_decode(session, load.follow))
             if progress:
                 progress((done + 1) / repeat, f"decode {decodes[-1]:.1f} tokens/s")
     return _report(model, prompt_tokens, statistics.median(prefills), statistics.median(decodes))
@@ -103,6 +123,14 @@ def _time_decode(session: Session, tokens: NDArray[np.int32]) -> float:
     begin = time.perf_counter()
     for token in ids:
         session.decode(token)
+    return time.perf_counter() - begin
+
+
+def time_run(session: Session, tokens: NDArray[np.int32], logits: NDArray[np.float32]) -> float:
+    """Seconds to append `tokens` with logits for the last of them, which go to
+    `logits` [rows, vocabulary], whose pages a first run has touched."""
+    begin = time.perf_counter()
+    session.prefill(tokens, len(logits), logits)
     return time.perf_counter() - begin
 
 
@@ -160,3 +188,20 @@ def _work(model: Model) -> _Work:
         elif len(shape) == 2:
             body += 2 * math.prod(shape)
     return _Work(weight_bytes, decode_bytes, body, head)
+
+
+def format_benchmark(result: Benchmark) -> str:
+    """What `quern bench` prints."""
+    unit = "int8" if result.compute == "int8" else "f32"
+    return "\n".join(
+        [
+            f"{result.cpu}, {result.isa}, {result.threads} threads, compute {result.compute}",
+            f"prefill  {result.prefill_tokens_per_second:10.1f} tokens/s   "
+            f"{100 * result.operations_share:5.1f} % of "
+            f"{result.operations_per_second / 1e9:.1f} G {unit} operations/s",
+            f"decode   {result.decode_tokens_per_second:10.1f} tokens/s   "
+            f"{100 * result.read_share:5.1f} % of "
+            f"{result.read_bytes_per_second / 1e9:.2f} GB/s",
+            f"weights  {result.weight_bytes:,} bytes",
+        ]
+    )

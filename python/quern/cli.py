@@ -21,12 +21,16 @@ from pathlib import Path
 
 import quern
 
-from .bench import Benchmark
+from .batch import BatchBenchmark, format_batches
+from .bench import Benchmark, format_benchmark
 from .errors import QuernError
 from .evaluate import Evaluation
 from .formats import canonical_format, read_formats
 from .inspect import format_inspection
 from .plot import write_plot
+from .profile_page import write_page
+from .profile_table import format_profile
+from .profiling import Profile
 from .progress import Progress, format_seconds
 from .sweep import SweepOptions, format_table
 from .synth import DTYPES, SHAPES
@@ -264,6 +268,21 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--repeat", type=int, default=3, metavar="R", help="medians are taken over as many runs"
     )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--profile", action="store_true", help="time each kernel, against what the machine can do"
+    )
+    what.add_argument(
+        "--batch",
+        type=_sizes,
+        metavar="N,...",
+        help="time steps of N tokens of one sequence after the prompt, with logits for each: "
+        "what verifying a draft of N tokens costs",
+    )
+    parser.add_argument(
+        "--top", type=int, default=10, metavar="N", help="slowest calls in the table of --profile"
+    )
+    parser.add_argument("--html", metavar="FILE", help="write the profile as a page with a graph")
     _add_json(parser)
 
 
@@ -295,6 +314,15 @@ def _add_artifact(parser: argparse.ArgumentParser) -> None:
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _sizes(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expects numbers of tokens with commas between, but got '{text}'"
+        ) from None
 
 
 def _rule(text: str) -> tuple[str, str]:
@@ -457,27 +485,25 @@ def _sweep(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
+    if options.html and not options.profile:
+        raise QuernError("--html: expects --profile as well")
+    if options.top < 0:
+        raise QuernError(f"top: expects a number from 0 on, but got {options.top}")
+    result: Benchmark | BatchBenchmark | Profile
     with _open_model(options) as model, Progress("measuring") as bar:
-        result = quern.benchmark(
-            model, options.prompt_tokens, options.generate_tokens, options.repeat, bar.update
-        )
-    print(json.dumps(result.as_dict()) if options.json else _format_benchmark(result))
-
-
-def _format_benchmark(result: Benchmark) -> str:
-    unit = "int8" if result.compute == "int8" else "f32"
-    return "\n".join(
-        [
-            f"{result.cpu}, {result.isa}, {result.threads} threads, compute {result.compute}",
-            f"prefill  {result.prefill_tokens_per_second:10.1f} tokens/s   "
-            f"{100 * result.operations_share:5.1f} % of "
-            f"{result.operations_per_second / 1e9:.1f} G {unit} operations/s",
-            f"decode   {result.decode_tokens_per_second:10.1f} tokens/s   "
-            f"{100 * result.read_share:5.1f} % of "
-            f"{result.read_bytes_per_second / 1e9:.2f} GB/s",
-            f"weights  {result.weight_bytes:,} bytes",
-        ]
-    )
+        sizes = (options.prompt_tokens, options.generate_tokens, options.repeat)
+        if options.profile:
+            result = quern.profile(model, *sizes, bar.update)
+            text = format_profile(result, options.top)
+        elif options.batch:
+            result = quern.benchmark_batches(model, options.batch, *sizes, bar.update)
+            text = format_batches(result)
+        else:
+            result = quern.benchmark(model, *sizes, bar.update)
+            text = format_benchmark(result)
+    if isinstance(result, Profile) and options.html:
+        write_page(result, options.html)
+    print(json.dumps(result.as_dict()) if options.json else text)
 
 
 def _inspect(options: argparse.Namespace) -> None:

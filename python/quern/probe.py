@@ -31,13 +31,25 @@ class MachineLimits:
 
 def measure(threads: int, compute: str) -> MachineLimits:
     """Measures this machine; compute: "int8", or another mode, which runs in f32."""
+    return MachineLimits(read_bandwidth(threads), peak(threads, compute))
+
+
+def read_bandwidth(threads: int) -> float:
+    """Bytes a second."""
+    return _checked(_library().quern_probe_read_bandwidth(threads, _READ_BYTES), threads)
+
+
+def peak(threads: int, compute: str) -> float:
+    """Operations a second in a compute mode's type."""
     library = _library()
-    bandwidth = library.quern_probe_read_bandwidth(threads, _READ_BYTES)
-    peak = library.quern_probe_int8_dot if compute == "int8" else library.quern_probe_f32_fma
-    operations = peak(threads)
-    if bandwidth <= 0 or operations <= 0:
+    run = library.quern_probe_int8_dot if compute == "int8" else library.quern_probe_f32_fma
+    return _checked(run(threads), threads)
+
+
+def _checked(speed: float, threads: int) -> float:
+    if speed <= 0:
         raise QuernError(f"measuring the machine with {threads} threads failed")
-    return MachineLimits(bandwidth, operations)
+    return speed
 
 
 def _library() -> Any:

@@ -12,87 +12,19 @@ import json
 import os
 import platform
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import artifact
+from . import abi, artifact
 from .errors import QuernError, Status
 
-ABI_MAJOR = 1
-
 _ERROR_BYTES = 4096
-
-
-class _LoadOptions(ctypes.Structure):
-    _fields_ = [
-        ("size", ctypes.c_size_t),
-        ("threads", ctypes.c_uint32),
-        ("isa", ctypes.c_char_p),
-        ("verify", ctypes.c_uint32),
-    ]
-
-
-class _SessionLimits(ctypes.Structure):
-    _fields_ = [("size", ctypes.c_size_t), ("capacity", ctypes.c_uint32)]
-
-
-def _function(result: Any, *parameters: Any) -> Any:
-    return ctypes.CFUNCTYPE(result, *parameters)
-
-
-_Object = ctypes.c_void_p
-_ObjectOut = ctypes.POINTER(ctypes.c_void_p)
-_Tokens = ctypes.POINTER(ctypes.c_int32)
-_Logits = ctypes.POINTER(ctypes.c_float)
-
-# Name and type of each entry of the table, in the order of `quern_api`.
-_ENTRIES: list[tuple[str, Any]] = [
-    (
-        "load",
-        _function(
-            ctypes.c_int,
-            ctypes.c_char_p,
-            ctypes.POINTER(_LoadOptions),
-            _ObjectOut,
-            ctypes.c_char_p,
-            ctypes.c_size_t,
-        ),
-    ),
-    ("unload", _function(None, _Object)),
-    ("describe", _function(ctypes.c_char_p, _Object)),
-    (
-        "session_create",
-        _function(ctypes.c_int, _Object, ctypes.POINTER(_SessionLimits), _ObjectOut),
-    ),
-    ("session_destroy", _function(None, _Object)),
-    (
-        "prefill",
-        _function(ctypes.c_int, _Object, _Tokens, ctypes.c_size_t, _Logits, ctypes.c_size_t),
-    ),
-    ("decode", _function(ctypes.c_int, _Object, ctypes.c_int32, _Logits)),
-    ("session_position", _function(ctypes.c_size_t, _Object)),
-    ("session_reset", _function(ctypes.c_int, _Object)),
-    ("session_truncate", _function(ctypes.c_int, _Object, ctypes.c_size_t)),
-    ("session_fork", _function(ctypes.c_int, _Object, _ObjectOut)),
-    ("set_threads", _function(ctypes.c_int, _Object, ctypes.c_uint32)),
-    ("cancel", _function(None, _Object)),
-    ("model_error", _function(ctypes.c_char_p, _Object)),
-    ("session_error", _function(ctypes.c_char_p, _Object)),
-    ("verify", _function(ctypes.c_int, _Object)),
-]
-
-
-class _Api(ctypes.Structure):
-    _fields_ = [
-        ("size", ctypes.c_size_t),
-        ("abi_major", ctypes.c_uint32),
-        ("flags", ctypes.c_uint32),
-        *_ENTRIES,
-    ]
 
 
 # e_machine of the files that the compiler writes (System V ABI).
@@ -149,18 +81,18 @@ def _open_library(path: Path) -> Any:
             f"{path}: is not a compiled model: it does not export quern_get_api", Status.FILE
         ) from None
     get_api.argtypes = [ctypes.c_uint32]
-    get_api.restype = ctypes.POINTER(_Api)
-    table = get_api(ABI_MAJOR)
+    get_api.restype = ctypes.POINTER(abi.Api)
+    table = get_api(abi.ABI_MAJOR)
     if not table:
         raise QuernError(
-            f"{path}: expects a model of interface version {ABI_MAJOR}, which this file does "
+            f"{path}: expects a model of interface version {abi.ABI_MAJOR}, which this file does "
             "not speak; compile the model again with this version of quern",
             Status.FILE,
         )
     api = table.contents
-    if api.size < ctypes.sizeof(_Api):
+    if api.size < abi.LEAST_BYTES:
         raise QuernError(
-            f"{path}: expects an interface table of at least {ctypes.sizeof(_Api)} bytes, but "
+            f"{path}: expects an interface table of at least {abi.LEAST_BYTES} bytes, but "
             f"got {api.size}; compile the model again with this version of quern",
             Status.FILE,
         )
@@ -180,6 +112,21 @@ def _check(code: int, text: str, action: str) -> None:
         raise QuernError(f"{action} failed with the unknown status {code}: {text}") from None
     detail = text or status.name.lower().replace("_", " ")
     raise QuernError(f"{action} failed: {detail}", status)
+
+
+@dataclass(frozen=True)
+class RunTimes:
+    """What the workers did in one run, in seconds, by the monotonic clock.
+
+    wall_seconds: of the run; each worker's times add up to it. busy, wait:
+    [workers, kernels], in a kernel, and after it until the worker's next one or
+    the end. start_wait: [workers], before the first kernel.
+    """
+
+    wall_seconds: float
+    busy: NDArray[np.float64]
+    wait: NDArray[np.float64]
+    start_wait: NDArray[np.float64]
 
 
 class Model:
@@ -206,8 +153,8 @@ class Model:
         self.manifest = artifact.read_manifest(self.path)
         artifact.check_files(self.path, self.manifest)
         self._api = _open_library(self.path / artifact.LIBRARY)
-        options = _LoadOptions(
-            size=ctypes.sizeof(_LoadOptions),
+        options = abi.LoadOptions(
+            size=ctypes.sizeof(abi.LoadOptions),
             threads=threads,
             isa=None if isa is None else os.fsencode(isa),
             verify=int(verify),
@@ -265,6 +212,39 @@ class Model:
         code = self._api.set_threads(self._live(), threads)
         _check(code, self._error(), f"setting {threads} threads")
 
+    def kernels(self) -> dict[str, Any]:
+        """What runs for a chunk of tokens, in order: isa, max_chunk, kernels."""
+        self._check_profiles()
+        kernels: dict[str, Any] = json.loads(_text(self._api.kernels(self._live())))
+        return kernels
+
+    def _check_profiles(self) -> None:
+        if self._api.size < ctypes.sizeof(abi.Api):
+            raise QuernError(
+                f"{self.path}: was compiled by a version of quern without profiles; compile "
+                "the model again",
+                Status.FILE,
+            )
+
+    @contextmanager
+    def profiling(self) -> Iterator[Callable[[], RunTimes]]:
+        """Times every run; gives a function that returns the times of the last."""
+        self._check_profiles()
+        _check(self._api.set_profiling(self._live(), 1), self._error(), "profiling")
+        try:
+            yield self._read_profile
+        finally:
+            self._api.set_profiling(self._live(), 0)
+
+    def _read_profile(self) -> RunTimes:
+        profile = abi.ProfileTimes(size=ctypes.sizeof(abi.ProfileTimes))
+        code = self._api.read_profile(self._live(), ctypes.byref(profile))
+        _check(code, self._error(), "reading the profile")
+        count = profile.workers * (1 + profile.kernels)
+        pairs = ctypes.cast(profile.times, ctypes.POINTER(ctypes.c_uint64))
+        times = np.ctypeslib.as_array(pairs, (count * 2,)).reshape(profile.workers, -1, 2) * 1e-9
+        return RunTimes(profile.wall_ns * 1e-9, times[:, 1:, 0], times[:, 1:, 1], times[:, 0, 1])
+
     def verify(self) -> None:
         """Checks the hash of every weight."""
         _check(self._api.verify(self._live()), self._error(), f"verifying {self.path}")
@@ -311,7 +291,7 @@ class Session:
             raise QuernError(
                 f"capacity: expects a number from 0 to {2**32 - 1}, but got {capacity}"
             )
-        limits = _SessionLimits(size=ctypes.sizeof(_SessionLimits), capacity=capacity)
+        limits = abi.SessionLimits(size=ctypes.sizeof(abi.SessionLimits), capacity=capacity)
         handle = ctypes.c_void_p()
         code = model._api.session_create(model._live(), ctypes.byref(limits), ctypes.byref(handle))
         _check(code, model._error(), "creating a session")
@@ -328,16 +308,27 @@ class Session:
         return int(self.model._api.session_position(self._live()))
 
     def prefill(
-        self, tokens: Sequence[int] | NDArray[np.integer], rows: int = 1
+        self,
+        tokens: Sequence[int] | NDArray[np.integer],
+        rows: int = 1,
+        out: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """Appends `tokens` and returns logits [rows, vocabulary] of the last `rows`."""
+        """Appends `tokens` and returns logits [rows, vocabulary] of the last `rows`.
+
+        out: an array of that shape to write them to; else a new one is made."""
         ids = as_tokens(tokens, rows)
-        logits = np.empty((rows, self.model.vocabulary), np.float32)
+        shape = (rows, self.model.vocabulary)
+        logits = np.empty(shape, np.float32) if out is None else out
+        if logits.shape != shape or logits.dtype != np.float32 or not logits.flags.carray:
+            raise QuernError(
+                f"out: expects a contiguous array of float32, {list(shape)}, but got "
+                f"{logits.dtype}, {list(logits.shape)}"
+            )
         code = self.model._api.prefill(
             self._live(),
-            ids.ctypes.data_as(_Tokens),
+            ids.ctypes.data_as(abi.Tokens),
             len(ids),
-            logits.ctypes.data_as(_Logits),
+            logits.ctypes.data_as(abi.Logits),
             rows,
         )
         _check(code, self._error(), f"running {len(ids)} tokens")
@@ -347,7 +338,7 @@ class Session:
         """Appends one token and returns its logits [vocabulary]."""
         (checked,) = as_tokens([token])
         logits = np.empty(self.model.vocabulary, np.float32)
-        code = self.model._api.decode(self._live(), int(checked), logits.ctypes.data_as(_Logits))
+        code = self.model._api.decode(self._live(), int(checked), logits.ctypes.data_as(abi.Logits))
         _check(code, self._error(), "running a token")
         return logits
 

@@ -174,25 +174,25 @@ static quern_status verify(quern_model *model) {
   return QUERN_ERR_FILE;
 }
 
-static const quern_api api = {sizeof(quern_api),
-                              QUERN_ABI_MAJOR,
-                              0,
-                              load,
-                              unload,
-                              describe,
-                              create,
-                              destroy,
-                              prefill,
-                              decode,
-                              position,
-                              reset,
-                              truncate_to,
-                              fork_session,
-                              set_threads,
-                              cancel,
-                              model_error,
-                              session_error,
-                              verify};
+/* The table of a model compiled before there were profiles. */
+static const quern_api api = {.size = offsetof(quern_api, kernels),
+                              .abi_major = QUERN_ABI_MAJOR,
+                              .load = load,
+                              .unload = unload,
+                              .describe = describe,
+                              .session_create = create,
+                              .session_destroy = destroy,
+                              .prefill = prefill,
+                              .decode = decode,
+                              .session_position = position,
+                              .session_reset = reset,
+                              .session_truncate = truncate_to,
+                              .session_fork = fork_session,
+                              .set_threads = set_threads,
+                              .cancel = cancel,
+                              .model_error = model_error,
+                              .session_error = session_error,
+                              .verify = verify};
 
 const quern_api *quern_get_api(uint32_t abi_major) {
   return abi_major == QUERN_ABI_MAJOR ? &api : NULL;

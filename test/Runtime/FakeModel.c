@@ -61,6 +61,11 @@ void computeFakeLogits(const int32_t *tokens, int64_t count, float *logits) {
     logits[v] = logitOf(values, count - 1, v);
 }
 
+static void mark(const quern_step *step, int64_t worker, int64_t kernel) {
+  if (step->mark)
+    step->mark(step->pool, worker, kernel);
+}
+
 /* Three parallel regions: values into the cache, logits into the arena by way
  * of the worker's scratch, a copy out of it. Items are dealt so that a worker
  * always reads what another one wrote. */
@@ -74,6 +79,7 @@ static void forward(quern_step *step, int64_t worker) {
     int32_t token = step->tokens[i];
     values[step->position + i] = valueOf(step->weights, token);
   }
+  mark(step, worker, 0);
   int64_t cancelled = step->barrier(step->pool, worker);
   while (!cancelled && step->tokens[step->count - 1] == kFakeEndlessToken)
     cancelled = step->barrier(step->pool, worker);
@@ -88,17 +94,20 @@ static void forward(quern_step *step, int64_t worker) {
       scratch[q] = values[q];
     arena[i] = logitOf(scratch, position, i % kFakeVocabulary);
   }
+  mark(step, worker, 1);
   if (step->barrier(step->pool, worker))
     return;
   for (int64_t i = worker; i < items; i += workers)
     step->logits[i] = arena[i];
+  mark(step, worker, 2);
 }
 
 /* The first needs a feature that no processor has. */
 static const quern_variant kVariants[] = {
-    {"imaginary", QUERN_FEATURE_X86_64_V3 | (uint64_t)1 << 63, forward},
-    {"plain", 0, forward},
-    {"portable", 0, forward},
+    {"imaginary", QUERN_FEATURE_X86_64_V3 | (uint64_t)1 << 63, forward,
+     "{\"isa\":\"imaginary\"}", kFakeKernels},
+    {"plain", 0, forward, "{\"isa\":\"plain\"}", kFakeKernels},
+    {"portable", 0, forward, "{\"isa\":\"portable\"}", kFakeKernels},
 };
 
 /* The hashes are what `xxhsum -H3` prints for the bytes of fakeWeightsByte. */
@@ -108,7 +117,7 @@ static const quern_tensor_record kTensors[] = {
 };
 
 const quern_model_table quern_generated_model = {
-    .table_version = 1,
+    .table_version = 2,
     .description = "{\"architecture\":\"fake\",\"vocabulary\":32}",
     .variants = kVariants,
     .variant_count = sizeof(kVariants) / sizeof(*kVariants),

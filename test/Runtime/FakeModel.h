@@ -29,7 +29,8 @@ enum {
   kFakeFileBytes = kFakeDataOffset + kFakeBigOffset + kFakeBigBytes,
   /* This token makes each worker meet the others at barriers until the run is
    * cancelled. Its value is 0. */
-  kFakeEndlessToken = 31
+  kFakeEndlessToken = 31,
+  kFakeKernels = 3 /* that forward marks */
 };
 
 /* Byte i of the model's weights file, 0 <= i < kFakeFileBytes. */

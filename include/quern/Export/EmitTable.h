@@ -16,6 +16,8 @@ namespace quern::exporter {
 struct VariantRecord {
   std::string isa; ///< its code is `quern_forward_<isa>`
   uint64_t requiredFeatures = 0;
+  std::string kernels; ///< JSON object, of quern_api.kernels
+  uint64_t kernelCount = 0;
 };
 
 /// The content of quern_model_table (Runtime/StepABI.h).

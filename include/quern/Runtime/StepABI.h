@@ -22,6 +22,10 @@ extern "C" {
  */
 typedef int64_t (*quern_barrier_fn)(void *pool, int64_t worker);
 
+/* Called by a worker that has just done its share of kernel `kernel`, an index
+ * into the variant's list. */
+typedef void (*quern_mark_fn)(void *pool, int64_t worker, int64_t kernel);
+
 /* One call of `forward`. Field order is read by generated code: all fields
  * are 8 bytes wide, field i lies at byte 8 * i. */
 typedef struct quern_step {
@@ -44,7 +48,8 @@ typedef struct quern_step {
   int64_t capacity;         /* 10: tokens the cache holds, a multiple of 16 */
   int64_t workers;          /* 11 */
   quern_barrier_fn barrier; /* 12 */
-  void *pool;               /* 13 */
+  void *pool;               /* 13: given to barrier and mark */
+  quern_mark_fn mark;       /* 14: null unless somebody measures */
 } quern_step;
 
 typedef void (*quern_forward_fn)(quern_step *step, int64_t worker);
@@ -70,6 +75,8 @@ typedef struct quern_variant {
   const char *isa;            /* a CpuTarget's, "avx512" */
   uint64_t required_features; /* bits of quern_feature */
   quern_forward_fn forward;
+  const char *kernels; /* JSON object that quern_api.kernels returns */
+  uint64_t kernel_count;
 } quern_variant;
 
 typedef struct quern_tensor_record {
@@ -82,7 +89,7 @@ typedef struct quern_tensor_record {
 /* The one object that generated code defines for the runtime,
  * `quern_generated_model`. */
 typedef struct quern_model_table {
-  uint64_t table_version;        /* 1 */
+  uint64_t table_version;        /* 2 */
   const char *description;       /* JSON object that describe() completes */
   const quern_variant *variants; /* best first */
   uint64_t variant_count;

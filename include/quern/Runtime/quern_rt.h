@@ -57,6 +57,25 @@ typedef struct quern_session_limits {
   uint32_t capacity;
 } quern_session_limits;
 
+/* What a worker did with its time, by the system's monotonic clock. */
+typedef struct quern_kernel_time {
+  uint64_t busy_ns; /* in the kernel */
+  uint64_t wait_ns; /* at barriers, from there to its next kernel or the end */
+} quern_kernel_time;
+
+/* Where the last run (prefill or decode) of a model spent its time, summed over
+ * the chunks of tokens it was cut into. */
+typedef struct quern_profile {
+  size_t size;      /* sizeof(quern_profile), set by the caller */
+  uint64_t wall_ns; /* of a worker: the sum of its times */
+  uint64_t kernels; /* that quern_api.kernels lists */
+  uint32_t workers;
+  /* times[workers][1 + kernels]: the first of a worker has its wait for the
+   * start, entry 1 + k is about kernel k. Owned by the model, and valid until
+   * its next run, set_profiling, set_threads or unload. */
+  const quern_kernel_time *times;
+} quern_profile;
+
 typedef struct quern_api {
   size_t size; /* sizeof(quern_api) of the artifact: it can grow */
   uint32_t abi_major;
@@ -111,6 +130,16 @@ typedef struct quern_api {
   /* The hash check of load_options.verify on demand: QUERN_ERR_FILE names the
    * first damaged weight. */
   quern_status (*verify)(quern_model *model);
+
+  /* JSON: "isa", "max_chunk" (most tokens run together), and "kernels", what
+   * runs for a chunk, in order (docs/HowTo/ProfileAModel.md). Owned by the
+   * model. */
+  const char *(*kernels)(quern_model *model);
+  /* Whether later runs are timed; at first they are not. */
+  quern_status (*set_profiling)(quern_model *model, uint32_t on);
+  /* Zeroes before the first timed run, QUERN_ERR_INVALID_ARGUMENT while
+   * profiling is off. */
+  quern_status (*read_profile)(quern_model *model, quern_profile *profile);
 } quern_api;
 
 /* Null if the artifact does not speak `abi_major`. */

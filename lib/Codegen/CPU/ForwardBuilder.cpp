@@ -5,8 +5,6 @@
 #include "ForwardBuilder.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
-#include "quern/Dialect/NN/IR/NNTypes.h"
-#include "quern/Dialect/QT/IR/QTAttrs.h"
 
 using namespace mlir;
 using namespace quern;
@@ -35,6 +33,7 @@ void ForwardBuilder::loadStep() {
   workers = field(11, i);
   barrier = field(12, p);
   pool = field(13, p);
+  mark = field(14, p);
 }
 
 void ForwardBuilder::begin() {
@@ -67,6 +66,7 @@ void ForwardBuilder::setPlanAttribute() {
   set("cache_bytes_per_token", cacheBytesPerToken);
   set("max_chunk", maxChunk);
   module->setAttr("qk.plan", entries.getDictionary(b.getContext()));
+  module->setAttr("qk.kernels", list.get(b.getContext()));
 }
 
 LogicalResult ForwardBuilder::build() {
@@ -120,15 +120,7 @@ void ForwardBuilder::appendSegments(param::GlobalOp weight, Values &operands) {
 }
 
 CacheShape ForwardBuilder::cacheShape(qk::KernelOp kernel) {
-  auto type = cast<nn::KVCacheType>(kernel.getInput("cache").getType());
-  CacheShape shape;
-  shape.layers = type.getLayers();
-  shape.heads = type.getHeads();
-  shape.headDim = type.getHeadDim();
-  if (auto encoding = dyn_cast_if_present<qt::FormatAttr>(type.getEncoding()))
-    shape.format = encoding.getFormat();
-  else
-    shape.format = plainFormat(type.getElement());
+  CacheShape shape = codegen::cacheShape(kernel.getInput("cache").getType());
   cacheBytesPerToken = shape.bytesPerToken();
   return shape;
 }
@@ -203,5 +195,20 @@ LogicalResult ForwardBuilder::call(qk::KernelOp kernel, const std::string &key,
   }
   synchronize(kernel);
   func::CallOp::create(b, name, TypeRange{}, operands);
+  Value rows = kernel->getNumResults() ? rowsOf(kernel->getResult(0)) : count;
+  markDone(list.append(kernel, name, rows == logitRows));
   return success();
+}
+
+void ForwardBuilder::markDone(int64_t kernel) {
+  Value null = LLVM::ZeroOp::create(b, b.ptrType());
+  Value isMeasured =
+      LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, mark, null);
+  b.ifThen(isMeasured, [&] {
+    auto type = LLVM::LLVMFunctionType::get(
+        LLVM::LLVMVoidType::get(b.getContext()),
+        {b.ptrType(), b.getI64Type(), b.getI64Type()});
+    LLVM::CallOp::create(b, type,
+                         ValueRange{mark, pool, worker, b.i64(kernel)});
+  });
 }

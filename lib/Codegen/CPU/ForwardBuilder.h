@@ -6,6 +6,7 @@
 #define QUERN_LIB_CODEGEN_CPU_FORWARDBUILDER_H
 
 #include "BufferPlan.h"
+#include "KernelList.h"
 #include "quern/Codegen/CPU/KernelTypes.h"
 #include "quern/Codegen/CPU/Kernels.h"
 #include "llvm/ADT/StringMap.h"
@@ -54,6 +55,8 @@ private:
   void synchronize(qk::KernelOp kernel);
   /// Emits a barrier; workers leave `forward` there once the run is cancelled.
   void meetWorkers();
+  /// Tells whoever measures the step that this worker is done with `kernel`.
+  void markDone(int64_t kernel);
   mlir::Value address(mlir::Value activation);
   mlir::Value rowsOf(mlir::Value activation);
   mlir::Value weightAddress(param::GlobalOp weight);
@@ -74,12 +77,14 @@ private:
   llvm::DenseMap<mlir::Operation *, int64_t> globalIndex;
   llvm::DenseMap<mlir::Value, mlir::Value> views; ///< last_rows: address
   llvm::DenseMap<mlir::Value, mlir::Value> viewRows;
+  KernelList list;
   std::set<int64_t> written, read; ///< since the last barrier
   int64_t scratchBytes = 64;
   int64_t scratchBytesPerToken = 0;
   int64_t cacheBytesPerToken = 0;
   mlir::Value step, worker, weights, arena, cache, scratch, tokens, logits,
-      count, position, logitRows, capacity, workers, barrier, pool, offsets;
+      count, position, logitRows, capacity, workers, barrier, pool, mark,
+      offsets;
 };
 
 } // namespace quern::codegen

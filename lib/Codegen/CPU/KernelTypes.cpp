@@ -5,6 +5,7 @@
 #include "quern/Codegen/CPU/KernelTypes.h"
 
 #include "mlir/IR/SymbolTable.h"
+#include "quern/Dialect/NN/IR/NNTypes.h"
 #include "quern/Dialect/QK/IR/QKAttrs.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 
@@ -61,6 +62,19 @@ Result<ActivationRow> codegen::activationRow(Type type) {
   }
   return unsupported("expects activations in f32, bf16 or i8 [1, G], but got " +
                      numerics::printFormat(format));
+}
+
+CacheShape codegen::cacheShape(Type type) {
+  auto cache = cast<nn::KVCacheType>(type);
+  CacheShape shape;
+  shape.layers = cache.getLayers();
+  shape.heads = cache.getHeads();
+  shape.headDim = cache.getHeadDim();
+  if (auto encoding = dyn_cast_if_present<qt::FormatAttr>(cache.getEncoding()))
+    shape.format = encoding.getFormat();
+  else
+    shape.format = plainFormat(cache.getElement());
+  return shape;
 }
 
 param::GlobalOp codegen::weightOf(Value operand) {

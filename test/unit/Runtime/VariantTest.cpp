@@ -23,8 +23,8 @@ struct VariantTest : testing::Test {
     return chooseVariant(table, isa, features, chosen, message);
   }
 
-  const quern_variant variants[2] = {{"avx512", kVnni, nullptr},
-                                     {"avx2", kV3, nullptr}};
+  const quern_variant variants[2] = {{"avx512", kVnni, nullptr, "", 0},
+                                     {"avx2", kV3, nullptr, "", 0}};
   const quern_variant *chosen = nullptr;
   Message message = {};
 };
@@ -59,8 +59,8 @@ TEST_F(VariantTest, NamedOneDoesNotFit) {
 
 TEST(VariantFeatures, HaveNames) {
   // One of each: no bit of quern_feature lacks a name.
-  const quern_variant variant = {"all", 2 * QUERN_FEATURE_AMX_BF16 - 1,
-                                 nullptr};
+  const quern_variant variant = {"all", 2 * QUERN_FEATURE_AMX_BF16 - 1, nullptr,
+                                 "", 0};
   quern_model_table table = {};
   table.variants = &variant;
   table.variant_count = 1;

@@ -6,6 +6,7 @@
 #define QUERN_CODEGEN_CPU_KERNELTYPES_H
 
 #include "mlir/IR/BuiltinTypes.h"
+#include "quern/Codegen/CPU/CacheShape.h"
 #include "quern/Codegen/CPU/LinearKernel.h"
 #include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Dialect/QK/IR/QKOps.h"
@@ -21,6 +22,9 @@ numerics::Format weightFormat(mlir::RankedTensorType type);
 
 /// How rows of `type`, [tokens, width], lie in the arena.
 Result<ActivationRow> activationRow(mlir::Type type);
+
+/// How keys and values of an `!nn.kv_cache` lie.
+CacheShape cacheShape(mlir::Type type);
 
 /// The weight that `operand` of a kernel loads, or null.
 param::GlobalOp weightOf(mlir::Value operand);

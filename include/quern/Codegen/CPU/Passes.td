@@ -18,7 +18,8 @@ def LowerKernelsPass : Pass<"cpu-lower-kernels", "::mlir::ModuleOp"> {
 
     Results get slots in the arena by their lifetimes. Slots are shared only by
     results of the same shape: the zeros that pad their rows stay zeros. The
-    sizes go into the module's `qk.plan`.
+    sizes go into the module's `qk.plan`, the list of what runs into
+    `qk.kernels`.
 
     Weights become addresses behind the step's `weights`, at offsets that export
     provides as the array `quern_tensor_offsets`, one entry a `param.global` in

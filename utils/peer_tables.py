@@ -65,10 +65,10 @@ class Race:
             "-o", path)  # fmt: skip
         return path
 
-    def peer_file(self, model, name, part=kin.PART):
+    def peer_file(self, model, name):
         if PAIRS[name] == "F16":
             return kin.f16_file(self.folder, model)
-        return kin.peer_file(self.folder, model, self.quantizer, PAIRS[name], part)
+        return kin.peer_file(self.folder, model, self.quantizer, PAIRS[name])
 
 
 def bench_quern(artifact, threads, prompt, count):
@@ -117,15 +117,17 @@ def processor():
     )
 
 
+def describe_machine(arguments):
+    return (
+        f"{datetime.date.today()}, {processor()}, {os.cpu_count()} processors; "
+        f"threads: {arguments.threads}; rounds: {arguments.rounds}.\n"
+    )
+
+
 def describe_run(race):
     """The lines above a table: who ran, where, and when."""
-    a = race.arguments
     who = "; ".join(f"{peer.name} {peer.version}" for peer in race.peers)
-    print(
-        f"{datetime.date.today()}, {processor()}, {os.cpu_count()} processors; "
-        f"threads: {a.threads}; rounds: {a.rounds}.\n"
-        f"{who}; built with {' '.join(kin.FLAGS)}.\n"
-    )
+    print(f"{describe_machine(race.arguments)}{who}; built with {' '.join(kin.FLAGS)}.\n")
 
 
 def describe_limits(report):
@@ -248,7 +250,7 @@ def compare_small_models(race):
     a = race.arguments
     for model in SMALL_MODELS:
         for name in a.formats:
-            path = race.peer_file(model, name, part=1)
+            path = race.peer_file(model, name)
             if a.prepare:
                 continue
             artifact = race.artifact(model, name)

@@ -113,7 +113,7 @@ def python_with_gguf(folder):
     python = folder / "venv" / "bin" / "python"
     if not python.exists():
         run(sys.executable, "-m", "venv", folder / "venv")
-        run(python, "-m", "pip", "install", GGUF, "safetensors==0.6.2", "numpy")
+        run(python, "-m", "pip", "install", GGUF)
     return python
 
 
@@ -139,12 +139,14 @@ def f16_file(folder, model):
     return make_file(folder / f"{model.name}-F16.gguf", lambda out: write_gguf(folder, model, out))
 
 
-def peer_file(folder, model, quantizer, kind, part=PART):
+def peer_file(folder, model, quantizer, kind):
     """The model in GGUF with every matrix in type `kind`, for all peers."""
 
     def write(out):
-        piece = make_file(folder / f"{model.name}-F16-{part}th.gguf",
-                          lambda out: write_gguf(folder, model, out, "--part", part))  # fmt: skip
+        piece = make_file(
+            folder / f"{model.name}-F16-part.gguf",
+            lambda partial: write_gguf(folder, model, partial, "--part", PART),
+        )
         quantized = out.with_suffix(".rows")
         quantize(quantizer, piece, quantized, kind)
         write_gguf(folder, model, out, "--like", quantized)

@@ -14,7 +14,6 @@ import pathlib
 
 import gguf
 import numpy as np
-from safetensors import safe_open
 
 # Names in a block, GGUF's by Hugging Face's.
 PARTS = {
@@ -58,25 +57,45 @@ def write_facts(writer, config):
     writer.add_tokenizer_model("none")
 
 
-def add_tensors(writer, file, part):
-    """Those of `file`, safetensors, in F16 but for vectors."""
-    for name in file.keys():  # noqa: SIM118 - it is no dictionary
-        rows = file.get_slice(name)
-        count = rows.get_shape()[0]
-        if len(rows.get_shape()) == 1:
-            writer.add_tensor(gguf_name(name), rows[:].astype(np.float32))
+def read_safetensors(path):
+    """{name: array} of mapped memory; bfloat16 as uint16, which numpy lacks."""
+    types = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
+    file = np.memmap(path, np.uint8, "r")
+    begin = 8 + int(file[:8].view("<u8")[0])
+    tensors = {}
+    for name, facts in json.loads(file[8:begin].tobytes()).items():
+        if name != "__metadata__":
+            first, last = (begin + offset for offset in facts["data_offsets"])
+            array = file[first:last].view(types[facts["dtype"]])
+            tensors[name] = array.reshape(facts["shape"])
+    return tensors
+
+
+def as_floats(array):
+    """float32 of what read_safetensors makes."""
+    if array.dtype == np.uint16:
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float32)
+
+
+def add_tensors(writer, tensors, part):
+    """In F16 but for vectors; the first 1/`part` of the rows."""
+    for name, array in tensors.items():
+        if array.ndim == 1:
+            writer.add_tensor(gguf_name(name), as_floats(array))
         else:
-            writer.add_tensor(gguf_name(name), rows[: count // part].astype(np.float16))
+            rows = as_floats(array[: len(array) // part])
+            writer.add_tensor(gguf_name(name), rows.astype(np.float16))
 
 
-def add_repeated_tensors(writer, file, like):
-    """The names and heights of `file`, safetensors, the rows of `like`, GGUF."""
+def add_repeated_tensors(writer, tensors, like):
+    """The names and heights of `tensors`, the rows of `like`, a GGUF file."""
     quantized = {tensor.name: tensor for tensor in gguf.GGUFReader(like).tensors}
-    for name in file.keys():  # noqa: SIM118 - it is no dictionary
+    for name, array in tensors.items():
         tensor = quantized[gguf_name(name)]
-        data, count = tensor.data, file.get_slice(name).get_shape()[0]
+        data = tensor.data
         if data.ndim == 2:
-            data = np.tile(data, (count // len(data), 1))
+            data = np.tile(data, (-(-len(array) // len(data)), 1))[: len(array)]
         # Of F32 and F16 the writer reads the type off the numbers.
         is_raw = data.dtype == np.uint8
         writer.add_tensor(tensor.name, data, raw_dtype=tensor.tensor_type if is_raw else None)
@@ -91,14 +110,14 @@ def main():
     arguments = parser.parse_args()
     writer = gguf.GGUFWriter(arguments.out, "llama", use_temp_file=True)
     write_facts(writer, json.loads((arguments.model / "config.json").read_text()))
-    with safe_open(arguments.model / "model.safetensors", "numpy") as file:
-        if arguments.like:
-            add_repeated_tensors(writer, file, arguments.like)
-        else:
-            add_tensors(writer, file, arguments.part)
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
+    tensors = read_safetensors(arguments.model / "model.safetensors")
+    if arguments.like:
+        add_repeated_tensors(writer, tensors, arguments.like)
+    else:
+        add_tensors(writer, tensors, arguments.part)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
     writer.close()
 
 

@@ -4,6 +4,7 @@
 
 #include "JsonReader.h"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace quern;
@@ -42,21 +43,10 @@ bool isNumber(const Json &value) {
 }
 
 bool areTexts(const Json &value) {
-  if (!value.is_array())
-    return false;
-  for (const Json &item : value)
-    if (!item.is_string())
-      return false;
-  return true;
+  return isArray(value) && std::all_of(value.begin(), value.end(), isText);
 }
-
 bool areCounts(const Json &value) {
-  if (!value.is_array())
-    return false;
-  for (const Json &item : value)
-    if (!item.is_number_unsigned())
-      return false;
-  return true;
+  return isArray(value) && std::all_of(value.begin(), value.end(), isCount);
 }
 
 } // namespace

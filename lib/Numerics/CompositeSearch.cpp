@@ -61,8 +61,7 @@ private:
   BlockFit *fitsOf(int64_t group) { return &fits[size_t(group * kLanes)]; }
   void findUnits();
   void setInverses(int64_t group, const float *scales);
-  void scalesInUnits(int64_t group, const std::vector<float> &scales,
-                     float *own);
+  void useScales(int64_t group, const std::vector<float> &scales, float *own);
   void considerFound(int64_t group, const float *scales, float *gains);
   void searchLevels(int64_t group);
   void searchVectors(int64_t group);
@@ -195,16 +194,17 @@ void CompositeSearch::storeScales(CodedTensor &out) {
               {importance.data(), blocks.across}, out);
 }
 
-/// The scales of a group's lanes, zero for those without a block.
-void CompositeSearch::scalesInUnits(int64_t group,
-                                    const std::vector<float> &scales,
-                                    float *own) {
+/// Prepares for `scales` of all blocks; `own` becomes those of the group's
+/// lanes in units, zero for lanes without a block.
+void CompositeSearch::useScales(int64_t group, const std::vector<float> &scales,
+                                float *own) {
   for (int64_t lane = 0; lane < kLanes; ++lane) {
     int64_t block = group * kLanes + lane;
     float unit = fitsOf(group)[lane].unit;
     own[lane] =
         block < blocks.count() && unit > 0 ? scales[size_t(block)] / unit : 0;
   }
+  setInverses(group, own);
 }
 
 /// The error of a block, in squares of units, from that in squares of scales.
@@ -217,8 +217,7 @@ void CompositeSearch::codeStored(const std::vector<float> &scales,
                                  const VectorPlanes &planes) {
   float own[kLanes];
   for (int64_t g = 0; g < groups.count(); ++g) {
-    scalesInUnits(g, scales, own);
-    setInverses(g, own);
+    useScales(g, scales, own);
     kernels.codeVectors(plan, groups.group(g), inverses, found);
     for (int64_t lane = 0; lane < groups.blocksIn(g); ++lane) {
       BlockFit &fit = fitsOf(g)[lane];
@@ -282,8 +281,7 @@ void CompositeSearch::stepScales(const std::vector<float> &scales,
   std::vector<int32_t> &codes = out.planes.at("scale").codes;
   float own[kLanes];
   for (int64_t g = 0; g < groups.count(); ++g) {
-    scalesInUnits(g, stepped, own);
-    setInverses(g, own);
+    useScales(g, stepped, own);
     kernels.codeVectors(plan, groups.group(g), inverses, found);
     for (int64_t lane = 0; lane < groups.blocksIn(g); ++lane) {
       BlockFit &fit = fitsOf(g)[lane];
@@ -324,8 +322,7 @@ CompositeSearch::boundsOfRule(const std::vector<float> &scales,
   std::vector<double> bounds(size_t(blocks.count()));
   float own[kLanes];
   for (int64_t g = 0; g < groups.count(); ++g) {
-    scalesInUnits(g, scales, own);
-    setInverses(g, own);
+    useScales(g, scales, own);
     measure(free, groups.group(g), inverses, scratch);
     for (int64_t lane = 0; lane < groups.blocksIn(g); ++lane) {
       const BlockFit &fit = fitsOf(g)[lane];

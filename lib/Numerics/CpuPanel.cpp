@@ -4,8 +4,9 @@
 //
 // A weight [N, K] is cut into panels of 16 rows (16 output columns of the
 // product, one to a 32-bit lane of a 512-bit register), a panel into tiles of
-// T columns. T is the extent of the outermost block of scales, so that a
-// kernel meets whole blocks: the least common multiple of all. Formats whose
+// T columns. T is a multiple of the extent of the outermost block of scales, so
+// that a kernel meets whole blocks, and such that scales fill cache lines and
+// codes begin on one, if K is whole tiles of so many columns. Formats whose
 // scales do not vary along K get T = 64, or what there is, in eights. Tiles of
 // a panel follow each other along K, so a kernel reads one stream:
 //
@@ -52,8 +53,13 @@ namespace quern::numerics {
 static constexpr int64_t panelRows = 16;
 static constexpr int64_t laneBits = 32;
 static constexpr int64_t stepBits = panelRows * laneBits;
+static constexpr int64_t lineBytes = 64;
 /// Columns of a tile where no scale says how many.
 static constexpr int64_t plainTileCols = 64;
+/// Blocks of fewer columns share a tile, so that a kernel has few turns.
+static constexpr int64_t fewTileCols = 128;
+/// More columns than that no tile has for the sake of cache lines.
+static constexpr int64_t mostTileCols = 1024;
 
 static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -107,6 +113,29 @@ static int64_t tileColsOf(const std::vector<Plane> &planes, int64_t cols) {
   }
   // A block shorter than one step would leave most of every step empty.
   return extent < leastCols ? ceilDiv(leastCols, extent) * extent : extent;
+}
+
+/// `least` columns or twice, four times, ... as many, of which `cols` is whole
+/// ones: where scales fill cache lines.
+static int64_t alignedTileCols(const std::vector<Plane> &planes, int64_t least,
+                               int64_t cols) {
+  auto scaleBytes = [&](int64_t tileCols) {
+    int64_t bits = 0;
+    for (const Plane &plane : planes)
+      if (!fillsPanelSteps(plane) && isInTile(plane))
+        bits += panelRows * slotBits(plane) * (tileCols / plane.granule.cols);
+    return bits / 8;
+  };
+  int64_t best = least;
+  for (int64_t tile = least; tile <= mostTileCols && cols % tile == 0;
+       tile *= 2) {
+    bool isWhole = scaleBytes(tile) % lineBytes == 0;
+    if (isWhole || tile <= fewTileCols)
+      best = tile;
+    if (isWhole && tile >= fewTileCols)
+      break;
+  }
+  return best;
 }
 
 static Piece slotPiece(const Plane &plane, int64_t base, int64_t colCodes) {
@@ -174,7 +203,7 @@ static Piece codePiece(const Plane &plane, int64_t low, int64_t base,
 /// Whole cache lines where that costs little; a step is whole 32-bit words
 /// anyway.
 static int64_t paddedTileBytes(int64_t bytes) {
-  int64_t lines = ceilDiv(bytes, 64) * 64;
+  int64_t lines = ceilDiv(bytes, lineBytes) * lineBytes;
   return (lines - bytes) * 50 < bytes ? lines : ceilDiv(bytes, 4) * 4;
 }
 
@@ -191,6 +220,8 @@ static Segment codeSegment(const std::vector<Plane> &planes, int64_t cols) {
   Segment segment;
   segment.tileRows = panelRows;
   segment.tileCols = tileColsOf(planes, cols);
+  if (!scales.empty())
+    segment.tileCols = alignedTileCols(planes, segment.tileCols, cols);
   int64_t base = 0;
   for (const Plane *plane : scales) {
     int64_t codes = segment.tileCols / plane->granule.cols;

@@ -8,7 +8,6 @@
 //                            | 'rotated' INTEGER )
 
 #include "FormatText.h"
-#include <charconv>
 
 using namespace quern;
 using namespace quern::numerics;
@@ -16,23 +15,11 @@ using namespace quern::numerics;
 /// Links of a chain; more have no use and only cost time.
 static constexpr size_t maxColumnTransforms = 8;
 
-static Result<int64_t> parseCount(FormatLexer &lexer, const char *what) {
-  std::string word = lexer.peekWord();
-  int64_t value = 0;
-  const char *end = word.data() + word.size();
-  auto [stop, error] = std::from_chars(word.data(), end, value);
-  if (word.empty() || error != std::errc() || stop != end || value < 1 ||
-      value >= kMostTransformedColumns)
-    return lexer.expected(what);
-  lexer.position += word.size();
-  return value;
-}
-
 static Status parseApart(FormatLexer &lexer, const FormatRegistry &registry,
                          ColumnTransform &transform) {
   transform.kind = ColumnKind::Apart;
-  Result<int64_t> count =
-      parseCount(lexer, "a number of columns from 1 to 65534");
+  Result<int64_t> count = lexer.integer(1, kMostTransformedColumns - 1,
+                                        "a number of columns from 1 to 65534");
   if (!count)
     return count.status();
   transform.count = *count;
@@ -68,10 +55,10 @@ static Status parseRotated(FormatLexer &lexer, ColumnTransform &transform) {
   lexer.skipSpace();
   size_t begin = lexer.position;
   const char *what = "a power of two from 2 to 32768";
-  Result<int64_t> count = parseCount(lexer, what);
+  Result<int64_t> count = lexer.integer(2, kMostTransformedColumns - 1, what);
   if (!count)
     return count.status();
-  if (*count < 2 || (*count & (*count - 1)) != 0) {
+  if ((*count & (*count - 1)) != 0) {
     lexer.position = begin;
     return lexer.expected(what);
   }

@@ -63,24 +63,32 @@ Status FormatLexer::errorAt(size_t offset, const std::string &message) {
   return Status::error(StatusCode::InvalidArgument, message);
 }
 
-Result<double> FormatLexer::number() {
-  skipSpace();
-  double value = 0;
-  const char *begin = text.data() + position, *end = text.data() + text.size();
-  auto [stop, error] = std::from_chars(begin, end, value);
-  if (error != std::errc() || !std::isfinite(value))
-    return expected("a finite number");
-  position = size_t(stop - text.data());
+Result<int64_t> FormatLexer::integer(int64_t least, int64_t most,
+                                     const std::string &what) {
+  std::string word = peekWord();
+  int64_t value = 0;
+  const char *end = word.data() + word.size();
+  auto [stop, error] = std::from_chars(word.data(), end, value);
+  if (error != std::errc() || stop != end || value < least || value > most)
+    return expected(what);
+  position += word.size();
   return value;
 }
 
-Result<float> FormatLexer::singleNumber() {
-  skipSpace();
-  float value = 0; // not through double, which would round twice
-  const char *begin = text.data() + position, *end = text.data() + text.size();
-  auto [stop, error] = std::from_chars(begin, end, value);
+/// A finite number. Read as the type that it is wanted in: one in binary32 that
+/// went through binary64 would be rounded twice.
+template <typename T> static Result<T> readNumber(FormatLexer &lexer) {
+  lexer.skipSpace();
+  T value = 0;
+  const char *text = lexer.text.data();
+  auto [stop, error] =
+      std::from_chars(text + lexer.position, text + lexer.text.size(), value);
   if (error != std::errc() || !std::isfinite(value))
-    return expected("a finite number");
-  position = size_t(stop - text.data());
+    return lexer.expected("a finite number");
+  lexer.position = size_t(stop - text);
   return value;
 }
+
+Result<double> FormatLexer::number() { return readNumber<double>(*this); }
+
+Result<float> FormatLexer::singleNumber() { return readNumber<float>(*this); }

@@ -158,15 +158,7 @@ static Result<Element> parseElement(FormatLexer &lexer,
 static Result<int64_t> parseExtent(FormatLexer &lexer) {
   if (lexer.take('*'))
     return int64_t(0);
-  std::string word = lexer.peekWord();
-  int64_t value = 0;
-  auto [stop, error] =
-      std::from_chars(word.data(), word.data() + word.size(), value);
-  if (word.empty() || error != std::errc() ||
-      stop != word.data() + word.size() || value < 1 || value > maxExtent)
-    return lexer.expected("a block extent from 1 to 2^31, or '*'");
-  lexer.position += word.size();
-  return value;
+  return lexer.integer(1, maxExtent, "a block extent from 1 to 2^31, or '*'");
 }
 
 static Status parseBlock(FormatLexer &lexer, BlockShape &block) {

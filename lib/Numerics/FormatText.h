@@ -22,6 +22,8 @@ struct FormatLexer {
   std::string peekWord();
   /// Skips `word`, if it is the whole word that comes next.
   bool takeWord(const char *word);
+  /// From `least` to `most`; `what` says so in an error.
+  Result<int64_t> integer(int64_t least, int64_t most, const std::string &what);
   Result<double> number();
   Result<float> singleNumber();
   /// What comes next, quoted for a message.

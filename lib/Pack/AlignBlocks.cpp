@@ -4,13 +4,11 @@
 // blocks do not.
 
 #include "quern/Numerics/AlignBlocks.h"
-#include "mlir/IR/SymbolTable.h"
-#include "quern/Dialect/Param/IR/ParamOps.h"
+#include "quern/Dialect/Param/IR/ParamUtils.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
 #include "quern/Pack/Passes.h"
 #include "llvm/Support/FormatVariadic.h"
-#include <map>
 
 namespace quern::pack {
 #define GEN_PASS_DEF_ALIGNBLOCKSPASS
@@ -23,19 +21,11 @@ using numerics::Format;
 /// Columns of a row that a kernel decodes together, under one scale.
 static constexpr int64_t kernelColumns = 4;
 
-/// The values of a format without scales.
-static Format plainFloat() {
-  Format format;
-  format.element.kind = numerics::ElementKind::Float;
-  format.element.floatType = numerics::lookupFloatType("f32");
-  format.element.bits = format.element.floatType->bits();
-  return format;
-}
-
 static Format formatForKernels(const Format &flat, int64_t cols) {
   Format aligned = numerics::alignedFormat(flat, cols);
-  return numerics::leastBlockCols(aligned) % kernelColumns == 0 ? aligned
-                                                                : plainFloat();
+  return numerics::leastBlockCols(aligned) % kernelColumns == 0
+             ? aligned
+             : *numerics::FormatRegistry::builtin().lookup("f32");
 }
 
 static std::string bitsText(const Format &format, mlir::RankedTensorType type) {
@@ -68,24 +58,12 @@ namespace {
 struct AlignBlocks : public pack::impl::AlignBlocksPassBase<AlignBlocks> {
   void runOnOperation() override {
     mlir::ModuleOp module = getOperation();
-    std::map<std::string, llvm::SmallVector<param::GlobalOp>> costs;
+    param::RemarkMap costs;
     for (auto global : module.getOps<param::GlobalOp>())
       if (std::string cost = align(global); !cost.empty())
         costs[cost].push_back(global);
-    for (auto &[cost, globals] : costs) {
-      std::string others =
-          globals.size() > 1
-              ? " and " + std::to_string(globals.size() - 1) + " more"
-              : "";
-      mlir::emitRemark(globals.front().getLoc())
-          << "'" << globals.front().getSymName() << "'" << others << ": "
-          << cost;
-    }
-    mlir::SymbolTable symbols(module);
-    module.walk([&](param::LoadOp load) {
-      auto global = symbols.lookup<param::GlobalOp>(load.getGlobal());
-      load.getResult().setType(global.getTensorType());
-    });
+    param::emitRemarks(costs);
+    param::updateLoadTypes(module);
   }
 
 private:

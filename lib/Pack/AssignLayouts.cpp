@@ -4,11 +4,12 @@
 
 #include "Message.h"
 #include "PackedGlobal.h"
-#include "mlir/IR/SymbolTable.h"
 #include "quern/Dialect/NN/IR/NNAttrs.h"
 #include "quern/Dialect/NN/IR/NNOps.h"
+#include "quern/Dialect/Param/IR/ParamUtils.h"
 #include "quern/Dialect/QK/IR/QKAttrs.h"
 #include "quern/Dialect/QK/IR/QKDialect.h"
+#include "quern/Dialect/QT/IR/QTFormats.h"
 #include "quern/Pack/Passes.h"
 
 namespace quern::pack {
@@ -45,7 +46,7 @@ static Result<numerics::Layout> chooseLayout(param::GlobalOp global,
   Result<MatrixShape> shape = matrixShapeOf(global);
   if (!shape)
     return shape.status();
-  Result<numerics::Format> format = formatOf(global);
+  Result<numerics::Format> format = qt::formatOf(global.getTensorType());
   if (!format)
     return format.status();
   if (!format->columns.empty())
@@ -94,11 +95,7 @@ struct AssignLayouts : public pack::impl::AssignLayoutsPassBase<AssignLayouts> {
         return signalPassFailure();
       }
     }
-    mlir::SymbolTable symbols(module);
-    module.walk([&](param::LoadOp load) {
-      auto global = symbols.lookup<param::GlobalOp>(load.getGlobal());
-      load.getResult().setType(global.getTensorType());
-    });
+    param::updateLoadTypes(module);
   }
 };
 } // namespace

@@ -5,7 +5,7 @@
 #include "PackedGlobal.h"
 #include "Message.h"
 #include "quern/Dialect/QK/IR/QKAttrs.h"
-#include "quern/Dialect/QT/IR/QTAttrs.h"
+#include "quern/Dialect/QT/IR/QTFormats.h"
 
 using namespace quern;
 using namespace quern::pack;
@@ -20,19 +20,6 @@ Result<MatrixShape> pack::matrixShapeOf(param::GlobalOp global) {
                   std::to_string(shape.size()));
 }
 
-Result<numerics::Format> pack::formatOf(param::GlobalOp global) {
-  mlir::RankedTensorType type = global.getTensorType();
-  if (qt::FormatAttr format = qt::getFormatAttr(type))
-    return format.getFormat();
-  if (type.getEncoding())
-    return mismatch("an encoding #qt.format or none",
-                    textOf(type.getEncoding()));
-  std::string element = textOf(type.getElementType());
-  if (!numerics::lookupFloatType(element))
-    return mismatch("a float element type", element);
-  return numerics::FormatRegistry::builtin().resolve(element);
-}
-
 Result<PackedGlobal> pack::packedGlobalOf(param::GlobalOp global) {
   mlir::Attribute attribute = global.getLayoutAttr();
   auto layout = llvm::dyn_cast_or_null<qk::LayoutAttr>(attribute);
@@ -42,7 +29,7 @@ Result<PackedGlobal> pack::packedGlobalOf(param::GlobalOp global) {
   Result<MatrixShape> shape = matrixShapeOf(global);
   if (!shape)
     return shape.status();
-  Result<numerics::Format> format = formatOf(global);
+  Result<numerics::Format> format = qt::formatOf(global.getTensorType());
   if (!format)
     return format.status();
   if (Status status = numerics::checkLayout(layout.getLayout(), *format,

@@ -20,10 +20,6 @@ struct MatrixShape {
 /// Fails unless `global` has one or two dimensions.
 Result<MatrixShape> matrixShapeOf(param::GlobalOp global);
 
-/// The format of the encoding, or the unscaled one of the element type. Fails
-/// for another encoding, and for an element type that no format has.
-Result<numerics::Format> formatOf(param::GlobalOp global);
-
 /// A `param.global` whose layout is known to fit.
 struct PackedGlobal {
   param::GlobalOp global;

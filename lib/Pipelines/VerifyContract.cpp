@@ -7,6 +7,7 @@
 #include "quern/Dialect/NN/IR/NNDialect.h"
 #include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Dialect/QK/IR/QKOps.h"
+#include "quern/Dialect/QT/IR/QTFormats.h"
 #include "quern/Dialect/QT/IR/QTOps.h"
 #include "quern/Pipelines/Contract.h"
 #include "quern/Pipelines/Passes.h"
@@ -185,19 +186,6 @@ void ContractVerifier::verifyGlobal(param::GlobalOp global) {
            "quantize-expand-column-transforms makes them operations");
 }
 
-/// The format of the numbers in a tensor of type `type`: its encoding, or the
-/// unscaled one of its element type.
-static std::optional<numerics::Format> formatOf(RankedTensorType type) {
-  if (qt::FormatAttr encoding = qt::getFormatAttr(type))
-    return encoding.getFormat();
-  std::string name;
-  llvm::raw_string_ostream(name) << type.getElementType();
-  const numerics::FormatRegistry &formats = numerics::FormatRegistry::builtin();
-  if (type.getEncoding() || !formats.lookup(name))
-    return std::nullopt;
-  return *formats.lookup(name);
-}
-
 void ContractVerifier::verifyLayout(param::GlobalOp global) {
   constexpr StringLiteral hint =
       "pack-assign-layouts gives each weight a layout that fits";
@@ -205,7 +193,7 @@ void ContractVerifier::verifyLayout(param::GlobalOp global) {
   if (!layout)
     return report(global, "a #qk.layout, but got none", hint);
   RankedTensorType type = global.getTensorType();
-  std::optional<numerics::Format> format = formatOf(type);
+  Result<numerics::Format> format = qt::formatOf(type);
   if (!format || type.getRank() < 1 || type.getRank() > 2)
     return report(global,
                   "a vector or a matrix of numbers that a "

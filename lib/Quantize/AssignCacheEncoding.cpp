@@ -8,6 +8,7 @@
 #include "quern/Dialect/NN/IR/NNTypes.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
+#include "quern/Dialect/QT/IR/QTFormats.h"
 #include "quern/Quantize/Passes.h"
 
 namespace quern::quantize {
@@ -20,17 +21,11 @@ using namespace quern;
 /// The element type that holds the numbers of `format` as they are, or null.
 static mlir::Type plainElement(mlir::MLIRContext *context,
                                const numerics::Format &format) {
-  if (format.isScaled() || !format.columns.empty() ||
-      format.element.kind != numerics::ElementKind::Float)
-    return nullptr;
   mlir::Builder builder(context);
   for (mlir::Type type :
-       {mlir::Type(builder.getF16Type()), mlir::Type(builder.getF32Type())}) {
-    std::string name;
-    llvm::raw_string_ostream(name) << type;
-    if (name == format.element.floatType->name)
+       {mlir::Type(builder.getF16Type()), mlir::Type(builder.getF32Type())})
+    if (qt::isPlain(format, type))
       return type;
-  }
   return nullptr;
 }
 

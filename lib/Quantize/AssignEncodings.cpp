@@ -5,13 +5,13 @@
 #include "EncodingRules.h"
 #include "mlir/IR/SymbolTable.h"
 #include "quern/Dialect/NN/IR/NNOps.h"
-#include "quern/Dialect/Param/IR/ParamOps.h"
+#include "quern/Dialect/Param/IR/ParamUtils.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
+#include "quern/Dialect/QT/IR/QTFormats.h"
 #include "quern/Numerics/FormatDiagnostics.h"
 #include "quern/Quantize/Passes.h"
 #include "llvm/ADT/MapVector.h"
-#include <map>
 
 namespace quern::quantize {
 #define GEN_PASS_DEF_ASSIGNENCODINGSPASS
@@ -43,17 +43,6 @@ static WeightMap collectWeights(mlir::ModuleOp module) {
   return weights;
 }
 
-/// Whether coding `type` in `format` would change nothing.
-static bool isSameFloat(const numerics::Format &format,
-                        mlir::RankedTensorType type) {
-  if (format.isScaled() || !format.columns.empty() ||
-      format.element.kind != numerics::ElementKind::Float)
-    return false;
-  std::string name;
-  llvm::raw_string_ostream(name) << type.getElementType();
-  return name == format.element.floatType->name;
-}
-
 namespace {
 struct AssignEncodings
     : public quantize::impl::AssignEncodingsPassBase<AssignEncodings> {
@@ -79,12 +68,8 @@ struct AssignEncodings
     }
     if (mlir::failed(checkRulesUsed(isRuleUsed)))
       return signalPassFailure();
-    reportFallbacks();
-    mlir::SymbolTable symbols(module);
-    module.walk([&](param::LoadOp load) {
-      auto global = symbols.lookup<param::GlobalOp>(load.getGlobal());
-      load.getResult().setType(global.getTensorType());
-    });
+    param::emitRemarks(fallbacks);
+    param::updateLoadTypes(module);
   }
 
 private:
@@ -135,7 +120,7 @@ private:
   mlir::LogicalResult encode(param::GlobalOp global,
                              const numerics::Format &wanted) {
     mlir::RankedTensorType type = global.getTensorType();
-    if (type.getEncoding() || isSameFloat(wanted, type))
+    if (type.getEncoding() || qt::isPlain(wanted, type.getElementType()))
       return mlir::success();
     int64_t rows = type.getDimSize(0), cols = type.getDimSize(1);
     const numerics::Format *format =
@@ -147,7 +132,7 @@ private:
     if (format != &wanted)
       fallbacks[nameOf(wanted) + " " + problem + "; takes " + nameOf(*format)]
           .push_back(global);
-    if (isSameFloat(*format, type))
+    if (qt::isPlain(*format, type.getElementType()))
       return mlir::success();
     mlir::MLIRContext *context = &getContext();
     global.setType(
@@ -157,19 +142,6 @@ private:
         qt::EncodeAttr::get(context, global.getValue(), type.getElementType(),
                             mlir::StringAttr::get(context, solver)));
     return mlir::success();
-  }
-
-  /// One remark for all weights with the same reason: a model has many.
-  void reportFallbacks() {
-    for (auto &[reason, globals] : fallbacks) {
-      std::string others =
-          globals.size() > 1
-              ? " and " + std::to_string(globals.size() - 1) + " more"
-              : "";
-      mlir::emitRemark(globals.front().getLoc())
-          << "'" << globals.front().getSymName() << "'" << others << ": "
-          << reason;
-    }
   }
 
   mlir::LogicalResult checkRulesUsed(const std::vector<bool> &isUsed) {
@@ -186,6 +158,6 @@ private:
   std::vector<EncodingRule> parsedRules;
   std::vector<numerics::Format> parsedFallback;
   /// Why a weight did not take the wanted format, and which did.
-  std::map<std::string, std::vector<param::GlobalOp>> fallbacks;
+  param::RemarkMap fallbacks;
 };
 } // namespace

@@ -7,12 +7,10 @@
 #include "quern/Dialect/NN/IR/NNOps.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
 #include "quern/Dialect/QT/IR/QTOps.h"
-#include "quern/Numerics/AlignBlocks.h"
-#include "quern/Numerics/Decode.h"
+#include "quern/Numerics/ActivationGroup.h"
 #include "quern/Numerics/FormatDiagnostics.h"
 #include "quern/Quantize/Passes.h"
 #include "llvm/ADT/MapVector.h"
-#include <numeric>
 
 namespace quern::quantize {
 #define GEN_PASS_DEF_QUANTIZEACTIVATIONSPASS
@@ -20,19 +18,6 @@ namespace quern::quantize {
 } // namespace quern::quantize
 
 using namespace quern;
-
-/// Columns of an activation that share a scale; 0 if no integer product is
-/// possible.
-static int64_t activationGroup(const numerics::Format &format, int64_t width) {
-  numerics::Format weight = numerics::alignedFormat(format, width);
-  int64_t own = weight.isScaled() ? weight.block.cols : 0;
-  // An integer product reads four columns at a time.
-  if (weight.isScaled() && numerics::leastBlockCols(weight) % 4 != 0)
-    return 0;
-  // Beyond 128 columns one 8-bit scale costs accuracy that the weight has.
-  int64_t group = own > 0 && own <= 128 ? own : std::gcd<int64_t>(32, width);
-  return group % 4 == 0 ? group : 0;
-}
 
 namespace {
 struct QuantizeActivations
@@ -60,8 +45,8 @@ struct QuantizeActivations
       if (!weight || linear.getInput().getType().getEncoding())
         return mlir::WalkResult::advance();
       int64_t width = linear.getInput().getType().getDimSize(1);
-      int64_t group = activationGroup(weight.getFormat(), width);
-      if (!numerics::integerShift(weight.getFormat().element) || group == 0) {
+      int64_t group = numerics::activationGroup(weight.getFormat(), width);
+      if (group == 0) {
         ++kept[weight];
         return mlir::WalkResult::advance();
       }

@@ -57,9 +57,13 @@ static Result<Tensor> makeRopeTable(nn::RopeTableAttr table) {
                    {frequencies.data(), frequencies.size()});
 }
 
+/// The numbers that `value` says, as a plain tensor of type `type`. Where an
+/// error costs more in some columns than in others, `columnWeights` (may be
+/// null) becomes what it costs in each.
 static Result<Tensor> makePlain(mlir::Attribute value,
                                 mlir::RankedTensorType type,
-                                const Sources &sources);
+                                const Sources &sources,
+                                std::vector<float> *columnWeights = nullptr);
 
 /// The weight that `part` is of, seen through its column transforms.
 static Result<numerics::ColumnView> viewColumns(qt::PartAttr part,
@@ -79,7 +83,8 @@ static Result<numerics::ColumnView> viewColumns(qt::PartAttr part,
 }
 
 static Result<Tensor> makePart(qt::PartAttr part, mlir::RankedTensorType type,
-                               const Sources &sources) {
+                               const Sources &sources,
+                               std::vector<float> *columnWeights) {
   Result<numerics::ColumnView> view = viewColumns(part, sources);
   if (!view)
     return view.status();
@@ -88,26 +93,16 @@ static Result<Tensor> makePart(qt::PartAttr part, mlir::RankedTensorType type,
           view->read(part.getColumnPart(), 0, type.getDimSize(0), values);
       !status)
     return status;
+  if (columnWeights &&
+      part.getColumnPart().role == numerics::ColumnRole::Matrix)
+    *columnWeights = view->weights();
   return Tensor::ofReals(type.getShape().vec(), std::move(values));
 }
 
-/// What an error in each column of the matrix costs that `value` gives; empty
-/// if all cost the same.
-static Result<std::vector<float>> columnWeights(mlir::Attribute value,
-                                                const Sources &sources) {
-  auto part = llvm::dyn_cast<qt::PartAttr>(value);
-  if (!part || part.getColumnPart().role != numerics::ColumnRole::Matrix)
-    return std::vector<float>();
-  Result<numerics::ColumnView> view = viewColumns(part, sources);
-  if (!view)
-    return view.status();
-  return view->weights();
-}
-
-/// The numbers that `value` says, as a plain tensor of type `type`.
 static Result<Tensor> makePlain(mlir::Attribute value,
                                 mlir::RankedTensorType type,
-                                const Sources &sources) {
+                                const Sources &sources,
+                                std::vector<float> *columnWeights) {
   Result<Tensor> numbers =
       llvm::TypeSwitch<mlir::Attribute, Result<Tensor>>(value)
           .Case([&](param::ExternalAttr external) {
@@ -115,8 +110,9 @@ static Result<Tensor> makePlain(mlir::Attribute value,
           })
           .Case([&](param::SplatAttr splat) { return makeSplat(splat, type); })
           .Case([&](nn::RopeTableAttr table) { return makeRopeTable(table); })
-          .Case(
-              [&](qt::PartAttr part) { return makePart(part, type, sources); })
+          .Case([&](qt::PartAttr part) {
+            return makePart(part, type, sources, columnWeights);
+          })
           .Default([&](mlir::Attribute other) -> Result<Tensor> {
             std::string text;
             llvm::raw_string_ostream(text) << other;
@@ -139,18 +135,16 @@ static Result<Tensor> makeWeight(param::GlobalOp global,
   if (!format)
     return mismatch("a type with the encoding #qt.format", textOf(type));
   auto plain = mlir::RankedTensorType::get(type.getShape(), encode.getFrom());
-  Result<Tensor> numbers = makePlain(encode.getSource(), plain, sources);
+  std::vector<float> weights;
+  Result<Tensor> numbers =
+      makePlain(encode.getSource(), plain, sources, &weights);
   if (!numbers)
     return numbers;
-  Result<std::vector<float>> weights =
-      columnWeights(encode.getSource(), sources);
-  if (!weights)
-    return weights.status();
   std::string solver = encode.getSolver().str();
   if (!encode.getFlat())
-    return quantize(*numbers, format.getFormat(), solver, *weights);
+    return quantize(*numbers, format.getFormat(), solver, weights);
   const numerics::Format &flat = encode.getFlat().getFormat();
-  Result<Tensor> coded = quantize(*numbers, flat, solver, *weights);
+  Result<Tensor> coded = quantize(*numbers, flat, solver, weights);
   if (!coded)
     return coded;
   Result<numerics::CodedTensor> aligned =

@@ -87,23 +87,32 @@ static Converter converterFor(DType dtype) {
   }
 }
 
-static Status noConverter(const TensorInfo &tensor) {
-  return inTensor(tensor,
-                  Status::error(StatusCode::Unsupported,
-                                std::string("expects element type F32, F16 or "
-                                            "BF16, but got ") +
-                                    dtypeName(tensor.dtype)));
+/// A tensor of floats, and what makes f32 of them.
+struct FloatTensor {
+  const TensorInfo &info;
+  Converter convert;
+};
+
+static Result<FloatTensor> getFloats(const WeightSource &source,
+                                     const std::string &name) {
+  Result<const TensorInfo *> found = source.get(name);
+  if (!found)
+    return found.status();
+  const TensorInfo &info = **found;
+  if (Converter convert = converterFor(info.dtype))
+    return FloatTensor{info, convert};
+  return inTensor(info, Status::error(StatusCode::Unsupported,
+                                      std::string("expects element type F32, "
+                                                  "F16 or BF16, but got ") +
+                                          dtypeName(info.dtype)));
 }
 
 Status readRowsAsFloat(const WeightSource &source, const std::string &name,
                        int64_t rowBegin, int64_t rowEnd, Span<float> out) {
-  Result<const TensorInfo *> found = source.get(name);
+  Result<FloatTensor> found = getFloats(source, name);
   if (!found)
     return found.status();
-  const TensorInfo &tensor = **found;
-  Converter convert = converterFor(tensor.dtype);
-  if (!convert)
-    return noConverter(tensor);
+  const auto &[tensor, convert] = *found;
   if (rowBegin < 0 || rowEnd < rowBegin || rowEnd > tensor.rows())
     return inTensor(tensor, Status::error(StatusCode::InvalidArgument,
                                           "expects rows within [0, " +
@@ -155,13 +164,10 @@ static std::string indexText(const TensorInfo &tensor, uint64_t position) {
 }
 
 Status checkFinite(const WeightSource &source, const std::string &name) {
-  Result<const TensorInfo *> found = source.get(name);
+  Result<FloatTensor> found = getFloats(source, name);
   if (!found)
     return found.status();
-  const TensorInfo &tensor = **found;
-  Converter convert = converterFor(tensor.dtype);
-  if (!convert)
-    return noConverter(tensor);
+  const auto &[tensor, convert] = *found;
   float chunk[4096];
   size_t width = dtypeBits(tensor.dtype) / 8;
   size_t total = tensor.bytes.size() / width;

@@ -110,11 +110,29 @@ def _add(
     return parser
 
 
+def _add_quantization(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--compute",
+        choices=("int8", "bf16", "f32"),
+        default="f32",
+        help="arithmetic of the linear layers",
+    )
+    parser.add_argument(
+        "--solver",
+        choices=("rtn", "mse"),
+        default="rtn",
+        help="rtn: scales and codes by the format's rule; mse: those of the least squared error "
+        "that a search finds, which takes longer",
+    )
+
+
 def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "compile", _compile, "Quantize a model and compile it to an artifact.")
     parser.add_argument("model", metavar="MODEL", help="Hugging Face folder")
     parser.add_argument(
-        "--format", required=True, help="of the weights: a name, or the text of a format"
+        "--format",
+        required=True,
+        help="of the weights: a name, or the text of a format, both as in docs/Formats.md",
     )
     parser.add_argument(
         "--rule",
@@ -124,12 +142,7 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="PATTERN=FORMAT",
         help="another format for weights whose name matches; may be repeated",
     )
-    parser.add_argument(
-        "--compute",
-        choices=("int8", "bf16", "f32"),
-        default="f32",
-        help="arithmetic of the linear layers",
-    )
+    _add_quantization(parser)
     parser.add_argument(
         "--target",
         default="all",
@@ -138,9 +151,6 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "aarch64, or names as in docs/Targets.md",
     )
     parser.add_argument("--formats", metavar="FILE", help="file of more named formats")
-    parser.add_argument(
-        "--solver", choices=("rtn", "mse"), default="rtn", help="how codes are chosen"
-    )
     parser.add_argument(
         "--context", type=int, default=0, metavar="N", help="longest session; 0: the model's"
     )
@@ -224,12 +234,7 @@ def _add_sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="one more, a name or the text of a format; may be repeated",
     )
     parser.add_argument("--text", required=True, metavar="FILE", help="UTF-8 text")
-    parser.add_argument(
-        "--compute", choices=("int8", "f32"), default="f32", help="arithmetic of the linear layers"
-    )
-    parser.add_argument(
-        "--solver", choices=("rtn", "mse"), default="rtn", help="how codes are chosen"
-    )
+    _add_quantization(parser)
     parser.add_argument(
         "--context", type=int, default=512, metavar="N", help="tokens of a window, BOS included"
     )

@@ -73,9 +73,7 @@ class ReferenceModel:
         self, tokens: Sequence[int] | NDArray[np.integer], rows: int = 1
     ) -> NDArray[np.float32]:
         """Appends `tokens` and returns logits [rows, vocabulary] of the last `rows`."""
-        ids = as_tokens(tokens)
-        if not 0 <= rows <= len(ids):
-            raise QuernError(f"rows: expects a number from 0 to {len(ids)}, but got {rows}")
+        ids = as_tokens(tokens, rows)
         return np.asarray(self._checked(self._run.extend, ids.tolist(), rows))
 
     def decode(self, token: int) -> NDArray[np.float32]:

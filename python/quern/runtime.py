@@ -331,9 +331,7 @@ class Session:
         self, tokens: Sequence[int] | NDArray[np.integer], rows: int = 1
     ) -> NDArray[np.float32]:
         """Appends `tokens` and returns logits [rows, vocabulary] of the last `rows`."""
-        ids = as_tokens(tokens)
-        if not 0 <= rows <= len(ids):
-            raise QuernError(f"rows: expects a number from 0 to {len(ids)}, but got {rows}")
+        ids = as_tokens(tokens, rows)
         logits = np.empty((rows, self.model.vocabulary), np.float32)
         code = self.model._api.prefill(
             self._live(),
@@ -406,8 +404,9 @@ class Session:
             self.close()
 
 
-def as_tokens(tokens: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int32]:
-    """Token ids as the runtime takes them; it checks them against the vocabulary."""
+def as_tokens(tokens: Sequence[int] | NDArray[np.integer], rows: int = 0) -> NDArray[np.int32]:
+    """Token ids as the runtime takes them; it checks them against the vocabulary.
+    Of the last `rows` of them somebody wants logits."""
     ids = np.asarray(tokens)
     if ids.ndim != 1 or (ids.size and not np.issubdtype(ids.dtype, np.integer)):
         raise QuernError(
@@ -417,4 +416,6 @@ def as_tokens(tokens: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int32]:
     outside = ids[(ids < 0) | (ids > np.iinfo(np.int32).max)] if ids.size else ids
     if outside.size:
         raise QuernError(f"tokens: expects ids that fit 31 bits, but got {outside[0]}")
+    if not 0 <= rows <= len(ids):
+        raise QuernError(f"rows: expects a number from 0 to {len(ids)}, but got {rows}")
     return np.ascontiguousarray(ids, dtype=np.int32)

@@ -172,6 +172,15 @@ def test_command_writes_table_numbers_and_plot(files, tiny_model, capsys):
     assert json.loads(capsys.readouterr().out) == entries
 
 
+def test_command_measures_every_arithmetic(files, tiny_model, capsys):
+    divergences = []
+    for compute in ("f32", "bf16", "int8"):
+        options = ["--formats", files / "formats", "--compute", compute, "--json"]
+        assert sweep_command(files, tiny_model, *options) == 0
+        divergences.append(json.loads(capsys.readouterr().out)[1]["kld_mean"])
+    assert len(set(divergences)) == 3
+
+
 def test_a_format_that_fails_does_not_lose_the_others(files, tiny_model, capsys):
     options = ["--formats", files / "formats", "--format", UNFIT]
     assert sweep_command(files, tiny_model, *options) == 1

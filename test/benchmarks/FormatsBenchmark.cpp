@@ -9,8 +9,8 @@
 // measures decoding and arithmetic; LinearKernelBenchmark measures memory.
 
 #include "LinearProblem.h"
+#include "quern/Numerics/ActivationGroup.h"
 #include "quern/Numerics/AlignBlocks.h"
-#include "quern/Numerics/Decode.h"
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
@@ -43,15 +43,6 @@ int64_t residentRows(const Format &format) {
   return kRowStep * std::clamp<int64_t>(steps, 1, kWidth / kRowStep);
 }
 
-/// Columns of an int8 activation to a scale, as quantize-quantize-activations
-/// chooses them; 0 if the product cannot be integer.
-int64_t activationGroup(const Format &format) {
-  int64_t own = format.isScaled() ? format.block.cols : 0;
-  if (!numerics::integerShift(format.element) || own % 4 != 0)
-    return 0;
-  return own > 0 && own <= 128 ? own : 32;
-}
-
 void runResident(benchmark::State &state, const Setup &setup) {
   LinearProblem p = LinearProblem::create(setup.format, setup.input,
                                           setup.tokens, setup.rows, 1);
@@ -78,7 +69,7 @@ void runResident(benchmark::State &state, const Setup &setup) {
 void registerFormat(const CpuTarget &target, const std::string &name) {
   const Format format =
       numerics::alignedFormat(*FormatRegistry::builtin().lookup(name), kWidth);
-  int64_t group = activationGroup(format);
+  int64_t group = numerics::activationGroup(format, kWidth);
   for (auto kind : {ActivationRow::Kind::F32, ActivationRow::Kind::Int8}) {
     bool isInt8 = kind == ActivationRow::Kind::Int8;
     if (isInt8 && group == 0)

@@ -23,8 +23,9 @@ DecodedShape::DecodedShape(const LinearSpec &spec, const PanelShape &shape,
   bool isScaled = form == StepForm::Bytes && spec.weight.isScaled();
   scaleVectors = isScaled ? (spec.weight.offset ? 2 : 1) : 0;
   int64_t tileBytes = shape.tileDepth * bytesPerK;
-  tiles = std::max<int64_t>(1, kSliceBytes / (panels * tileBytes));
-  tiles = std::min(tiles, shape.tiles);
+  int64_t whole = spanTiles(spec, shape);
+  tiles = std::max<int64_t>(1, kSliceBytes / (panels * tileBytes * whole));
+  tiles = std::min(tiles * whole, shape.tiles);
   operandBytes = tiles * tileBytes;
   int64_t chunks = shape.tileDepth / chunkDepth(spec, shape);
   bytesPerPanel = operandBytes + tiles * chunks * scaleVectors * kOperandBytes;
@@ -133,8 +134,9 @@ void codegen::emitPanelDecoder(KernelBuilder &b, StringRef name,
   DecodedWeights target(b, spec, shape, decoded, 1, args[0], args[2]);
   b.loop(args[2], args[3], 1, [&](Value tile) {
     ValueList to = target.tileAddresses(tile);
-    walk.forChunks(tile, packed.tileAddresses(tile), walk.chunksOfTile(), {},
-                   [&](const PanelChunk &chunk, ValueList) -> ValueList {
+    walk.forChunks(tile, packed.tileAddresses(tile), walk.chunksOfTile(), 1, {},
+                   [&](ArrayRef<PanelChunk> one, ValueList) -> ValueList {
+                     const PanelChunk &chunk = one.front();
                      ChunkScales scales = packed.scales(chunk);
                      target.storeScales(chunk, scales);
                      return walk.forSteps(

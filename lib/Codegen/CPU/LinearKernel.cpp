@@ -48,8 +48,13 @@ std::optional<IntegerElement> codegen::integerElement(const Element &element) {
   return result;
 }
 
+/// Activations that panel after panel is multiplied with: less than half of the
+/// second-level cache of current cores, so that they come from it.
+static constexpr int64_t kRowBlockBytes = 512 << 10;
+
 namespace {
-/// The outer function: a worker's panels, then rows, in register tiles.
+/// The outer function: blocks of rows, in them a worker's panels, in these rows
+/// in register tiles.
 class LinearLoops {
 public:
   LinearLoops(KernelBuilder &builder, StringRef name, const LinearSpec &spec,
@@ -63,15 +68,20 @@ public:
 private:
   void emitTiles();
   void beginFunction();
-  void emitPanels(Value begin, Value end, int64_t panels,
-                  function_ref<void(Value panel)> body);
-  /// All rows from packed panels.
+  void emitPanels(int64_t panels, function_ref<void(Value panel)> body);
+  /// Rows of a block: whole register tiles.
+  int64_t blockRows() const {
+    int64_t tiles = kRowBlockBytes / (spec.input.stride() * spec.tileRows);
+    return std::max<int64_t>(1, tiles) * spec.tileRows;
+  }
+  void emitBlock();
+  /// All rows of the block from packed panels.
   void emitPackedRows(Value panel);
   /// The same from panels that are decoded slice by slice.
   void emitDecodedRows(Value panel);
   void emitSlice(Value panel, Value first, Value end);
-  /// Calls `body(first row, rows)` on whole tiles of rows, then on what is left
-  /// in tiles of half as many each, down to `least` of them.
+  /// Calls `body(first row, rows)` on whole tiles of the block's rows, then on
+  /// what is left in tiles of half as many each, down to `least` of them.
   void forRowTiles(Value begin, int64_t least,
                    function_ref<void(Value row, int64_t rows)> body);
   /// Operands of a tile at `row` but for where its weights are.
@@ -99,7 +109,9 @@ private:
   DecodeOnce once;
   Value x, y, yStride, bias, residual, M, N, worker, workers;
   SmallVector<Value> segments;
-  Value slices; ///< memory of the decoded panels of a tile
+  Value firstPanel, endPanel; ///< of the worker
+  Value blockBegin, blockEnd; ///< rows of the block
+  Value slices;               ///< memory of the decoded panels of a tile
 };
 } // namespace
 
@@ -130,7 +142,7 @@ void LinearLoops::forRowTiles(
     function_ref<void(Value row, int64_t rows)> body) {
   Value row = begin;
   for (int64_t rows = spec.tileRows; rows >= least; rows /= 2) {
-    Value whole = b.mul(b.div(b.sub(M, row), rows), rows);
+    Value whole = b.mul(b.div(b.sub(blockEnd, row), rows), rows);
     Value end = b.add(row, whole);
     b.loop(row, end, rows, [&](Value r) { body(r, rows); });
     row = end;
@@ -138,7 +150,7 @@ void LinearLoops::forRowTiles(
 }
 
 void LinearLoops::emitPackedRows(Value panel) {
-  forRowTiles(b.i64(0), 1, [&](Value row, int64_t rows) {
+  forRowTiles(blockBegin, 1, [&](Value row, int64_t rows) {
     callPacked(row, panel, rows, spec.tilePanels);
   });
 }
@@ -152,7 +164,7 @@ void LinearLoops::emitSlice(Value panel, Value first, Value end) {
     operands.append(segments);
     func::CallOp::create(b, name + "_decode", TypeRange{}, operands);
   }
-  forRowTiles(b.i64(0), leastDecodedRows(), [&](Value row, int64_t rows) {
+  forRowTiles(blockBegin, leastDecodedRows(), [&](Value row, int64_t rows) {
     SmallVector<Value> operands = tileOperands(row, panel);
     operands.append({slices, first, end});
     func::CallOp::create(b, decodedName(rows), TypeRange{}, operands);
@@ -166,16 +178,17 @@ void LinearLoops::emitDecodedRows(Value panel) {
   });
   if (once.isForAllRows())
     return;
-  Value rest = b.mul(b.div(M, spec.tileRows), spec.tileRows);
-  forRowTiles(rest, 1, [&](Value row, int64_t rows) {
+  Value whole =
+      b.mul(b.div(b.sub(blockEnd, blockBegin), spec.tileRows), spec.tileRows);
+  forRowTiles(b.add(blockBegin, whole), 1, [&](Value row, int64_t rows) {
     callPacked(row, panel, rows, spec.tilePanels);
   });
 }
 
-void LinearLoops::emitPanels(Value begin, Value end, int64_t panels,
+void LinearLoops::emitPanels(int64_t panels,
                              function_ref<void(Value panel)> body) {
   // A last tile may lack panels: it does the last one's work again.
-  b.loop(begin, end, panels, [&](Value panel) { body(panel); });
+  b.loop(firstPanel, endPanel, panels, [&](Value panel) { body(panel); });
 }
 
 void LinearLoops::emitTiles() {
@@ -208,32 +221,38 @@ void LinearLoops::beginFunction() {
     slices = allocateOnStack(b, spec.tilePanels * decoded.bytesPerPanel);
 }
 
+void LinearLoops::emitBlock() {
+  auto packed = [&] {
+    emitPanels(spec.tilePanels, [&](Value panel) { emitPackedRows(panel); });
+  };
+  auto decoded = [&] {
+    emitPanels(spec.tilePanels, [&](Value panel) { emitDecodedRows(panel); });
+  };
+  if (!once.pays())
+    packed();
+  else if (once.isForAllRows())
+    decoded();
+  else
+    b.ifThenElse(b.lessEqual(b.i64(once.fromTiles * spec.tileRows),
+                             b.sub(blockEnd, blockBegin)),
+                 decoded, packed);
+}
+
 void LinearLoops::emit() {
   emitTiles();
   beginFunction();
-  auto [begin, end] =
+  std::tie(firstPanel, endPanel) =
       b.share(b.divCeil(N, kPanelRows), worker, workers, singleRowPanels());
-  Value first = begin, last = end;
-  auto manyPacked = [&] {
-    emitPanels(first, last, spec.tilePanels,
-               [&](Value panel) { emitPackedRows(panel); });
-  };
-  auto manyDecoded = [&] {
-    emitPanels(first, last, spec.tilePanels,
-               [&](Value panel) { emitDecodedRows(panel); });
+  auto one = [&] {
+    emitPanels(singleRowPanels(), [&](Value panel) {
+      callPacked(b.i64(0), panel, 1, singleRowPanels());
+    });
   };
   auto many = [&] {
-    if (!once.pays())
-      manyPacked();
-    else if (once.isForAllRows())
-      manyDecoded();
-    else
-      b.ifThenElse(b.lessEqual(b.i64(once.fromTiles * spec.tileRows), M),
-                   manyDecoded, manyPacked);
-  };
-  auto one = [&] {
-    emitPanels(first, last, singleRowPanels(), [&](Value panel) {
-      callPacked(b.i64(0), panel, 1, singleRowPanels());
+    b.loop(b.i64(0), M, blockRows(), [&](Value row) {
+      blockBegin = row;
+      blockEnd = b.min(b.add(row, blockRows()), M);
+      emitBlock();
     });
   };
   b.ifThenElse(b.equal(M, b.i64(1)), one, many);

@@ -85,16 +85,43 @@ int64_t MicroKernel::wholeTiles() const {
 
 MicroKernel::Values MicroKernel::accumulateTiles(Value first, Value end,
                                                  Values sums) {
-  return b.loop(first, end, 1, sums, [&](Value tile, ValueRange carried) {
-    return accumulateTile(tile, walk.chunksOfTile(), Values(carried));
-  });
+  int64_t together = spanTiles(spec, shape);
+  if (together == 1)
+    return b.loop(first, end, 1, sums, [&](Value tile, ValueRange carried) {
+      return accumulateTile(tile, walk.chunksOfTile(), Values(carried));
+    });
+  return b.loop(
+      first, end, together, sums, [&](Value begin, ValueRange carried) {
+        Values none(rows * panels, b.splat(0));
+        Values span = b.loop(begin, b.min(b.add(begin, together), end), 1, none,
+                             [&](Value tile, ValueRange partial) {
+                               return accumulateChunks(
+                                   tile, walk.chunksOfTile(), Values(partial));
+                             });
+        return addSpan(Values(carried), span, b.mul(begin, shape.tileDepth));
+      });
 }
 
 MicroKernel::Values MicroKernel::accumulateTile(Value tile, int64_t chunks,
                                                 Values sums) {
-  return walk.forChunks(tile, weights->tileAddresses(tile), chunks, sums,
-                        [&](const PanelChunk &chunk, Values carried) {
-                          return accumulateChunk(chunk, carried);
+  if (spec.input.kind != ActivationRow::Kind::Int8)
+    return accumulateChunks(tile, chunks, sums);
+  int64_t together = std::min(chunks, walk.chunksOfSpan());
+  return walk.forChunks(tile, weights->tileAddresses(tile), chunks, together,
+                        sums, [&](ArrayRef<PanelChunk> span, Values carried) {
+                          Values partial(rows * panels, b.splat(0));
+                          for (const PanelChunk &chunk : span)
+                            partial = accumulateChunk(chunk, partial);
+                          return addSpan(carried, partial,
+                                         walk.kOf(span.front()));
+                        });
+}
+
+MicroKernel::Values MicroKernel::accumulateChunks(Value tile, int64_t chunks,
+                                                  Values sums) {
+  return walk.forChunks(tile, weights->tileAddresses(tile), chunks, 1, sums,
+                        [&](ArrayRef<PanelChunk> one, Values carried) {
+                          return accumulateChunk(one.front(), carried);
                         });
 }
 
@@ -102,7 +129,8 @@ MicroKernel::Values MicroKernel::accumulateCutTile(Value tile, Values sums) {
   int64_t depth = walk.chunkDepth(), begin = wholeTiles() * shape.tileDepth;
   int64_t left = shape.depth - begin;
   int64_t chunks = (left + depth - 1) / depth;
-  // A chunk that the edge of the weight cuts short may go on behind x.
+  // A chunk that the edge of the weight cuts short may go on behind x. With
+  // int8 activations there is none: chunks divide their groups, and those K.
   bool isLastShort = begin + chunks * depth > spec.input.padded();
   int64_t whole = chunks - (isLastShort ? 1 : 0);
   if (whole > 0)

@@ -32,19 +32,16 @@ public:
 private:
   using Values = ValueList;
 
-  /// What a row's group of int8 activations brings to its outputs.
-  struct RowInput {
-    mlir::Value scale; ///< of a dot product: times 2^-shift
-    mlir::Value total; ///< factor of a weight's offset; null: none
-  };
-
   /// Arguments from the seventh on.
   mlir::ValueRange beginFunction(llvm::StringRef name,
                                  llvm::ArrayRef<mlir::Type> more);
-  /// Adds tiles [first, end) that lie inside the rows of x.
+  /// Adds tiles [first, end) that lie inside the rows of x, where `first`
+  /// begins a span.
   Values accumulateTiles(mlir::Value first, mlir::Value end, Values sums);
   /// Adds the first `chunks` chunks of a tile.
   Values accumulateTile(mlir::Value tile, int64_t chunks, Values sums);
+  /// The same but for the scales of int8 activations, which a span adds.
+  Values accumulateChunks(mlir::Value tile, int64_t chunks, Values sums);
   /// Adds what exists of the last tile, if it reaches behind the rows of x.
   Values accumulateCutTile(mlir::Value tile, Values sums);
   Values accumulateChunk(const PanelChunk &chunk, Values sums);
@@ -92,12 +89,15 @@ private:
   mlir::Value dotStart(mlir::Value inputSum);
   /// What is added to a weight to make it byteDot's operand.
   int dotBias() const;
-  RowInput rowInput(const PanelChunk &chunk, int64_t row, mlir::Value inputSum);
+  /// Factor of the offset of a weight; null if it has none.
+  mlir::Value offsetFactor(mlir::Value inputSum);
   mlir::Value scaledSum(mlir::Value sum, mlir::Value dot, mlir::Value scale,
-                        mlir::Value offset, const RowInput &input);
+                        mlir::Value offset, mlir::Value factor);
+  /// Adds to `sums` what a span has that begins at column `k` and gave
+  /// `partial`.
+  Values addSpan(Values sums, const Values &partial, mlir::Value k);
   mlir::Value inputLanes(int64_t row, mlir::Value k, int64_t delta);
   mlir::Value inputAddress(int64_t row, mlir::Value bytes);
-  mlir::Value inputGroup(const PanelChunk &chunk);
 
   /// What earlier slices left in y.
   Values loadSums();

@@ -9,11 +9,16 @@
 //
 // The last sum is known per row and group, so that the integer dot product
 // starts at -bias * sum a and ends exact. Where the instruction takes signed
-// weights, u - 128 goes in and the bias is 128 less. Then, in binary32, fused:
+// weights, u - 128 goes in and the bias is 128 less. Then, in binary32, fused,
+// over the chunks of a span, in which the scale of activations is constant:
 //
-//   y += dot * (scale * inputScale)                                 no offset
-//   y += dot * (scale * inputScale) -+ offset * (inputScale * sum a) min, add
-//   y += (dot - offset * sum a) * (scale * inputScale)              zero
+//   partial += dot * scale                                        no offset
+//   partial += dot * scale, then -+ offset * sum a                min, add
+//   partial += (dot - offset * sum a) * scale                     zero
+//
+// and after it
+//
+//   y += partial * inputScale
 
 #include "DotProducts.h"
 #include "MicroKernel.h"
@@ -30,10 +35,6 @@ using namespace quern::numerics;
 /// hide the loop, few enough to compile fast.
 static constexpr int64_t kUnrolledDotSteps = 8;
 
-Value MicroKernel::inputGroup(const PanelChunk &chunk) {
-  return b.div(walk.kOf(chunk), spec.input.group);
-}
-
 int MicroKernel::dotBias() const {
   return integer.bias - (dotTakesSigned(b.target, integer.bits) ? 128 : 0);
 }
@@ -42,16 +43,17 @@ MicroKernel::Values MicroKernel::groupSums(const PanelChunk &chunk) {
   Values sums;
   Type i32 = b.getI32Type();
   Value k = walk.kOf(chunk);
+  int64_t depth = walk.chunkDepth();
   for (int64_t m = 0; m < rows; ++m) {
-    if (walk.chunkDepth() == spec.input.group) {
-      Value address = inputAddress(m, b.mul(inputGroup(chunk), 4));
+    if (spec.input.hasSums(depth)) {
+      Value address = inputAddress(m, b.mul(b.div(k, depth), 4));
       sums.push_back(
-          b.load(i32, b.offset(address, spec.input.sumsOffset()), 4));
+          b.load(i32, b.offset(address, spec.input.sumsOffset(depth)), 4));
       continue;
     }
-    // The scale of the weight changes within a group of activations.
+    // Blocks of the weight of which rows have no sums.
     Value sum = b.splatI32(0);
-    for (int64_t step = 0; step < walk.chunkDepth() / 4; ++step) {
+    for (int64_t step = 0; step < depth / 4; ++step) {
       Value word = b.load(i32, b.offset(inputAddress(m, k), 4 * step), 4);
       sum = byteDot(b, sum, b.splatI32(0x01010101), /*weightBits=*/1, word);
     }
@@ -102,51 +104,29 @@ void MicroKernel::dotStep(const PanelChunk &chunk, const ChunkScales &scales,
   }
 }
 
-MicroKernel::RowInput MicroKernel::rowInput(const PanelChunk &chunk,
-                                            int64_t row, Value inputSum) {
+Value MicroKernel::offsetFactor(Value inputSum) {
+  if (spec.weight.offsetKind == OffsetKind::None)
+    return {};
   VectorValues v(b);
-  Value address = inputAddress(row, b.mul(inputGroup(chunk), 4));
-  Value scale =
-      b.broadcast(b.loadF32(b.offset(address, spec.input.scalesOffset())));
   bool isVector = isa<VectorType>(inputSum.getType());
-  auto total = [&] {
-    return v.toF32(isVector ? inputSum : b.broadcast(inputSum));
-  };
-  RowInput result;
-  switch (spec.weight.offsetKind) {
-  case OffsetKind::None:
-    break;
-  case OffsetKind::Min:
-  case OffsetKind::Add:
-  case OffsetKind::Mean:
-    result.total = v.mulF(scale, total());
-    break;
-  case OffsetKind::Zero: // in units of the dot product
-    result.total =
-        v.mulF(total(), v.constF32(-std::ldexp(1.0f, integer.shift)));
-    break;
-  }
-  result.scale = scale;
-  if (integer.shift != 0)
-    result.scale = v.mulF(scale, v.constF32(std::ldexp(1.0f, -integer.shift)));
-  return result;
+  Value total = v.toF32(isVector ? inputSum : b.broadcast(inputSum));
+  // In units of the dot product.
+  float unit = std::ldexp(1.0f, integer.shift);
+  if (spec.weight.offsetKind == OffsetKind::Zero ||
+      spec.weight.offsetKind == OffsetKind::Min)
+    unit = -unit;
+  return unit == 1 ? total : v.mulF(total, v.constF32(unit));
 }
 
 Value MicroKernel::scaledSum(Value sum, Value dot, Value scale, Value offset,
-                             const RowInput &input) {
+                             Value factor) {
   VectorValues v(b);
-  OffsetKind kind = spec.weight.offsetKind;
   Value value = v.toF32(dot);
-  if (kind == OffsetKind::Zero)
-    value = b.fusedMultiplyAdd(offset, input.total, value);
-  Value both = scale ? v.mulF(scale, input.scale) : input.scale;
-  sum = b.fusedMultiplyAdd(value, both, sum);
-  if (kind == OffsetKind::Min)
-    offset = arith::NegFOp::create(b, offset);
-  if (kind == OffsetKind::Min || kind == OffsetKind::Add ||
-      kind == OffsetKind::Mean)
-    sum = b.fusedMultiplyAdd(offset, input.total, sum);
-  return sum;
+  bool isZero = spec.weight.offsetKind == OffsetKind::Zero;
+  if (isZero)
+    value = b.fusedMultiplyAdd(offset, factor, value);
+  sum = scale ? b.fusedMultiplyAdd(value, scale, sum) : v.addF(value, sum);
+  return factor && !isZero ? b.fusedMultiplyAdd(offset, factor, sum) : sum;
 }
 
 MicroKernel::Values MicroKernel::accumulateInteger(const PanelChunk &chunk,
@@ -156,11 +136,31 @@ MicroKernel::Values MicroKernel::accumulateInteger(const PanelChunk &chunk,
   Values dots = integerDots(chunk, scales, inputSums);
   b.inPart(kScalePart, [&] {
     for (int64_t m = 0; m < rows; ++m) {
-      RowInput input = rowInput(chunk, m, inputSums[m]);
+      Value factor = offsetFactor(inputSums[m]);
       for (int64_t n = 0; n < panels; ++n) {
         Value &sum = sums[m * panels + n];
         sum = scaledSum(sum, dots[m * panels + n], scales.scale[n],
-                        scales.offset[n], input);
+                        scales.offset[n], factor);
+      }
+    }
+  });
+  return sums;
+}
+
+MicroKernel::Values MicroKernel::addSpan(Values sums, const Values &partial,
+                                         Value k) {
+  VectorValues v(b);
+  Value group = b.div(k, spec.input.group);
+  b.inPart(kScalePart, [&] {
+    for (int64_t m = 0; m < rows; ++m) {
+      Value address = inputAddress(m, b.mul(group, 4));
+      Value scale =
+          b.broadcast(b.loadF32(b.offset(address, spec.input.scalesOffset())));
+      if (integer.shift != 0)
+        scale = v.mulF(scale, v.constF32(std::ldexp(1.0f, -integer.shift)));
+      for (int64_t n = 0; n < panels; ++n) {
+        Value &sum = sums[m * panels + n];
+        sum = b.fusedMultiplyAdd(partial[m * panels + n], scale, sum);
       }
     }
   });

@@ -21,6 +21,22 @@ int64_t codegen::chunkDepth(const LinearSpec &spec, const PanelShape &shape) {
                   shape.tileDepth);
 }
 
+int64_t codegen::spanDepth(const LinearSpec &spec, const PanelShape &shape) {
+  int64_t group = spec.input.group;
+  return group % shape.tileDepth == 0 ? group
+                                      : std::gcd(group, shape.tileDepth);
+}
+
+int64_t codegen::spanTiles(const LinearSpec &spec, const PanelShape &shape) {
+  if (spec.input.kind != ActivationRow::Kind::Int8)
+    return 1;
+  return std::max<int64_t>(1, spanDepth(spec, shape) / shape.tileDepth);
+}
+
+int64_t PanelWalk::chunksOfSpan() const {
+  return std::min(spanDepth(spec, shape), shape.tileDepth) / chunkDepth();
+}
+
 Value PanelWalk::kOf(const PanelChunk &chunk) {
   return b.add(b.mul(chunk.tile, shape.tileDepth), chunk.kInTile);
 }
@@ -38,31 +54,34 @@ PanelChunk PanelWalk::partOfChunk(Value tile, const ValueList &addresses,
 }
 
 ValueList PanelWalk::forChunks(Value tile, const ValueList &addresses,
-                               int64_t chunks, ValueList carried,
-                               ChunkBody body) {
+                               int64_t chunks, int64_t together,
+                               ValueList carried, ChunksBody body) {
   int64_t depth = chunkDepth(), steps = depth / 4;
   // As many chunks as it takes for all pieces to be at a lane's start again.
-  int64_t together = 1;
-  while (together * steps % shape.stepPeriod != 0)
-    ++together;
-  if (chunks % together != 0 || chunks * steps <= kUnrolledSteps)
-    together = chunks;
+  int64_t straight = together;
+  while (straight * steps % shape.stepPeriod != 0)
+    straight += together;
+  if (chunks % straight != 0 || chunks * steps <= kUnrolledSteps)
+    straight = chunks;
   auto run = [&](Value group, ValueList values) {
-    for (int64_t c = 0; c < together; ++c) {
+    SmallVector<PanelChunk> taken;
+    for (int64_t c = 0; c < straight; ++c) {
       PanelChunk chunk;
       chunk.tile = tile;
       chunk.tileAddresses = addresses;
-      chunk.base = b.mul(group, together * steps / shape.stepPeriod);
+      chunk.base = b.mul(group, straight * steps / shape.stepPeriod);
       chunk.first = c * steps;
       chunk.steps = steps;
-      chunk.kInTile = b.add(b.mul(group, together * depth), c * depth);
-      values = body(chunk, values);
+      chunk.kInTile = b.add(b.mul(group, straight * depth), c * depth);
+      taken.push_back(chunk);
     }
+    for (int64_t c = 0; c < straight; c += together)
+      values = body(ArrayRef(taken).slice(c, together), values);
     return values;
   };
-  if (chunks == together)
+  if (chunks == straight)
     return run(b.i64(0), carried);
-  return b.loop(b.i64(0), b.i64(chunks / together), 1, carried,
+  return b.loop(b.i64(0), b.i64(chunks / straight), 1, carried,
                 [&](Value group, ValueRange values) {
                   return run(group, ValueList(values));
                 });

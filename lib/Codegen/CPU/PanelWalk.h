@@ -23,6 +23,13 @@ struct PanelChunk {
 
 /// K of a chunk; divides tileDepth.
 int64_t chunkDepth(const LinearSpec &spec, const PanelShape &shape);
+/// K of a span: columns over which the scale of int8 activations is constant,
+/// so that it multiplies the sum over them. A multiple of chunkDepth; whole
+/// tiles, or a part of one that divides it.
+int64_t spanDepth(const LinearSpec &spec, const PanelShape &shape);
+/// Tiles of a span, 1 if it is shorter than one. Whoever divides K into slices
+/// keeps spans whole.
+int64_t spanTiles(const LinearSpec &spec, const PanelShape &shape);
 
 /// Emits the loops over the chunks of a tile and the steps of a chunk. Whoever
 /// decodes, and whoever multiplies, sees the same chunks.
@@ -37,11 +44,16 @@ public:
   /// K of a chunk's start in the tensor.
   mlir::Value kOf(const PanelChunk &chunk);
 
-  /// Calls `body` on the first `chunks` chunks of a tile.
-  using ChunkBody =
-      llvm::function_ref<ValueList(const PanelChunk &chunk, ValueList carried)>;
+  /// Chunks of a span that lie in one tile.
+  int64_t chunksOfSpan() const;
+
+  /// Calls `body` on the first `chunks` chunks of a tile, each time on
+  /// `together` of them, which divides `chunks`.
+  using ChunksBody = llvm::function_ref<ValueList(
+      llvm::ArrayRef<PanelChunk> chunks, ValueList carried)>;
   ValueList forChunks(mlir::Value tile, const ValueList &addresses,
-                      int64_t chunks, ValueList carried, ChunkBody body);
+                      int64_t chunks, int64_t together, ValueList carried,
+                      ChunksBody body);
   /// The first `depth` K of chunk `index`.
   PanelChunk partOfChunk(mlir::Value tile, const ValueList &addresses,
                          int64_t index, int64_t depth);

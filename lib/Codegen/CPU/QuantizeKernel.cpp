@@ -27,7 +27,10 @@ public:
 private:
   Value loadInput(Value x, Value k);
   Value statistic(Value x, Value first);
-  Value storeCodes(Value x, Value y, Value first, Value inverse);
+  /// Stores codes of `columns` columns from `first` on; gives their sum.
+  Value storeCodes(Value x, Value y, Value first, int64_t columns,
+                   Value inverse);
+  void storeSums(Value y, Value group);
 
   KernelBuilder &b;
   const Format &format;
@@ -52,8 +55,9 @@ Value GroupQuantizer::statistic(Value x, Value first) {
   return lanes == 1 ? most : b.maxLanes(most);
 }
 
-Value GroupQuantizer::storeCodes(Value x, Value y, Value first, Value inverse) {
-  Value end = b.add(first, output.group);
+Value GroupQuantizer::storeCodes(Value x, Value y, Value first, int64_t columns,
+                                 Value inverse) {
+  Value end = b.add(first, columns);
   Value factor = lanes == 1 ? inverse : b.broadcast(inverse);
   Type byte = lanes == 1 ? Type(b.getI8Type()) : b.vectorOf(b.getI8Type());
   Value sum = b.loop(first, end, lanes, ValueRange{v.constI32(0)},
@@ -69,6 +73,25 @@ Value GroupQuantizer::storeCodes(Value x, Value y, Value first, Value inverse) {
   return vector::ReductionOp::create(b, vector::CombiningKind::ADD, sum);
 }
 
+void GroupQuantizer::storeSums(Value y, Value group) {
+  std::vector<int64_t> sizes = output.sumColumns();
+  // Each from two of half as many columns.
+  for (size_t i = sizes.size() - 1; i-- > 0;) {
+    Value from = b.offset(y, output.sumsOffset(sizes[i + 1]));
+    Value to = b.offset(y, output.sumsOffset(sizes[i]));
+    int64_t count = output.group / sizes[i];
+    Value first = b.mul(group, count);
+    b.loop(first, b.add(first, count), 1, [&](Value part) {
+      Value pair = b.offset(from, b.mul(part, 8));
+      Type i32 = b.getI32Type();
+      VectorValues scalar(b, /*scalar=*/true);
+      Value sum =
+          scalar.addI(b.load(i32, pair, 4), b.load(i32, b.offset(pair, 4), 4));
+      b.store(sum, b.offset(to, b.mul(part, 4)), 4);
+    });
+  }
+}
+
 void GroupQuantizer::emit(Value x, Value y, Value row, Value group) {
   ActivationRow input{ActivationRow::Kind::F32, output.width, 0};
   x = b.offset(x, b.mul(row, input.stride()));
@@ -77,10 +100,17 @@ void GroupQuantizer::emit(Value x, Value y, Value row, Value group) {
   VectorValues scalar(b, /*scalar=*/true);
   Value scale = exactScale(scalar, format, statistic(x, first));
   Value inverse = inverseScale(scalar, scale);
-  Value sum = storeCodes(x, y, first, inverse);
-  Value at = b.mul(group, 4);
-  b.store(scale, b.offset(b.offset(y, at), output.scalesOffset()), 4);
-  b.store(sum, b.offset(b.offset(y, at), output.sumsOffset()), 4);
+  b.store(scale, b.offset(b.offset(y, b.mul(group, 4)), output.scalesOffset()),
+          4);
+  int64_t columns = output.sumColumns().back();
+  int64_t parts = output.group / columns;
+  Value sums = b.offset(y, output.sumsOffset(columns));
+  Value firstPart = b.mul(group, parts);
+  b.loop(firstPart, b.add(firstPart, parts), 1, [&](Value part) {
+    Value sum = storeCodes(x, y, b.mul(part, columns), columns, inverse);
+    b.store(sum, b.offset(sums, b.mul(part, 4)), 4);
+  });
+  storeSums(y, group);
 }
 
 /// Kernels write scales in binary32 that follow from the largest magnitude.

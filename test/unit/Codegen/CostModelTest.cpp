@@ -20,8 +20,6 @@ using namespace quern::codegen::test;
 
 namespace {
 
-constexpr auto kF32 = ActivationRow::Kind::F32;
-constexpr auto kInt8 = ActivationRow::Kind::Int8;
 constexpr int64_t kDepth = 256, kColumns = 64;
 constexpr double kSteps = double(kDepth * kColumns) / 64; ///< of 64 codes
 

@@ -13,10 +13,6 @@ using namespace quern::codegen::test;
 
 namespace {
 
-constexpr auto kF32 = ActivationRow::Kind::F32;
-constexpr auto kBf16 = ActivationRow::Kind::BF16;
-constexpr auto kInt8 = ActivationRow::Kind::Int8;
-
 struct Case {
   const char *format;
   ActivationRow::Kind input;

@@ -20,9 +20,6 @@ struct Case {
   const char *forbidden; ///< the same; none: ""
 };
 
-constexpr auto kInt8 = ActivationRow::Kind::Int8;
-constexpr auto kBf16 = ActivationRow::Kind::BF16;
-
 const Case kCases[] = {
     {"avx512", kInt8, "q4_0", "vpdpbusd.*%zmm", "vpmaddubsw|vdpbf16ps"},
     {"avx512", kBf16, "q4_0", "vfmadd.*%zmm", "bf16"},

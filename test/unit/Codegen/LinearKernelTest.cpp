@@ -26,14 +26,18 @@ const Case kCases[] = {
     {"f16", 68, 0, true},
     {"bf16", 96, 0},
     {"q4_0", 96, 32, true},
+    {"q4_0", 160, 160}, // tiles of 32 columns, activations of all
+    {"q4_0", 384, 128, true},
     {"q8_0", 64, 32},
-    {"q4_k", 512, 32, true},
-    {"q6_k", 256, 16, true},
+    {"q4_k", 512, 128, true},
+    {"q6_k", 256, 128, true},
+    {"q6_k", 512, 512},
     {"int8_channel", 88, 8},
+    {"int8_channel", 192, 96}, // a group is no whole tiles
     {"int4_g128", 256, 128},
     {"int4_g128_asym", 256, 128},
     {"fp8_channel", 100, 0},
-    {"mxfp4", 96, 32, true},
+    {"mxfp4", 96, 96, true},
     {"nf4", 128, 0, true},
     {"int8_tensor", 64, 64},
     {"fp8_block", 256, 0, false, 128},
@@ -44,10 +48,10 @@ const Case kCases[] = {
     {"u5 [1, 20], scale f32, min f16", 100, 20},
     {"i5 [1, 28], scale f16", 252, 28}, // the last tile is half empty
     {"f6E2M3FN [1, 32], scale f8E8M0FNU from amax / 4 down", 64, 32},
-    {"u8 [1, 32], scale f16, zero u8", 64, 32},
+    {"u8 [1, 32], scale f16, zero u8", 128, 128},
     {"i7 [1, 32], scale f32", 64, 64},
     {"iq2_xxs", 512, 32, true},
-    {"iq2_s", 256, 32},
+    {"iq2_s", 256, 128},
     {"iq3_xxs", 256, 32},
     {"iq3_s", 512, 32, true},
     {"iq1_m", 512, 32, true},
@@ -126,32 +130,26 @@ protected:
       EXPECT_TRUE(result == p.run(*library, 3)) << "workers change results";
       if (first.empty())
         first = result;
-      if (p.spec.input.kind == ActivationRow::Kind::Int8)
+      if (p.spec.input.kind == kInt8)
         EXPECT_TRUE(first == result) << "instruction sets differ";
     }
     p.input.expectIntact();
   }
 };
 
-TEST_P(LinearKernel, Float32Activations) {
-  checkAllShapes(ActivationRow::Kind::F32);
-}
+TEST_P(LinearKernel, Float32Activations) { checkAllShapes(kF32); }
 
-TEST_P(LinearKernel, BFloat16Activations) {
-  checkAllShapes(ActivationRow::Kind::BF16);
-}
+TEST_P(LinearKernel, BFloat16Activations) { checkAllShapes(kBf16); }
 
 class LinearKernelInt8 : public LinearKernel {};
 
-TEST_P(LinearKernelInt8, Int8Activations) {
-  checkAllShapes(ActivationRow::Kind::Int8);
-}
+TEST_P(LinearKernelInt8, Int8Activations) { checkAllShapes(kInt8); }
 
 /// A row's result does not depend on the rows beside it, so that prefill and
 /// decode agree.
 TEST_P(LinearKernel, RowsDoNotDependOnEachOther) {
   const Case &c = GetParam();
-  auto kind = c.group ? ActivationRow::Kind::Int8 : ActivationRow::Kind::F32;
+  auto kind = c.group ? kInt8 : kF32;
   int64_t N = 37 * c.rowBlock;
   LinearProblem p =
       LinearProblem::create(c.format, {kind, c.K, c.group}, 11, N, 3);
@@ -186,8 +184,8 @@ INSTANTIATE_TEST_SUITE_P(Formats, LinearKernelInt8,
 TEST(LinearKernelEpilogue, BiasAndResidual) {
   for (bool hasBias : {false, true})
     for (const CpuTarget *target : runnableTargets()) {
-      LinearProblem p = LinearProblem::create(
-          "q4_0", {ActivationRow::Kind::Int8, 64, 32}, 6, 21, 5);
+      LinearProblem p =
+          LinearProblem::create("q4_0", {kInt8, 64, 32}, 6, 21, 5);
       p.spec.hasBias = hasBias;
       p.spec.hasResidual = true;
       auto library = KernelLibrary::create(*target, {p.source(*target)});
@@ -197,8 +195,7 @@ TEST(LinearKernelEpilogue, BiasAndResidual) {
 }
 
 TEST(LinearKernelErrors, SaysWhyIntegerModeIsImpossible) {
-  LinearProblem p = LinearProblem::create(
-      "nf4", {ActivationRow::Kind::Int8, 64, 32}, 1, 16, 1);
+  LinearProblem p = LinearProblem::create("nf4", {kInt8, 64, 32}, 1, 16, 1);
   const CpuTarget &target = *lookupCpuTarget("portable");
   auto library = KernelLibrary::create(target, {p.source(target)});
   ASSERT_FALSE(library.isOk());

@@ -4,10 +4,9 @@
 
 #include "LinearProblem.h"
 
+#include "Numerics/EncodeTestUtil.h"
 #include "quern/Numerics/AlignBlocks.h"
-#include "quern/Numerics/EncodeTensor.h"
 #include <cmath>
-#include <random>
 
 using namespace quern;
 using namespace quern::codegen;
@@ -15,12 +14,7 @@ using namespace quern::codegen::test;
 using namespace quern::numerics;
 
 std::vector<float> test::randomValues(size_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.0f, 0.5f);
-  std::vector<float> values(count);
-  for (float &x : values)
-    x = normal(random);
-  return values;
+  return normalValues(count, seed, 0.5f);
 }
 
 /// Kernels of a flat format read blocks that end with the rows; the numbers are
@@ -48,7 +42,7 @@ static void encodeFloatRow(const ActivationRow &row, const float *values,
   for (int64_t k = 0; k < row.width; ++k) {
     uint32_t bits;
     std::memcpy(&bits, &values[k], 4);
-    if (row.kind == ActivationRow::Kind::BF16) {
+    if (row.kind == kBf16) {
       uint16_t half = uint16_t(bits >> 16);
       std::memcpy(bytes + 2 * k, &half, 2);
       bits &= 0xffff0000u;
@@ -67,15 +61,13 @@ static void encodeInt8Row(const ActivationRow &row, const float *values,
     for (int64_t k = 0; k < row.group; ++k)
       largest = std::max(largest, std::fabs(x[k]));
     float scale = largest / 127;
-    int32_t sum = 0;
     for (int64_t k = 0; k < row.group; ++k) {
       int code = scale == 0 ? 0 : int(std::nearbyint(x[k] / scale));
       bytes[group * row.group + k] = uint8_t(int8_t(code));
-      sum += code;
+      addToSums(row, bytes, group * row.group + k, code);
       stored[group * row.group + k] = float(code) * scale;
     }
     std::memcpy(bytes + row.scalesOffset() + 4 * group, &scale, 4);
-    std::memcpy(bytes + row.sumsOffset() + 4 * group, &sum, 4);
   }
 }
 
@@ -87,7 +79,7 @@ LinearProblem LinearProblem::create(const std::string &format,
   EXPECT_TRUE(parsed.isOk()) << parsed.status().message();
   p.spec.weight = *parsed;
   p.spec.input = input;
-  p.spec.roundToBf16 = input.kind == ActivationRow::Kind::BF16;
+  p.spec.roundToBf16 = input.kind == kBf16;
   p.M = M;
   p.N = N;
   encodeWeights(p, seed);
@@ -95,8 +87,7 @@ LinearProblem LinearProblem::create(const std::string &format,
   std::vector<float> values = randomValues(M * K, seed + 1);
   p.input = RowBuffer(input, M);
   p.inputValues.resize(M * K);
-  auto encode =
-      input.kind == ActivationRow::Kind::Int8 ? encodeInt8Row : encodeFloatRow;
+  auto encode = input.kind == kInt8 ? encodeInt8Row : encodeFloatRow;
   for (int64_t m = 0; m < M; ++m)
     encode(input, &values[m * K], p.input.rowBytes(m), &p.inputValues[m * K]);
   p.bias = randomValues(N, seed + 2);

@@ -11,6 +11,10 @@
 
 namespace quern::codegen::test {
 
+constexpr auto kF32 = ActivationRow::Kind::F32;
+constexpr auto kBf16 = ActivationRow::Kind::BF16;
+constexpr auto kInt8 = ActivationRow::Kind::Int8;
+
 /// `count` values of a normal distribution of deviation 0.5.
 std::vector<float> randomValues(size_t count, unsigned seed);
 

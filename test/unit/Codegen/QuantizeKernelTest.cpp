@@ -84,11 +84,7 @@ RowBuffer expectedRows(const Case &c, const std::vector<float> &x,
       }
       expected.rowBytes(m)[k] = uint8_t(code);
       int64_t groups = c.width / c.group, group = k / c.group;
-      uint8_t *sum = expected.rowBytes(m) + row.sumsOffset() + 4 * group;
-      int32_t total;
-      std::memcpy(&total, sum, 4);
-      total += code;
-      std::memcpy(sum, &total, 4);
+      addToSums(row, expected.rowBytes(m), k, code);
       // The codes of an f32 plane are its bits.
       int32_t scale = coded->planes["scale"].codes[m * groups + group];
       std::memcpy(expected.rowBytes(m) + row.scalesOffset() + 4 * group, &scale,

@@ -49,7 +49,7 @@ void expectSameEverywhere(const LinearProblem &p) {
     EXPECT_TRUE(result == p.run(**library, 3)) << "workers change results";
     if (first.empty())
       first = result;
-    if (p.spec.input.kind == ActivationRow::Kind::Int8)
+    if (p.spec.input.kind == kInt8)
       EXPECT_TRUE(first == result) << "instruction sets differ";
   }
 }
@@ -84,15 +84,13 @@ class RandomKernel : public testing::TestWithParam<unsigned> {};
 TEST_P(RandomKernel, Float32Activations) {
   RandomFormat source = drawn(GetParam());
   SCOPED_TRACE(source.text);
-  expectSameEverywhere(
-      problemOf(source, ActivationRow::Kind::F32, 5, GetParam()));
+  expectSameEverywhere(problemOf(source, kF32, 5, GetParam()));
 }
 
 TEST_P(RandomKernel, Embedding) {
   RandomFormat source = drawn(GetParam());
   SCOPED_TRACE(source.text);
-  expectRowsAsDecoded(
-      problemOf(source, ActivationRow::Kind::F32, 1, GetParam()));
+  expectRowsAsDecoded(problemOf(source, kF32, 1, GetParam()));
 }
 
 class RandomKernelInt8 : public RandomKernel {};
@@ -100,8 +98,7 @@ class RandomKernelInt8 : public RandomKernel {};
 TEST_P(RandomKernelInt8, Int8Activations) {
   RandomFormat source = drawn(GetParam());
   SCOPED_TRACE(source.text);
-  expectSameEverywhere(
-      problemOf(source, ActivationRow::Kind::Int8, 5, GetParam()));
+  expectSameEverywhere(problemOf(source, kInt8, 5, GetParam()));
 }
 
 /// The seeds of formats that have an integer mode.

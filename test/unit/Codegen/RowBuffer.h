@@ -79,15 +79,29 @@ private:
     case ActivationRow::Kind::Int8:
       break;
     }
-    int64_t perGroup = 4 * (row.width / row.group);
-    return inArray(0, row.width) || inArray(row.scalesOffset(), perGroup) ||
-           inArray(row.sumsOffset(), perGroup);
+    for (int64_t columns : row.sumColumns())
+      if (inArray(row.sumsOffset(columns), 4 * (row.width / columns)))
+        return true;
+    return inArray(0, row.width) ||
+           inArray(row.scalesOffset(), 4 * (row.width / row.group));
   }
 
   ActivationRow row;
   int64_t rows;
   std::vector<uint8_t> bytes;
 };
+
+/// Adds the code at column `k` to the sums of an Int8 row that have it.
+inline void addToSums(const ActivationRow &row, uint8_t *bytes, int64_t k,
+                      int32_t code) {
+  for (int64_t columns : row.sumColumns()) {
+    uint8_t *at = bytes + row.sumsOffset(columns) + 4 * (k / columns);
+    int32_t sum;
+    std::memcpy(&sum, at, 4);
+    sum += code;
+    std::memcpy(at, &sum, 4);
+  }
+}
 
 /// An F32 row.
 inline ActivationRow floatRow(int64_t width) {

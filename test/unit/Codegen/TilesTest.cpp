@@ -15,7 +15,7 @@ namespace {
 struct Case {
   const char *format;
   int64_t K;
-  int64_t group;
+  int64_t group; ///< of int8 activations; 0: they are bfloat16
   Decoding decoding = Decoding::InTiles;
 };
 
@@ -36,29 +36,47 @@ const Case kCases[] = {
 /// What gtest prints of a failed case.
 void PrintTo(const Case &c, std::ostream *out) { *out << c.format; }
 
-class TileKernel : public testing::TestWithParam<Case> {};
+/// A kernel with tiles, or with loops in their place.
+class TileTest : public testing::TestWithParam<Case> {
+protected:
+  void SetUp() override {
+    const CpuTarget &target = *lookupCpuTarget("amx");
+    bool isNative = runsHere(target);
+    if (!isNative && !runsHere(*lookupCpuTarget("avx512")))
+      GTEST_SKIP() << "no AVX-512 VNNI";
+    kernel = compile(target, isNative ? Tiles::Native : Tiles::Loops);
+    ASSERT_TRUE(kernel);
+  }
+
+  LinearProblem problem(int64_t M, int64_t N) const {
+    const Case &c = GetParam();
+    ActivationRow input{c.group ? kInt8 : kBf16, c.K, c.group};
+    return LinearProblem::create(c.format, input, M, N, unsigned(M));
+  }
+
+  std::shared_ptr<KernelLibrary> compile(const CpuTarget &target,
+                                         Tiles tiles) const {
+    LinearProblem p = problem(1, 16);
+    p.spec.decoding = GetParam().decoding;
+    auto library = KernelLibrary::create(target, {p.source(target)}, tiles);
+    EXPECT_TRUE(library.isOk()) << library.status().message();
+    return library ? *library : nullptr;
+  }
+
+  std::shared_ptr<KernelLibrary> kernel;
+};
+
+class TileKernel : public TileTest {};
 
 /// 16 rows at a time and what is left, to the bit what the portable kernel has.
 TEST_P(TileKernel, HasTheBitsOfThePortableKernel) {
-  const CpuTarget &target = *lookupCpuTarget("amx");
-  bool isNative = runsHere(target);
-  if (!isNative && !runsHere(*lookupCpuTarget("avx512")))
-    GTEST_SKIP() << "no AVX-512 VNNI";
-  const CpuTarget &portable = *lookupCpuTarget("portable");
-  const Case &c = GetParam();
-  ActivationRow input{ActivationRow::Kind::Int8, c.K, c.group};
-  LinearProblem first = LinearProblem::create(c.format, input, 1, 16, 1);
-  first.spec.decoding = c.decoding;
-  auto tiles = KernelLibrary::create(target, {first.source(target)},
-                                     isNative ? Tiles::Native : Tiles::Loops);
-  auto plain = KernelLibrary::create(portable, {first.source(portable)});
-  ASSERT_TRUE(tiles.isOk()) << tiles.status().message();
-  ASSERT_TRUE(plain.isOk()) << plain.status().message();
+  auto plain = compile(*lookupCpuTarget("portable"), Tiles::Native);
+  ASSERT_TRUE(plain);
   for (auto [M, N] : {std::pair(1, 16), std::pair(16, 33), std::pair(35, 17)}) {
-    LinearProblem p = LinearProblem::create(c.format, input, M, N, M);
-    std::vector<float> result = p.run(**tiles, 1);
+    LinearProblem p = problem(M, N);
+    std::vector<float> result = p.run(*kernel, 1);
     p.expectClose(result);
-    EXPECT_TRUE(result == p.run(**plain, 1)) << "M=" << M;
+    EXPECT_TRUE(result == p.run(*plain, 1)) << "M=" << M;
     p.input.expectIntact();
   }
 }
@@ -74,24 +92,13 @@ const Case kPairCases[] = {
     {"q6_k", 768, 0, Decoding::Once},
 };
 
-class PairTileKernel : public testing::TestWithParam<Case> {};
+class PairTileKernel : public TileTest {};
 
 /// Close to the exact product, and a row at a time the same as 16 at once.
 TEST_P(PairTileKernel, MultipliesRowsAloneAndTogether) {
-  const CpuTarget &target = *lookupCpuTarget("amx");
-  bool isNative = runsHere(target);
-  if (!isNative && !runsHere(*lookupCpuTarget("avx512")))
-    GTEST_SKIP() << "no AVX-512 VNNI";
-  const Case &c = GetParam();
-  ActivationRow input{ActivationRow::Kind::BF16, c.K, 0};
-  LinearProblem first = LinearProblem::create(c.format, input, 1, 16, 1);
-  first.spec.decoding = c.decoding;
-  auto tiles = KernelLibrary::create(target, {first.source(target)},
-                                     isNative ? Tiles::Native : Tiles::Loops);
-  ASSERT_TRUE(tiles.isOk()) << tiles.status().message();
   for (auto [M, N] : {std::pair(1, 16), std::pair(16, 33), std::pair(23, 17)}) {
-    LinearProblem p = LinearProblem::create(c.format, input, M, N, M);
-    std::vector<float> result = p.run(**tiles, 1);
+    LinearProblem p = problem(M, N);
+    std::vector<float> result = p.run(*kernel, 1);
     p.expectClose(result);
     LinearProblem one = p;
     one.M = 1;
@@ -99,7 +106,7 @@ TEST_P(PairTileKernel, MultipliesRowsAloneAndTogether) {
       std::memcpy(one.input.rowBytes(0), p.input.rowBytes(m),
                   p.spec.input.stride());
       std::vector<float> row(&result[m * N], &result[m * N] + N);
-      EXPECT_TRUE(row == one.run(**tiles, 1)) << "row " << m << " of " << M;
+      EXPECT_TRUE(row == one.run(*kernel, 1)) << "row " << m << " of " << M;
     }
   }
 }

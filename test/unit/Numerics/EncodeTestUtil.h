@@ -18,9 +18,10 @@ inline Format format(const std::string &text) {
   return *result;
 }
 
-inline std::vector<float> normalValues(size_t count, unsigned seed = 1) {
+inline std::vector<float> normalValues(size_t count, unsigned seed = 1,
+                                       float deviation = 1) {
   std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
+  std::normal_distribution<float> normal(0, deviation);
   std::vector<float> values(count);
   for (float &x : values)
     x = normal(random);

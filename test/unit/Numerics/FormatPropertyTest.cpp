@@ -2,11 +2,10 @@
 //
 // \file Properties of formats that nobody named: random compositions.
 
+#include "EncodeTestUtil.h"
 #include "RandomFormat.h"
 #include "quern/Numerics/Decode.h"
-#include "quern/Numerics/EncodeTensor.h"
 #include "quern/Numerics/ErrorBound.h"
-#include "gtest/gtest.h"
 #include <cmath>
 #include <map>
 #include <random>
@@ -21,16 +20,6 @@ static Format parse(const std::string &text) {
   return *format;
 }
 
-static std::vector<float> randomValues(unsigned seed, size_t count,
-                                       bool isPositive) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(count);
-  for (float &x : values)
-    x = isPositive ? std::fabs(normal(random)) : normal(random);
-  return values;
-}
-
 namespace {
 /// A drawn format, values that it can hold, and their codes.
 struct Drawn {
@@ -42,9 +31,11 @@ struct Drawn {
 
   explicit Drawn(unsigned seed) : source(FormatGenerator(seed).draw()) {
     format = parse(source.text);
+    values = normalValues(size_t(source.rows * source.cols), seed);
     // Codes without a sign cannot hold negative numbers without an offset.
-    bool isPositive = lowestValue(format.element) >= 0 && !format.offset;
-    values = randomValues(seed, size_t(source.rows * source.cols), isPositive);
+    if (lowestValue(format.element) >= 0 && !format.offset)
+      for (float &x : values)
+        x = std::fabs(x);
     coded = encode(Solver::Plain);
     decoded = decodeRows(format, coded);
   }

@@ -3,6 +3,7 @@
 // \file Folding weights: the bytes, their independence of threads, and errors.
 
 #include "quern/Pack/FoldWeights.h"
+#include "Numerics/EncodeTestUtil.h"
 #include "Weights/MemorySource.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -11,12 +12,9 @@
 #include "quern/Dialect/QK/IR/QKDialect.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
 #include "quern/Numerics/AlignBlocks.h"
-#include "quern/Numerics/EncodeTensor.h"
 #include "quern/Pack/Passes.h"
-#include "gtest/gtest.h"
 #include <cmath>
 #include <cstring>
-#include <random>
 
 using namespace quern;
 using namespace quern::pack;
@@ -74,15 +72,6 @@ protected:
   std::pair<int64_t, int64_t> progress;
 };
 
-std::vector<float> randomFloats(size_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, 0.02f);
-  std::vector<float> values(count);
-  for (float &value : values)
-    value = normal(random);
-  return values;
-}
-
 // Three chunks of rows, the last one short and no multiple of a panel.
 constexpr int64_t rows = 2101, cols = 256;
 const char *const encoded =
@@ -92,7 +81,7 @@ const char *const encoded =
 /// Parts of a weight with column transforms are coded as the whole is, the
 /// columns' weights that a scale implies included.
 TEST_F(FoldWeights, PartsAreThoseOfTheWholeTensor) {
-  std::vector<float> values = randomFloats(size_t(rows * cols), 6);
+  std::vector<float> values = numerics::normalValues(size_t(rows * cols), 6);
   for (size_t i = 0; i < values.size(); ++i)
     values[i] *= float(1 + i % size_t(cols) % 7);
   source.addF32("w", {rows, cols}, values);
@@ -147,7 +136,7 @@ TEST_F(FoldWeights, PartsOfAWeightThatIsNotThere) {
 }
 
 TEST_F(FoldWeights, BytesAreThoseOfTheWholeTensorForAnyNumberOfThreads) {
-  std::vector<float> values = randomFloats(size_t(rows * cols), 1);
+  std::vector<float> values = numerics::normalValues(size_t(rows * cols), 1);
   source.addF32("w", {rows, cols}, values);
   load(encoded, "cpu");
   numerics::Format format = *numerics::FormatRegistry::builtin().lookup("q4_k");
@@ -184,7 +173,7 @@ TEST_F(FoldWeights, FlatBlocksAreCodedAsTheyCrossRowsAndPackedAsTheyDoNot) {
        {std::pair<int64_t, const char *>{172, "u3 [4], scale f16, zero f16"},
         {65, "f32"}}) {
     std::string name = "w" + std::to_string(width);
-    std::vector<float> values = randomFloats(size_t(rows * width), 2);
+    std::vector<float> values = numerics::normalValues(size_t(rows * width), 2);
     source.addF32(name, {rows, width}, values);
     load("param.global @" + name + " : tensor<2101x" + std::to_string(width) +
              "xf32, #qt.format<" + numerics::printFormat(flat) +
@@ -244,7 +233,7 @@ TEST_F(FoldWeights, ValuesAreRoundedToTheTypeTheyAreSaidToHave) {
 }
 
 TEST_F(FoldWeights, TheFirstBadValueIsNamedWhateverTheThreads) {
-  std::vector<float> values = randomFloats(size_t(rows * cols), 2);
+  std::vector<float> values = numerics::normalValues(size_t(rows * cols), 2);
   values[size_t(1030 * cols + 7)] = std::nanf("");
   values[size_t(2100 * cols)] = -INFINITY;
   source.addF32("w", {rows, cols}, values);

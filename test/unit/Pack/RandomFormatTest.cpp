@@ -4,16 +4,15 @@
 // interpreter before and after packing, and what the bytes hold.
 
 #include "Numerics/RandomFormat.h"
+#include "Numerics/EncodeTestUtil.h"
 #include "Weights/MemorySource.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "quern/InitAllDialects.h"
-#include "quern/Numerics/EncodeTensor.h"
 #include "quern/Numerics/ErrorBound.h"
 #include "quern/Pack/FoldWeights.h"
 #include "quern/Pack/Pipeline.h"
 #include "quern/Reference/Interpreter.h"
-#include "gtest/gtest.h"
 #include <cmath>
 
 using namespace quern;
@@ -22,15 +21,6 @@ using namespace quern::numerics;
 namespace {
 
 constexpr int64_t tokens = 3;
-
-std::vector<float> randomFloats(int64_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(static_cast<size_t>(count));
-  for (float &value : values)
-    value = normal(random);
-  return values;
-}
 
 std::string moduleText(const RandomFormat &source) {
   std::string rows = std::to_string(source.rows);
@@ -58,7 +48,7 @@ protected:
   RandomFormats() : source(FormatGenerator(GetParam()).draw()) {
     registerAllDialects(registry);
     context.appendDialectRegistry(registry);
-    values = randomFloats(source.rows * source.cols, GetParam());
+    values = normalValues(source.rows * source.cols, GetParam());
     memory = std::make_shared<weights::test::MemorySource>();
     memory->addF32("w", {source.rows, source.cols}, values);
     module =
@@ -101,7 +91,7 @@ TEST_P(RandomFormats, InterpreterMultipliesWhatIsDecoded) {
   SCOPED_TRACE(source.text);
   ASSERT_TRUE(module);
   std::vector<float> w = decodeRows(format, coded);
-  std::vector<float> x = randomFloats(tokens * source.cols, GetParam() + 1);
+  std::vector<float> x = normalValues(tokens * source.cols, GetParam() + 1);
   std::vector<float> y = interpret(x);
   ASSERT_EQ(y.size(), size_t(tokens * source.rows));
   for (int64_t m = 0; m < tokens; ++m)

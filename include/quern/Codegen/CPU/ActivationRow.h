@@ -5,8 +5,10 @@
 #ifndef QUERN_CODEGEN_CPU_ACTIVATIONROW_H
 #define QUERN_CODEGEN_CPU_ACTIVATIONROW_H
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace quern::codegen {
 
@@ -16,8 +18,8 @@ namespace quern::codegen {
 ///
 ///   F32:  float[padded]
 ///   BF16: uint16[padded]
-///   Int8: int8[padded], then float scale[groups], then int32 sum of
-///         codes[groups], one of each for `group` columns
+///   Int8: int8[padded], then float scale[groups], one for `group` columns,
+///         then for each of sumColumns() int32[padded / columns], sums of codes
 struct ActivationRow {
   enum class Kind { F32, BF16, Int8 };
   Kind kind = Kind::F32;
@@ -25,9 +27,31 @@ struct ActivationRow {
   int64_t group = 0; ///< Int8 only; divides width
 
   int64_t padded() const { return roundUp(width, 64); }
-  int64_t groups() const { return (padded() + group - 1) / group; }
+  int64_t groups() const { return partsOf(group); }
   int64_t scalesOffset() const { return padded(); }
-  int64_t sumsOffset() const { return padded() + 4 * groups(); }
+  /// Columns that are summed: the group and its halves that are multiples of
+  /// 16. A weight's blocks within a group find their sums so.
+  std::vector<int64_t> sumColumns() const {
+    std::vector<int64_t> columns = {group};
+    while (columns.back() % 32 == 0)
+      columns.push_back(columns.back() / 2);
+    return columns;
+  }
+  bool hasSums(int64_t columns) const {
+    std::vector<int64_t> all = sumColumns();
+    return std::find(all.begin(), all.end(), columns) != all.end();
+  }
+  /// Of the sums of `columns` columns each; of what lies behind all sums if
+  /// there are none.
+  int64_t sumsOffset(int64_t columns) const {
+    int64_t offset = scalesOffset() + 4 * groups();
+    for (int64_t each : sumColumns()) {
+      if (each == columns)
+        return offset;
+      offset += 4 * partsOf(each);
+    }
+    return offset;
+  }
   /// Bytes from one row to the next; a multiple of 64.
   int64_t stride() const {
     switch (kind) {
@@ -36,7 +60,7 @@ struct ActivationRow {
     case Kind::BF16:
       return roundUp(2 * padded(), 64);
     case Kind::Int8:
-      return roundUp(padded() + 8 * groups(), 64);
+      return roundUp(sumsOffset(0), 64);
     }
     return 0;
   }
@@ -49,6 +73,9 @@ struct ActivationRow {
   }
 
 private:
+  int64_t partsOf(int64_t columns) const {
+    return (padded() + columns - 1) / columns;
+  }
   static int64_t roundUp(int64_t x, int64_t to) {
     return (x + to - 1) / to * to;
   }

@@ -8,9 +8,8 @@
 
 #include "LinearProblem.h"
 #include "MachinePeaks.h"
+#include "WeightStream.h"
 #include <benchmark/benchmark.h>
-#include <cstdlib>
-#include <sys/mman.h>
 
 using namespace quern;
 using namespace quern::codegen;
@@ -27,31 +26,6 @@ struct Setup {
   ActivationRow::Kind kind;
   int64_t group; ///< of int8 activations
   int64_t tokens;
-};
-
-/// Copies of a weight, one after another in huge pages.
-class WeightStream {
-public:
-  WeightStream(const std::vector<uint8_t> &weight, size_t totalBytes)
-      : step((weight.size() + 4095) / 4096 * 4096),
-        copies(std::max<size_t>(1, totalBytes / step)) {
-    size_t bytes = (step * copies + (2u << 20) - 1) >> 21 << 21;
-    memory = static_cast<uint8_t *>(std::aligned_alloc(2u << 20, bytes));
-    madvise(memory, bytes, MADV_HUGEPAGE);
-    for (size_t i = 0; i < copies; ++i)
-      std::copy(weight.begin(), weight.end(), memory + i * step);
-  }
-  WeightStream(const WeightStream &) = delete;
-  ~WeightStream() { std::free(memory); }
-
-  const uint8_t *next() {
-    at = at + 1 == copies ? 0 : at + 1;
-    return memory + at * step;
-  }
-
-private:
-  size_t step, copies, at = 0;
-  uint8_t *memory;
 };
 
 void runLinear(benchmark::State &state, const Setup &setup) {

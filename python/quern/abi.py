@@ -69,7 +69,8 @@ _ENTRIES: list[tuple[str, Any]] = [
         "prefill",
         _function(ctypes.c_int, _Object, Tokens, ctypes.c_size_t, Logits, ctypes.c_size_t),
     ),
-    ("decode", _function(ctypes.c_int, _Object, ctypes.c_int32, Logits)),
+    # Called once a token: an address costs less than a pointer object.
+    ("decode", _function(ctypes.c_int, _Object, ctypes.c_int32, ctypes.c_void_p)),
     ("session_position", _function(ctypes.c_size_t, _Object)),
     ("session_reset", _function(ctypes.c_int, _Object)),
     ("session_truncate", _function(ctypes.c_int, _Object, ctypes.c_size_t)),

@@ -2,222 +2,272 @@
 //
 // \file Causal attention over the KV cache.
 //
-// A work item is a key head and a block of tokens. The query rows of an item
-// (tokens of the block times the heads that share the key head) are handled
-// together, so that a key or value is loaded once for all of them. Three
-// passes: scores of 16 positions at a time into private memory with a running
-// maximum, then exponentials and their sum, then the weighted sum of values.
+// Order of arithmetic. The positions of a sequence are cut into tiles of
+// kTileKeys and chunks of kAttentionChunk, at multiples of these. A chunk's
+// tiles are taken in order: the largest score so far, the weights relative to
+// it, and the sums so far scaled down to it. Each chunk begins anew; chunks are
+// then added up in order. What is added to what depends on positions alone: the
+// result is the same whether tokens come in a prompt or one by one, and
+// whichever worker has done which chunk.
+//
+// Tokens of a prompt: a work item is a key head and a block of tokens, and goes
+// through all chunks. One token alone: an item is a key head and a chunk, so
+// that few heads keep many workers busy on a long context; with more chunks
+// than one, a second kernel adds them up.
 
-#include "CacheAccess.h"
+#include "AttentionTile.h"
 
 using namespace mlir;
 using namespace quern;
 using namespace quern::codegen;
 
-/// Query rows that keep their accumulators in registers.
-static constexpr int64_t kQueryRows = 8;
-/// Stands for a score that the mask forbids; far below any real one.
-static constexpr float kMasked = -1e30f;
-
-int64_t AttentionSpec::rowsTogether() const {
-  int64_t tokens = std::max<int64_t>(1, kQueryRows / headsTogether());
-  return tokens * headsTogether();
-}
-
 namespace {
-class AttentionItem {
+/// Arguments of the kernel, and the emission of its items.
+class AttentionItems {
 public:
-  AttentionItem(KernelBuilder &builder, const AttentionSpec &spec,
-                int64_t tokensTogether, ValueRange args)
-      : b(builder), v(builder), spec(spec), tokensTogether(tokensTogether),
-        cache(builder, spec.cache, args[2], args[6]), query(args[0]),
-        output(args[1]), scratch(args[3]), tokens(args[4]), position(args[5]),
-        capacity(args[6]) {}
+  AttentionItems(KernelBuilder &builder, const AttentionSpec &spec,
+                 ValueRange args)
+      : b(builder), spec(spec), memory(spec),
+        cache(builder, spec.cache, args[2], args[7]),
+        tile(builder, spec, memory, cache, args[3]), query(args[0]),
+        output(args[1]), scratch(args[3]), partials(args[4]), tokens(args[5]),
+        position(args[6]), worker(args[8]), workers(args[9]),
+        width(spec.queryHeads * spec.cache.headDim) {}
 
-  /// Attention of head `head` for the tokens from `firstToken` on.
-  void emit(Value head, Value firstToken);
+  void emitToken();
+  void emitPrompt();
 
 private:
-  using Values = SmallVector<Value>;
+  using Keys = std::pair<Value, Value>; ///< from the first to behind the last
 
-  void locateRows(Value head, Value firstToken);
-  Values scoreBlock(Value head, Value block);
-  Values scorePass(Value head);
-  Values exponentialPass(const Values &maxima);
-  void valuePass(Value head, const Values &sums);
-  void storeResult(Value sum, Value row, int64_t column);
-  Value scoreAddress(int64_t row, Value block) {
-    Value at = b.add(b.mul(capacity, 4 * row), b.mul(block, 4 * kLanes));
-    return b.offset(scratch, at);
+  void forEqualShare(Value count, function_ref<Value(Value)> work,
+                     function_ref<void(Value, Value)> body);
+  Keys keysOf(Value firstToken, Value endToken);
+  Keys keysOfChunk(Keys keys, Value chunk);
+  void addChunk(const QueryRows &rows, Value head, Keys keys);
+  void tokenItem(Value head, Value index, Value chunks, Keys keys);
+  void promptItem(Value head, Value first, Value end);
+  Value copyQueries(Value head, Value first, Value end);
+  Value stateAt(Value states, Value row) {
+    return b.offset(states, b.mul(row, memory.stateBytes()));
+  }
+  Value rowOf(Value base, Value token, Value head) {
+    int64_t stride = ActivationRow{ActivationRow::Kind::F32, width, 0}.stride();
+    int64_t columns = spec.headsTogether() * spec.cache.headDim;
+    return b.offset(base,
+                    b.add(b.mul(token, stride), b.mul(head, 4 * columns)));
   }
 
   KernelBuilder &b;
-  VectorValues v;
   const AttentionSpec &spec;
-  int64_t tokensTogether;
+  AttentionMemory memory;
   CacheAccess cache;
-  Value query, output, scratch, tokens, position, capacity;
-  Values queryRows, outputRows, rowPositions; ///< a query row's
-  Value firstBlock, endBlock, firstKey, endKey;
+  AttentionTile tile;
+  Value query, output, scratch, partials, tokens, position, worker, workers;
+  int64_t width;
 };
 } // namespace
 
-void AttentionItem::locateRows(Value head, Value firstToken) {
-  int64_t width = spec.queryHeads * spec.cache.headDim;
-  int64_t stride = ActivationRow{ActivationRow::Kind::F32, width, 0}.stride();
-  int64_t shared = spec.headsTogether();
-  Value lastToken = b.sub(tokens, b.i64(1));
-  Value token;
-  for (int64_t t = 0; t < tokensTogether; ++t) {
-    // Past the last token its rows are computed again, to the same result.
-    token = b.min(b.add(firstToken, t), lastToken);
-    for (int64_t h = 0; h < shared; ++h) {
-      Value column =
-          b.mul(b.add(b.mul(head, shared), h), 4 * spec.cache.headDim);
-      Value at = b.add(b.mul(token, stride), column);
-      queryRows.push_back(b.offset(query, at));
-      outputRows.push_back(b.offset(output, at));
-      rowPositions.push_back(b.add(position, token));
-    }
-  }
-  endKey = b.add(rowPositions.back(), 1);
-  firstKey = b.i64(0);
-  if (spec.window > 0)
-    firstKey = b.max(firstKey,
-                     b.sub(b.add(rowPositions.front(), 1), b.i64(spec.window)));
-  firstBlock = b.div(firstKey, kLanes);
-  endBlock = b.divCeil(endKey, kLanes);
-}
-
-/// Masked, scaled scores of all rows at 16 positions.
-SmallVector<Value> AttentionItem::scoreBlock(Value head, Value block) {
-  int64_t rows = queryRows.size();
-  Values sums(rows, b.splat(0));
-  sums = cache.foldKeys(cache.keyBlock(head, block), sums,
-                        [&](Value column, Value keys, ValueRange carried) {
-                          Value at = b.mul(column, 4);
-                          Values next;
-                          for (int64_t r = 0; r < rows; ++r) {
-                            Value q = b.broadcast(
-                                b.loadF32(b.offset(queryRows[r], at)));
-                            next.push_back(b.multiplyAdd(q, keys, carried[r]));
-                          }
-                          return next;
-                        });
-  Value first = b.mul(block, kLanes);
-  for (int64_t r = 0; r < rows; ++r) {
-    Value score = b.mulF(sums[r], b.splat(spec.scale));
-    Value seen = b.sub(b.add(rowPositions[r], 1), first);
-    score = v.selectF(b.laneMask(seen), score, b.splat(kMasked));
-    if (spec.window > 0) {
-      Value hidden = b.sub(seen, b.i64(spec.window));
-      score = v.selectF(b.laneMask(hidden), b.splat(kMasked), score);
-    }
-    sums[r] = score;
-  }
-  return sums;
-}
-
-SmallVector<Value> AttentionItem::scorePass(Value head) {
-  int64_t rows = queryRows.size();
-  Values maxima(rows, b.splat(kMasked));
-  maxima = b.loop(firstBlock, endBlock, 1, maxima,
-                  [&](Value block, ValueRange carried) {
-                    Values scores = scoreBlock(head, block), next;
-                    for (int64_t r = 0; r < rows; ++r) {
-                      b.store(scores[r], scoreAddress(r, block), 4);
-                      next.push_back(b.maxF(scores[r], carried[r]));
-                    }
-                    return next;
-                  });
-  for (Value &maximum : maxima)
-    maximum = b.broadcast(b.maxLanes(maximum));
-  return maxima;
-}
-
-SmallVector<Value> AttentionItem::exponentialPass(const Values &maxima) {
-  Values sums;
-  for (int64_t r = 0; r < int64_t(queryRows.size()); ++r) {
-    Value sum = b.loop(firstBlock, endBlock, 1, ValueRange{b.splat(0)},
-                       [&](Value block, ValueRange carried) -> Values {
-                         Value address = scoreAddress(r, block);
-                         Value score = b.loadVector(address);
-                         Value power = b.exp(b.subF(score, maxima[r]));
-                         Value isSeen = v.lessF(b.splat(kMasked), score);
-                         power = v.selectF(isSeen, power, b.splat(0));
-                         b.store(power, address, 4);
-                         return {b.addF(carried[0], power)};
+/// Calls `body(head, i)` for each key head and each i of [0, count) that this
+/// worker owns: contiguous, and of about the same work for every worker.
+void AttentionItems::forEqualShare(Value count, function_ref<Value(Value)> work,
+                                   function_ref<void(Value, Value)> body) {
+  Value none = b.i64(0), heads = b.i64(spec.cache.heads);
+  Value total = b.loop(none, count, 1, ValueRange{none},
+                       [&](Value i, ValueRange sum) -> SmallVector<Value> {
+                         return {b.add(sum[0], work(i))};
                        })[0];
-    sums.push_back(b.sumLanes(sum));
-  }
-  return sums;
-}
-
-void AttentionItem::storeResult(Value result, Value row, int64_t column) {
-  Value address = b.offset(row, 4 * column);
-  int64_t left = spec.cache.headDim - column;
-  if (left >= kLanes)
-    b.store(result, address, 4);
-  else
-    b.storeVectorPart(result, address, b.i64(left));
-}
-
-void AttentionItem::valuePass(Value head, const Values &sums) {
-  int64_t rows = queryRows.size();
-  for (int64_t column = 0; column < spec.cache.headDim; column += kLanes) {
-    Values totals(rows, b.splat(0));
-    totals =
-        b.loop(firstKey, endKey, 1, totals, [&](Value key, ValueRange carried) {
-          Value value =
-              cache.loadValues(cache.valueRow(head, key), column / kLanes);
-          Values next;
-          for (int64_t r = 0; r < rows; ++r) {
-            Value at = b.add(b.mul(capacity, 4 * r), b.mul(key, 4));
-            Value weight = b.broadcast(b.loadF32(b.offset(scratch, at)));
-            next.push_back(b.multiplyAdd(weight, value, carried[r]));
-          }
-          return next;
-        });
-    for (int64_t r = 0; r < rows; ++r)
-      storeResult(b.divF(totals[r], b.broadcast(sums[r])), outputRows[r],
-                  column);
-  }
-}
-
-void AttentionItem::emit(Value head, Value firstToken) {
-  queryRows.clear();
-  outputRows.clear();
-  rowPositions.clear();
-  locateRows(head, firstToken);
-  Values sums = exponentialPass(scorePass(head));
-  valuePass(head, sums);
-}
-
-/// The items of this worker, of `together` tokens each.
-static void emitItems(KernelBuilder &b, const AttentionSpec &spec,
-                      int64_t together, ValueRange args) {
-  AttentionItem item(b, spec, together, args);
-  Value blocks = b.divCeil(args[4], together);
-  // Heads vary slowest: every worker gets short and long contexts alike.
-  Value items = b.mul(blocks, spec.cache.heads);
-  b.forShare(items, args[7], args[8], [&](Value index) {
-    Value head = arith::DivUIOp::create(b, index, blocks);
-    Value block = arith::RemUIOp::create(b, index, blocks);
-    item.emit(head, b.mul(block, together));
+  total = b.mul(total, heads);
+  b.loop(none, heads, 1, ValueRange{none}, [&](Value head, ValueRange outer) {
+    return b.loop(none, count, 1, outer,
+                  [&](Value i, ValueRange done) -> SmallVector<Value> {
+                    Value owner = arith::DivUIOp::create(
+                        b, b.mul(done[0], workers), total);
+                    b.ifThen(b.equal(owner, worker), [&] { body(head, i); });
+                    return {b.add(done[0], work(i))};
+                  });
   });
 }
+
+/// The keys that tokens [firstToken, endToken) of the step see, from the begin
+/// of a tile on.
+AttentionItems::Keys AttentionItems::keysOf(Value firstToken, Value endToken) {
+  Value first = b.i64(0);
+  if (spec.window > 0) {
+    Value seen = b.add(b.add(position, firstToken), 1);
+    first = b.max(first, b.sub(seen, b.i64(spec.window)));
+    first = b.mul(b.div(first, kTileKeys), kTileKeys);
+  }
+  return {first, b.add(position, endToken)};
+}
+
+AttentionItems::Keys AttentionItems::keysOfChunk(Keys keys, Value chunk) {
+  Value begin = b.mul(chunk, kAttentionChunk);
+  return {b.max(begin, keys.first),
+          b.min(b.add(begin, kAttentionChunk), keys.second)};
+}
+
+void AttentionItems::addChunk(const QueryRows &rows, Value head, Keys keys) {
+  tile.clear(rows.states, rows.count);
+  b.loop(keys.first, keys.second, kTileKeys, [&](Value begin) {
+    Value end = b.min(b.add(begin, kTileKeys), keys.second);
+    tile.addKeys(rows, head, begin, end);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// One token
+//===----------------------------------------------------------------------===//
+
+/// The first chunk that a token at `position` sees, and how many.
+static std::pair<Value, Value>
+chunksOf(KernelBuilder &b, const AttentionSpec &spec, Value position) {
+  Value first = b.i64(0), seen = b.add(position, 1);
+  if (spec.window > 0)
+    first =
+        b.div(b.max(first, b.sub(seen, b.i64(spec.window))), kAttentionChunk);
+  return {first, b.sub(b.divCeil(seen, kAttentionChunk), first)};
+}
+
+void AttentionItems::tokenItem(Value head, Value index, Value chunks,
+                               Keys keys) {
+  int64_t shared = spec.headsTogether();
+  Value row = b.add(b.mul(index, spec.queryHeads), b.mul(head, shared));
+  QueryRows rows = {rowOf(query, b.i64(0), head), stateAt(partials, row),
+                    position, b.i64(shared), shared};
+  addChunk(rows, head, keys);
+  b.ifThen(b.equal(chunks, b.i64(1)), [&] {
+    Value result = rowOf(output, b.i64(0), head);
+    for (int64_t r = 0; r < shared; ++r)
+      tile.finish(stateAt(rows.states, b.i64(r)),
+                  b.offset(result, 4 * spec.cache.headDim * r));
+  });
+}
+
+void AttentionItems::emitToken() {
+  auto [firstChunk, chunks] = chunksOf(b, spec, position);
+  Keys all = keysOf(b.i64(0), b.i64(1));
+  auto keysAt = [&, first = firstChunk](Value index) {
+    return keysOfChunk(all, b.add(first, index));
+  };
+  auto work = [&](Value index) {
+    Keys keys = keysAt(index);
+    return b.sub(keys.second, keys.first);
+  };
+  forEqualShare(chunks, work, [&, count = chunks](Value head, Value index) {
+    tokenItem(head, index, count, keysAt(index));
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Tokens of a prompt
+//===----------------------------------------------------------------------===//
+
+/// Puts the queries of tokens [first, end) side by side, with rows of zeros
+/// behind them. The number of rows.
+Value AttentionItems::copyQueries(Value head, Value first, Value end) {
+  int64_t shared = spec.headsTogether(), columns = shared * spec.cache.headDim;
+  int64_t whole = columns / kLanes * kLanes;
+  Value to = b.offset(scratch, memory.queries);
+  Value count = b.sub(end, first);
+  b.loop(b.i64(0), count, 1, [&](Value token) {
+    Value source = rowOf(query, b.add(first, token), head);
+    Value target = b.offset(to, b.mul(token, 4 * columns));
+    b.loop(b.i64(0), b.i64(4 * whole), 4 * kLanes, [&](Value at) {
+      b.store(b.loadVector(b.offset(source, at)), b.offset(target, at), 4);
+    });
+    if (whole == columns)
+      return;
+    Value rest = b.i64(columns - whole);
+    b.storeVectorPart(b.loadVectorPart(b.offset(source, 4 * whole), rest),
+                      b.offset(target, 4 * whole), rest);
+  });
+  Value rows = b.mul(count, shared);
+  Value padded = b.mul(b.divCeil(rows, kRowStep), kRowStep);
+  b.loop(b.mul(rows, 4 * spec.cache.headDim),
+         b.mul(padded, 4 * spec.cache.headDim), 4 * kLanes,
+         [&](Value at) { b.store(b.splat(0), b.offset(to, at), 4); });
+  return padded;
+}
+
+void AttentionItems::promptItem(Value head, Value first, Value end) {
+  Value count = copyQueries(head, first, end);
+  QueryRows rows = {b.offset(scratch, memory.queries),
+                    b.offset(scratch, memory.partials), b.add(position, first),
+                    count};
+  Value totals = b.offset(scratch, memory.totals);
+  tile.clear(totals, count);
+  Keys keys = keysOf(first, end);
+  b.loop(b.div(keys.first, kAttentionChunk),
+         b.divCeil(keys.second, kAttentionChunk), 1, [&](Value chunk) {
+           addChunk(rows, head, keysOfChunk(keys, chunk));
+           b.loop(b.i64(0), count, 1, [&](Value row) {
+             tile.merge(stateAt(totals, row), stateAt(rows.states, row));
+           });
+         });
+  int64_t shared = spec.headsTogether();
+  b.loop(first, end, 1, [&](Value token) {
+    Value result = rowOf(output, token, head);
+    Value row = b.mul(b.sub(token, first), shared);
+    b.loop(b.i64(0), b.i64(shared), 1, [&](Value r) {
+      tile.finish(stateAt(totals, b.add(row, r)),
+                  b.offset(result, b.mul(r, 4 * spec.cache.headDim)));
+    });
+  });
+}
+
+void AttentionItems::emitPrompt() {
+  Value blocks = b.divCeil(tokens, memory.tokens);
+  auto endOf = [&](Value block) {
+    return b.min(b.mul(b.add(block, 1), memory.tokens), tokens);
+  };
+  auto work = [&](Value block) {
+    Keys keys = keysOf(b.mul(block, memory.tokens), endOf(block));
+    return b.sub(keys.second, keys.first);
+  };
+  forEqualShare(blocks, work, [&](Value head, Value block) {
+    promptItem(head, b.mul(block, memory.tokens), endOf(block));
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
 
 void codegen::emitAttentionKernel(KernelBuilder &b, StringRef name,
                                   const AttentionSpec &spec) {
   Type p = b.ptrType(), i = b.getI64Type();
-  auto args = b.beginFunction(name, {p, p, p, p, i, i, i, i, i}).getArguments();
-  int64_t together = spec.rowsTogether() / spec.headsTogether();
-  // A token that is decoded alone must not be computed several times.
-  if (together == 1)
-    emitItems(b, spec, 1, args);
-  else
-    b.ifThenElse(
-        b.equal(args[4], b.i64(1)), [&] { emitItems(b, spec, 1, args); },
-        [&] { emitItems(b, spec, together, args); });
+  auto args =
+      b.beginFunction(name, {p, p, p, p, p, i, i, i, i, i}).getArguments();
+  AttentionItems items(b, spec, args);
+  b.ifThenElse(
+      b.equal(args[5], b.i64(1)), [&] { items.emitToken(); },
+      [&] { items.emitPrompt(); });
+  b.endFunction();
+}
+
+Value codegen::isAttentionSplit(KernelBuilder &b, const AttentionSpec &spec,
+                                Value tokens, Value position) {
+  Value chunks = chunksOf(b, spec, position).second;
+  return arith::AndIOp::create(b, b.equal(tokens, b.i64(1)),
+                               b.less(b.i64(1), chunks));
+}
+
+void codegen::emitAttentionMergeKernel(KernelBuilder &b, StringRef name,
+                                       const AttentionSpec &spec) {
+  Type p = b.ptrType(), i = b.getI64Type();
+  auto args = b.beginFunction(name, {p, p, i, i, i}).getArguments();
+  AttentionMemory memory(spec);
+  CacheAccess cache(b, spec.cache, nullptr, nullptr);
+  AttentionTile tile(b, spec, memory, cache, nullptr);
+  Value chunks = chunksOf(b, spec, args[2]).second;
+  b.forShare(b.i64(spec.queryHeads), args[3], args[4], [&](Value head) {
+    Value total = b.offset(args[1], b.mul(head, memory.stateBytes()));
+    b.loop(b.i64(1), chunks, 1, [&](Value chunk) {
+      Value at = b.mul(chunk, spec.queryHeads * memory.stateBytes());
+      tile.merge(total, b.offset(total, at));
+    });
+    tile.finish(total, b.offset(args[0], b.mul(head, 4 * spec.cache.headDim)));
+  });
   b.endFunction();
 }

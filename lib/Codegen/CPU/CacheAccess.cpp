@@ -140,21 +140,30 @@ CacheAccess::Parameters CacheAccess::keyParameters(Value block, Value column) {
       });
 }
 
-SmallVector<Value> CacheAccess::foldKeys(Value block, ValueRange initial,
+SmallVector<Value> CacheAccess::foldKeys(ValueRange blocks, ValueRange initial,
                                          const KeyFold &body) {
   LaneCodes codes = shape.keyCodes();
   int64_t run = codes.steps, whole = run / codes.period;
   auto foldRun = [&](Value index, ValueRange outer) {
     Value first = b.mul(index, run);
-    Value address = b.offset(block, b.mul(index, codes.bytes));
-    Parameters parameters = keyParameters(block, first);
+    SmallVector<Parameters> parameters;
+    Values addresses;
+    for (Value block : blocks) {
+      addresses.push_back(b.offset(block, b.mul(index, codes.bytes)));
+      parameters.push_back(keyParameters(block, first));
+    }
     auto foldPeriod = [&](Value period, int64_t count, ValueRange before) {
-      Values carried(before);
-      Values steps = loadCodes(codes, address, period, count);
+      SmallVector<Values> steps;
+      for (Value address : addresses)
+        steps.push_back(loadCodes(codes, address, period, count));
       Value column = b.add(first, b.mul(period, codes.period));
-      for (int64_t step = 0; step < count; ++step)
-        carried =
-            body(b.add(column, step), decode(steps[step], parameters), carried);
+      Values carried(before);
+      for (int64_t step = 0; step < count; ++step) {
+        Values keys;
+        for (size_t i = 0; i < blocks.size(); ++i)
+          keys.push_back(decode(steps[i][step], parameters[i]));
+        carried = body(b.add(column, step), keys, carried);
+      }
       return carried;
     };
     Values carried = b.loop(b.i64(0), b.i64(whole), 1, outer,

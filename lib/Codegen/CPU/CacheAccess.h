@@ -21,11 +21,12 @@ public:
   mlir::Value valueRow(mlir::Value head, mlir::Value position);
 
   /// Calls `body` for each column in order with the numbers that the 16 keys of
-  /// the block at `block` have there.
+  /// each of `blocks` have there.
   using KeyFold = std::function<llvm::SmallVector<mlir::Value>(
-      mlir::Value column, mlir::Value keys, mlir::ValueRange carried)>;
-  llvm::SmallVector<mlir::Value>
-  foldKeys(mlir::Value block, mlir::ValueRange initial, const KeyFold &body);
+      mlir::Value column, mlir::ValueRange keys, mlir::ValueRange carried)>;
+  llvm::SmallVector<mlir::Value> foldKeys(mlir::ValueRange blocks,
+                                          mlir::ValueRange initial,
+                                          const KeyFold &body);
 
   /// The numbers of columns [16 * chunk, 16 * chunk + 16) of the row at `row`;
   /// columns past its end hold anything.

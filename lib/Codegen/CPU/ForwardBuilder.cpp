@@ -5,6 +5,7 @@
 #include "ForwardBuilder.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace quern;
@@ -23,7 +24,12 @@ void ForwardBuilder::loadStep() {
   weights = field(0, p);
   arena = field(1, p);
   cache = field(2, p);
-  scratch = b.offset(field(3, p), b.mul(field(4, i), worker));
+  Value allScratch = field(3, p);
+  scratch = b.offset(allScratch, b.mul(field(4, i), worker));
+  partialsOffset = arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
+  partials =
+      LLVM::GEPOp::create(b, p, b.getI8Type(), allScratch,
+                          ArrayRef<LLVM::GEPArg>{partialsOffset.getResult()});
   tokens = field(5, p);
   logits = field(6, p);
   count = field(7, i);
@@ -60,8 +66,10 @@ void ForwardBuilder::setPlanAttribute() {
   auto set = [&](StringRef name, int64_t value) {
     entries.set(name, b.getI64IntegerAttr(value));
   };
+  scratchBytes = llvm::alignTo(scratchBytes, 64);
+  partialsOffset.setValueAttr(b.getI64IntegerAttr(scratchBytes));
   set("arena_bytes", plan.arenaBytes());
-  set("scratch_bytes", scratchBytes);
+  set("scratch_bytes", scratchBytes + partialBytes);
   set("scratch_bytes_per_token", scratchBytesPerToken);
   set("cache_bytes_per_token", cacheBytesPerToken);
   set("max_chunk", maxChunk);

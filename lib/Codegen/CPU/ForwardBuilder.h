@@ -41,6 +41,8 @@ private:
   mlir::LogicalResult lowerColumns(qk::KernelOp kernel, llvm::StringRef role);
   mlir::LogicalResult lowerAppend(qk::KernelOp kernel);
   mlir::LogicalResult lowerAttention(qk::KernelOp kernel);
+  void mergeAttention(const AttentionSpec &spec, const std::string &key,
+                      mlir::Value output);
   mlir::LogicalResult lowerBinary(qk::KernelOp kernel);
   mlir::LogicalResult lowerQuantize(qk::KernelOp kernel);
   void lowerLastRows(qk::KernelOp kernel);
@@ -79,12 +81,15 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> viewRows;
   KernelList list;
   std::set<int64_t> written, read; ///< since the last barrier
-  int64_t scratchBytes = 64;
+  int64_t scratchBytes = 64;       ///< private
+  int64_t partialBytes = 0;        ///< shared
   int64_t scratchBytesPerToken = 0;
   int64_t cacheBytesPerToken = 0;
   mlir::Value step, worker, weights, arena, cache, scratch, tokens, logits,
       count, position, logitRows, capacity, workers, barrier, pool, mark,
       offsets;
+  mlir::Value partials; ///< worker 0's scratch memory behind its private part
+  mlir::arith::ConstantOp partialsOffset; ///< known when all is lowered
 };
 
 } // namespace quern::codegen

@@ -4,6 +4,7 @@
 
 #include "ForwardBuilder.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 
 using namespace mlir;
@@ -206,18 +207,46 @@ LogicalResult ForwardBuilder::lowerAttention(qk::KernelOp kernel) {
   spec.queryHeads = widthOf(query) / spec.cache.headDim;
   spec.scale = floatOf(kernel, "scale");
   spec.window = integerOr(kernel, "window", 0);
+  scratchBytes = std::max(scratchBytes, spec.scratchBytes());
+  partialBytes = std::max(partialBytes, spec.partialBytes());
   scratchBytesPerToken =
-      std::max(scratchBytesPerToken, spec.scratchBytesPerToken());
-  return call(kernel,
-              keyOf("attention", numerics::printFormat(spec.cache.format),
-                    spec.queryHeads, spec.scale, spec.window),
-              [&](StringRef name) {
-                emitAttentionKernel(kernels, name, spec);
-                return Status::ok();
-              },
-              {address(query), address(kernel->getResult(0)),
-               layerAddress(kernel, spec.cache), scratch, count, position,
-               capacity, worker, workers});
+      std::max(scratchBytesPerToken, spec.partialBytesPerToken());
+  std::string key = keyOf("attention", numerics::printFormat(spec.cache.format),
+                          spec.queryHeads, spec.scale, spec.window);
+  Value output = address(kernel->getResult(0));
+  if (failed(call(kernel, key,
+                  [&](StringRef name) {
+                    emitAttentionKernel(kernels, name, spec);
+                    return Status::ok();
+                  },
+                  {address(query), output, layerAddress(kernel, spec.cache),
+                   scratch, partials, count, position, capacity, worker,
+                   workers})))
+    return failure();
+  mergeAttention(spec, key, output);
+  return success();
+}
+
+/// After the attention kernel of `key`: adds up what it may have left in parts.
+void ForwardBuilder::mergeAttention(const AttentionSpec &spec,
+                                    const std::string &key, Value output) {
+  std::string &name = kernelNames["merge|" + key];
+  if (name.empty()) {
+    name = "attention_merge_" + std::to_string(kernelNames.size());
+    emitAttentionMergeKernel(kernels, name, spec);
+  }
+  Block *merge = new Block, *next = new Block;
+  for (Block *block : {merge, next})
+    exit->getParent()->getBlocks().insert(exit->getIterator(), block);
+  Value isSplit = isAttentionSplit(b, spec, count, position);
+  cf::CondBranchOp::create(b, isSplit, merge, next);
+  b.setInsertionPointToStart(merge);
+  meetWorkers();
+  func::CallOp::create(b, name, TypeRange{},
+                       Values{output, partials, position, worker, workers});
+  markDone(list.last()); // still the attention's time
+  cf::BranchOp::create(b, next);
+  b.setInsertionPointToStart(next);
 }
 
 LogicalResult ForwardBuilder::lowerBinary(qk::KernelOp kernel) {

@@ -112,5 +112,5 @@ int64_t KernelList::append(qk::KernelOp kernel, StringRef function,
       entry.set("writes", builder.getI64IntegerAttr(row->stride()));
   }
   entries.push_back(entry.getDictionary(builder.getContext()));
-  return int64_t(entries.size()) - 1;
+  return last();
 }

@@ -31,6 +31,8 @@ public:
   /// Adds a kernel and gives its index. `isLogits`: it has only the rows that
   /// logits are computed for.
   int64_t append(qk::KernelOp kernel, llvm::StringRef function, bool isLogits);
+  /// The index of the kernel that was added last.
+  int64_t last() const { return int64_t(entries.size()) - 1; }
 
   mlir::ArrayAttr get(mlir::MLIRContext *context) const {
     return mlir::ArrayAttr::get(context, entries);

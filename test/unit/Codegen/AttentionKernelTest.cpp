@@ -8,6 +8,7 @@
 #include "quern/Codegen/CPU/Kernels.h"
 #include "quern/Numerics/EncodeTensor.h"
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 using namespace quern;
@@ -19,17 +20,19 @@ namespace {
 struct Case {
   int64_t headDim, kvHeads, shared; ///< query heads a key head
   int64_t window;
-  const char *format; ///< of the cache: a name or a text
+  const char *format;  ///< of the cache: a name or a text
+  bool isLong = false; ///< worth a sequence of many keys
 };
 
 const Case kCases[] = {
-    {8, 4, 2, 0, "f16"},
+    {8, 4, 2, 0, "f16", true},
     {8, 1, 1, 0, "f32"},
     {32, 2, 1, 0, "f16"},
     {48, 2, 4, 0, "f32"},
     {64, 1, 8, 0, "f16"},
     {128, 2, 2, 0, "f16"},
     {64, 2, 4, 5, "f16"},
+    {32, 1, 3, 700, "f16", true},
     {32, 3, 1, 20, "f32"},
     {20, 2, 3, 0, "f16"},
     // A scale a group: several to 16 columns, one to them, one to many, and
@@ -39,6 +42,7 @@ const Case kCases[] = {
     {64, 1, 4, 9, "q8_0"},
     {24, 2, 1, 0, "i8 [1, 12], scale f32"},
     {64, 2, 4, 0, "int4_g32_asym"},
+    {16, 1, 12, 0, "i8 [1, 16], scale f16", true},
     {48, 1, 1, 0, "u3 [1, 8], scale f16, zero u3"},
     // Groups that end inside a byte.
     {20, 2, 3, 0, "i4 [1, 5], scale f16 from max / -8, round up"},
@@ -149,6 +153,13 @@ std::vector<float> makeScratch(int64_t bytes) {
   return scratch;
 }
 
+/// Whether attention of one token at `position` reads several chunks of keys.
+bool isSplit(const AttentionSpec &spec, int64_t tokens, int64_t position) {
+  int64_t first =
+      spec.window ? std::max<int64_t>(0, position + 1 - spec.window) : 0;
+  return tokens == 1 && first / kAttentionChunk != position / kAttentionChunk;
+}
+
 /// Feeds `sequence` in runs of `runs[i]` tokens and returns all outputs.
 std::vector<float> attend(const KernelLibrary &library, const Sequence &s,
                           const std::vector<int64_t> &runs, int64_t capacity,
@@ -168,12 +179,19 @@ std::vector<float> attend(const KernelLibrary &library, const Sequence &s,
                    codes.data(), M, position, capacity, w, workers);
     EXPECT_EQ(std::count(codes.end() - 16, codes.end(), 777.0f), 16);
     RowBuffer y(floatRow(s.queryWidth()), M);
-    std::vector<float> scratch =
-        makeScratch(capacity * spec.scratchBytesPerToken());
+    std::vector<float> scratch = makeScratch(spec.scratchBytes());
+    std::vector<float> partials = makeScratch(
+        spec.partialBytes() + capacity * spec.partialBytesPerToken());
     for (int64_t w = 0; w < workers; ++w)
       library.call(nameOf("attention", s.c), q.data(), y.data(), layer.data(),
-                   scratch.data(), M, position, capacity, w, workers);
+                   scratch.data(), partials.data(), M, position, capacity, w,
+                   workers);
+    if (isSplit(spec, M, position))
+      for (int64_t w = 0; w < workers; ++w)
+        library.call(nameOf("merge", s.c), y.data(), partials.data(), position,
+                     w, workers);
     EXPECT_EQ(std::count(scratch.end() - 16, scratch.end(), 777.0f), 16);
+    EXPECT_EQ(std::count(partials.end() - 16, partials.end(), 777.0f), 16);
     y.expectIntact();
     layer.expectIntact();
     std::vector<float> part = y.values();
@@ -233,9 +251,10 @@ Exact exactAttention(const Sequence &s, int64_t token, int64_t head) {
   return exact;
 }
 
+/// Looks at every token of a short sequence, at some 50 of a long one.
 void expectClose(const Sequence &s, const std::vector<float> &y) {
-  int64_t d = s.c.headDim;
-  for (int64_t token = 0; token < s.tokens; ++token)
+  int64_t d = s.c.headDim, step = std::max<int64_t>(1, s.tokens / 50);
+  for (int64_t token = s.tokens - 1; token >= 0; token -= step)
     for (int64_t head = 0; head < s.c.kvHeads * s.c.shared; ++head) {
       Exact exact = exactAttention(s, token, head);
       for (int64_t i = 0; i < d; ++i)
@@ -245,9 +264,10 @@ void expectClose(const Sequence &s, const std::vector<float> &y) {
     }
 }
 
-std::vector<KernelSource> allSources() {
+std::vector<KernelSource> sourcesOf(const std::vector<const Case *> &cases) {
   std::vector<KernelSource> sources;
-  for (const Case &c : kCases) {
+  for (const Case *some : cases) {
+    const Case &c = *some;
     sources.push_back({nameOf("append", c), [&c](KernelBuilder &builder) {
                          return emitKvAppendKernel(builder, nameOf("append", c),
                                                    specOf(c).cache);
@@ -257,30 +277,66 @@ std::vector<KernelSource> allSources() {
                                              specOf(c));
                          return Status::ok();
                        }});
+    sources.push_back({nameOf("merge", c), [&c](KernelBuilder &builder) {
+                         emitAttentionMergeKernel(builder, nameOf("merge", c),
+                                                  specOf(c));
+                         return Status::ok();
+                       }});
   }
   return sources;
 }
 
-/// Prompts, then token by token, of 45 tokens in all; targets with FMA agree to
-/// the bit.
+using Libraries = std::vector<TargetLibrary>;
+using Runs = std::vector<int64_t>;
+
+/// Sequences fed as `runs` are right, the same fed as `others` by several
+/// workers, and the same to the bit on targets with FMA.
+void expectAttention(const Libraries &libraries, const Case &c,
+                     const Runs &runs, const Runs &others) {
+  int64_t tokens = std::accumulate(runs.begin(), runs.end(), int64_t(0));
+  int64_t capacity = (tokens + 15) / 16 * 16;
+  Sequence s(c, tokens);
+  std::optional<std::vector<float>> fused;
+  for (auto &[target, library] : libraries) {
+    SCOPED_TRACE(target->isa + " " + c.format);
+    std::vector<float> y = attend(*library, s, runs, capacity, 1);
+    expectClose(s, y);
+    EXPECT_EQ(y, attend(*library, s, others, capacity + 16, 3))
+        << "runs, capacity or workers change the result";
+    if (!target->hasFma)
+      continue;
+    if (!fused)
+      fused = y;
+    EXPECT_EQ(*fused, y) << "instruction sets differ";
+  }
+}
+
+/// Prompts, then token by token, of 45 tokens in all; and 40 tokens one by one,
+/// so that a context has each length.
 TEST(AttentionKernel, EqualsSoftmaxAttention) {
-  auto libraries = compileForAllTargets(allSources());
+  std::vector<const Case *> cases;
+  for (const Case &c : kCases)
+    cases.push_back(&c);
+  Libraries libraries = compileForAllTargets(sourcesOf(cases));
   for (const Case &c : kCases) {
-    Sequence s(c, 45);
-    std::optional<std::vector<float>> fused;
-    for (auto &[target, library] : libraries) {
-      SCOPED_TRACE(target->isa + " " + c.format);
-      std::vector<float> y =
-          attend(*library, s, {1, 2, 3, 7, 20, 9, 1, 1, 1}, 48, 1);
-      expectClose(s, y);
-      EXPECT_EQ(y, attend(*library, s, {17, 16, 12}, 64, 3))
-          << "runs, capacity or workers change the result";
-      if (!target->hasFma)
-        continue;
-      if (!fused)
-        fused = y;
-      EXPECT_EQ(*fused, y) << "instruction sets differ";
-    }
+    expectAttention(libraries, c, {1, 2, 3, 7, 20, 9, 1, 1, 1}, {17, 16, 12});
+    expectAttention(libraries, c, Runs(40, 1), {40});
+  }
+}
+
+/// Contexts of several tiles and chunks of keys, prompts of several blocks of
+/// queries, tokens alone on both sides of a chunk's end.
+TEST(AttentionKernel, AddsUpTilesAndChunks) {
+  std::vector<const Case *> cases;
+  for (const Case &c : kCases)
+    if (c.isLong)
+      cases.push_back(&c);
+  Libraries libraries = compileForAllTargets(sourcesOf(cases));
+  int64_t end = 2 * kAttentionChunk;
+  for (const Case *c : cases) {
+    Runs single = {kAttentionChunk - 2,       1, 1, 1, 1,
+                   end - kAttentionChunk - 4, 1, 1, 1, 1};
+    expectAttention(libraries, *c, single, {63, 66, 300, end - 427});
   }
 }
 

@@ -75,23 +75,40 @@ int64_t appendScratchBytes(const CacheShape &cache);
 Status emitKvAppendKernel(KernelBuilder &builder, llvm::StringRef name,
                           const CacheShape &cache);
 
+/// Keys whose partial sums attention adds up apart: a part of the sequence that
+/// begins at a multiple of it.
+constexpr int64_t kAttentionChunk = 512;
+
 struct AttentionSpec {
   CacheShape cache;
   int64_t queryHeads = 0;
   float scale = 1;
   int64_t window = 0; ///< keys seen, the token's own included; 0: all
-  /// Query rows (tokens by heads that share a key head) handled together.
-  int64_t rowsTogether() const;
+  /// Query heads that share a key head.
   int64_t headsTogether() const { return queryHeads / cache.heads; }
-  /// Private memory a worker needs, for each token of capacity.
-  int64_t scratchBytesPerToken() const { return 4 * rowsTogether(); }
+  /// Private memory that a worker needs.
+  int64_t scratchBytes() const;
+  /// Memory that all workers share, and what it grows by with each token that
+  /// the cache holds.
+  int64_t partialBytes() const;
+  int64_t partialBytesPerToken() const;
 };
 
 /// Causal attention of M tokens, whose keys are in the cache already, softmax
-/// in binary32. Arguments: query ptr, y ptr, layer ptr, scratch ptr, M,
-/// position, capacity, worker, workers.
+/// in binary32. Arguments: query ptr, y ptr, layer ptr, scratch ptr, partials
+/// ptr (what workers share), M, position, capacity, worker, workers.
 void emitAttentionKernel(KernelBuilder &builder, llvm::StringRef name,
                          const AttentionSpec &spec);
+
+/// Whether the workers have left parts of a result in `partials`, instead of
+/// the result in y: they must then meet and call the merge kernel.
+mlir::Value isAttentionSplit(KernelBuilder &builder, const AttentionSpec &spec,
+                             mlir::Value tokens, mlir::Value position);
+
+/// Adds up what attention of one token has left in `partials`. Arguments: y
+/// ptr, partials ptr, position, worker, workers.
+void emitAttentionMergeKernel(KernelBuilder &builder, llvm::StringRef name,
+                              const AttentionSpec &spec);
 
 } // namespace quern::codegen
 

@@ -63,6 +63,10 @@ Status Compilation::checkOptions() {
   if (!isOneOf(options.compute, {"f32", "bf16", "int8"}))
     return invalid("expects compute to be f32, bf16 or int8, but got '" +
                    options.compute + "'");
+  if (!options.activations.empty() && options.compute != "int8")
+    return invalid("expects compute to be int8 beside a format of activations, "
+                   "but got '" +
+                   options.compute + "'");
   if (!isOneOf(options.solver, {"rtn", "mse"}))
     return invalid("expects solver to be rtn or mse, but got '" +
                    options.solver + "'");
@@ -126,6 +130,7 @@ Status Compilation::quantize() {
     pipeline.rules.push_back(pattern + "=" + format);
   pipeline.solver = options.solver;
   pipeline.compute = options.compute;
+  pipeline.activations = options.activations;
   pipeline.kvCache = options.kvCache;
   pipeline.kvRotate = options.kvRotate;
   Status status = runPasses(

@@ -22,7 +22,7 @@ void quantize::buildQuantizePipeline(mlir::OpPassManager &manager,
   manager.addPass(
       createSetComputePass({isInteger ? "f32" : std::string(options.compute)}));
   if (isInteger)
-    manager.addPass(createQuantizeActivationsPass());
+    manager.addPass(createQuantizeActivationsPass({options.activations}));
   if (!options.kvCache.empty())
     manager.addPass(createAssignCacheEncodingPass({options.kvCache}));
   if (options.kvRotate)

@@ -56,16 +56,18 @@ private:
 std::string compile(std::string modelPath, std::string outputPath,
                     std::string format,
                     std::vector<std::pair<std::string, std::string>> rules,
-                    std::string compute, std::string target,
-                    std::string formatsFile, std::string kvCache, bool kvRotate,
-                    std::string solver, int64_t context, unsigned threads,
-                    std::string dumpPath, nb::object progress) {
+                    std::string compute, std::string activations,
+                    std::string target, std::string formatsFile,
+                    std::string kvCache, bool kvRotate, std::string solver,
+                    int64_t context, unsigned threads, std::string dumpPath,
+                    nb::object progress) {
   CompileOptions options;
   options.modelPath = std::move(modelPath);
   options.outputPath = std::move(outputPath);
   options.format = std::move(format);
   options.rules = std::move(rules);
   options.compute = std::move(compute);
+  options.activations = std::move(activations);
   options.target = std::move(target);
   options.formatsFile = std::move(formatsFile);
   options.kvCache = std::move(kvCache);
@@ -101,10 +103,10 @@ NB_MODULE(_compiler, module) {
   nb::exception<CompileError>(module, "CompileError");
   module.def("compile_model", &compile, nb::kw_only(), nb::arg("model_path"),
              nb::arg("output_path"), nb::arg("format"), nb::arg("rules"),
-             nb::arg("compute"), nb::arg("target"), nb::arg("formats_file"),
-             nb::arg("kv_cache"), nb::arg("kv_rotate"), nb::arg("solver"),
-             nb::arg("context"), nb::arg("threads"), nb::arg("dump_path"),
-             nb::arg("progress").none(),
+             nb::arg("compute"), nb::arg("activations"), nb::arg("target"),
+             nb::arg("formats_file"), nb::arg("kv_cache"), nb::arg("kv_rotate"),
+             nb::arg("solver"), nb::arg("context"), nb::arg("threads"),
+             nb::arg("dump_path"), nb::arg("progress").none(),
              "Compiles a model and returns the report as JSON.");
   module.def("import_to_text", &importText, nb::arg("model_path"),
              "The IR of an imported model.");

@@ -148,6 +148,13 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     _add_quantization(parser)
     parser.add_argument(
+        "--activations",
+        default="",
+        metavar="FORMAT",
+        help="of the inputs of int8 products, such as 'i8 [1, 32], scale f32': smaller groups "
+        "are more accurate and slower (default: one scale for up to 128)",
+    )
+    parser.add_argument(
         "--target",
         default="all",
         metavar="NAME,...",
@@ -341,6 +348,7 @@ def _compile(options: argparse.Namespace) -> None:
             options.format,
             rules=options.rule,
             compute=options.compute,
+            activations=options.activations,
             target=options.target,
             formats_file=options.formats,
             kv_cache=options.kv_cache,

@@ -24,6 +24,7 @@ def compile_model(
     format: str,
     rules: Sequence[tuple[str, str]] = (),
     compute: str = "f32",
+    activations: str = "",
     target: str = "all",
     formats_file: str | Path | None = None,
     kv_cache: str = "f16",
@@ -40,7 +41,8 @@ def compile_model(
     format: a name, or the text of a format; "" leaves the weights in the
     model's own precision. rules: (pattern, format) for weights whose name the
     pattern matches; the last that matches decides. compute: "int8", "bf16" or
-    "f32". kv_cache: format of a key or value, a row of head_dim; kv_rotate: turns
+    "f32". activations: their format in "int8", which decides how many share a
+    scale; "" for groups of up to 128. kv_cache: format of a key or value, a row of head_dim; kv_rotate: turns
     them by a Hadamard matrix first. context: tokens of the longest session, 0
     for the model's own maximum. threads: 0 takes all processors. dump_path:
     folder for the IR of every stage and the assembly. progress: is told the
@@ -52,7 +54,7 @@ def compile_model(
     for name, number, limit in (("context", context, 2**63), ("threads", threads, 2**32)):
         if not 0 <= number < limit:
             raise QuernError(f"{name}: expects a number from 0 to {limit - 1}, but got {number}")
-    texts = (model, output, format, kv_cache, formats_file, dump_path)
+    texts = (model, output, format, activations, kv_cache, formats_file, dump_path)
     for text in (*texts, *itertools.chain(*rules)):
         check_unicode("the options", str(text))
     compiler = load_extension()
@@ -63,6 +65,7 @@ def compile_model(
             format=format,
             rules=list(rules),
             compute=compute,
+            activations=activations,
             target=target,
             formats_file="" if formats_file is None else str(formats_file),
             kv_cache=kv_cache,

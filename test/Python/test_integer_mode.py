@@ -40,6 +40,39 @@ def case(request, tmp_path_factory):
     return request.param, out, int(group)
 
 
+@needs_compiler
+def test_smaller_groups_are_more_accurate(window, tmp_path):
+    exact = quern.ReferenceModel(QUERN_6M, "q8_0", kv_cache="f32")
+    expected = all_logits(exact, window)
+    found = {}
+    for group in (16, 128):
+        quern.compile_model(
+            QUERN_6M, tmp_path / f"g{group}", "q8_0", compute="int8", target="host",
+            activations=f"i8 [1, {group}], scale f32", kv_cache="f32",
+        )  # fmt: skip
+        with quern.Model(tmp_path / f"g{group}") as model:
+            found[group] = divergence(expected, all_logits(model, window))
+    assert found[16] < 0.5 * found[128]
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("compute", "format", "message"),
+    [
+        ("f32", "int8_g32", "expects compute to be int8 beside a format of activations"),
+        ("int8", "Q9_Z", "expects the name or text of a format, but got 'Q9_Z'"),
+        ("int8", "int4_g32", "expects activations in f32, bf16 or i8 [1, G]"),
+        ("int8", "int8_g32, scale", "scale"),
+    ],
+)
+def test_formats_of_activations_that_are_none(tmp_path, compute, format, message):
+    with pytest.raises(quern.QuernError, match=re.escape(message)):
+        quern.compile_model(
+            QUERN_6M, tmp_path / "out", "q4_0", compute=compute, activations=format, target="host"
+        )
+    assert not (tmp_path / "out").exists()
+
+
 def decoded_model(reference):
     """The forward pass in NumPy with the weights that the interpreter decodes."""
     model = NumpyLlama(QUERN_6M, np.float64)

@@ -23,6 +23,9 @@ struct CompileOptions {
   /// Pattern of weight names and format; the last that matches decides.
   std::vector<std::pair<std::string, std::string>> rules;
   std::string compute = "f32"; ///< f32, bf16 or int8
+  /// Name or text of the format of activations in int8, i8 [1, G], scale f32;
+  /// empty: groups as numerics::activationGroup() gives them.
+  std::string activations;
   /// Names of instruction sets or of groups of them (Codegen/CPU/Target.h).
   std::string target = "all";
   std::string formatsFile; ///< more named formats; may be empty

@@ -31,6 +31,11 @@ struct QuantizePipelineOptions
       llvm::cl::desc("Precision of products: f32, bf16, or int8 where weights "
                      "allow it and f32 elsewhere"),
       llvm::cl::init("f32")};
+  Option<std::string> activations{
+      *this, "activations",
+      llvm::cl::desc("Format of the activations of int8 products; empty lets "
+                     "the weights decide"),
+      llvm::cl::init("")};
   Option<std::string> kvCache{
       *this, "kv-cache",
       llvm::cl::desc("Format of the KV cache; empty leaves it alone"),

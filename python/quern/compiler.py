@@ -37,25 +37,23 @@ def compile_model(
 ) -> dict[str, Any]:
     """Quantizes and compiles a model folder into an artifact folder.
 
-    target: instruction sets, by the names in docs/Targets.md.
-    format: a name, or the text of a format; "" leaves the weights in the
-    model's own precision. rules: (pattern, format) for weights whose name the
-    pattern matches; the last that matches decides. compute: "int8", "bf16" or
-    "f32". activations: their format in "int8", which decides how many share a
-    scale; "" for groups of up to 128. kv_cache: format of a key or value, a row of head_dim; kv_rotate: turns
-    them by a Hadamard matrix first. context: tokens of the longest session, 0
-    for the model's own maximum. threads: 0 takes all processors. dump_path:
-    folder for the IR of every stage and the assembly. progress: is told the
-    stage and the share of it that is done; what it raises, as an interrupt does,
-    ends the compilation and leaves nothing behind. Returns the compiler's
-    report: "output", "weight_bytes", "bits_per_weight", "peak_bytes_predicted",
-    "isas", "notes" and "seconds".
+    target: instruction sets, by the names in docs/Targets.md. format: a name, or the text of a
+    format; "" leaves the weights in the model's own precision. rules: (pattern, format) for
+    weights whose name the pattern matches; the last that matches decides. compute: "int8",
+    "bf16" or "f32". activations: their format in "int8"; "" for a scale to up to 128. kv_cache:
+    format of a key or value, a row of head_dim; kv_rotate: turns them by a Hadamard matrix
+    first. context: tokens of the longest session, 0 for the model's own maximum. threads: 0
+    takes all processors. dump_path: folder for the IR of every stage and the assembly.
+    progress: is told the stage and the share of it that is done; what it raises, as an
+    interrupt does, ends the compilation and leaves nothing behind. Returns the compiler's
+    report: "output", "weight_bytes", "bits_per_weight", "peak_bytes_predicted", "isas", "notes"
+    and "seconds".
     """
     for name, number, limit in (("context", context, 2**63), ("threads", threads, 2**32)):
         if not 0 <= number < limit:
             raise QuernError(f"{name}: expects a number from 0 to {limit - 1}, but got {number}")
     texts = (model, output, format, activations, kv_cache, formats_file, dump_path)
-    for text in (*texts, *itertools.chain(*rules)):
+    for text in itertools.chain(texts, *rules):
         check_unicode("the options", str(text))
     compiler = load_extension()
     try:

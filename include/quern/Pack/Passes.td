@@ -98,7 +98,7 @@ def AssignLayoutsPass : Pass<"pack-assign-layouts", "::mlir::ModuleOp"> {
         layout #qk.layout<tile [1, *] 256B { code{0:32} @0 col(64:32) }>
         = #param.external<"model", "g">
     param.global @w : tensor<64x64xf32, #int4>
-        layout #qk.layout<tile [16, 32] 288B { scale{0:16} @0 row(16:16); code{0:4} @256 row(16:32) col(4:8, 2:4, 4:512) flip }>
+        layout #qk.layout<tile [16, 64] 576B { scale{0:16} @0 row(16:16) col(2:256); code{0:4} @512 row(16:32) col(4:8, 2:4, 8:512) flip }>
         = #qt.encode<#param.external<"model", "w">, from = f32, solver = "rtn">
     ```
   }];

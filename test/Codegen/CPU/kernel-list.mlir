@@ -31,7 +31,7 @@ param.global @rope : tensor<128x32xf32> layout #turns = #param.external<"model",
 // CHECK-SAME:  reads = {key = 256 : i64, value = 256 : i64}, rows = "tokens", tile = array<i64: 1, 16>, weights = []},
 // CHECK-SAME: {cache = {key = 128 : i64, value = 128 : i64, window = 8 : i64}, compute = "f32", function = "attention_6", kind = "attention", layer = 3 : i64,
 // CHECK-SAME:  reads = {query = 256 : i64}, rows = "tokens", tile = array<i64: 1, 16>, weights = [], width = 64 : i64, writes = 256 : i64},
-// CHECK-SAME: {compute = "f32", function = "add_7", kind = "add", layer = 3 : i64, reads = {lhs = 256 : i64, rhs = 256 : i64}, rows = "tokens",
+// CHECK-SAME: {compute = "f32", function = "add_8", kind = "add", layer = 3 : i64, reads = {lhs = 256 : i64, rhs = 256 : i64}, rows = "tokens",
 // Behind last_rows there are only the rows that have logits.
 // CHECK-SAME: {compute = "f32", function = "linear_3", kind = "linear", reads = {x = 256 : i64}, rows = "logits",
 // CHECK-NOT:  last_rows
@@ -44,7 +44,12 @@ param.global @rope : tensor<128x32xf32> layout #turns = #param.external<"model",
 // CHECK:       %[[ON:.*]] = llvm.icmp "ne" %[[MARK]], %{{.*}} : !llvm.ptr
 // CHECK-NEXT:  scf.if %[[ON]] {
 // CHECK:         llvm.call %[[MARK]](%{{.*}}, %{{.*}}, %c0{{.*}}) : !llvm.ptr, (!llvm.ptr, i64, i64) -> ()
-// CHECK:       call @add_7
+// What merges the parts of attention counts as attention.
+// CHECK:       call @attention_6
+// CHECK:         llvm.call %[[MARK]](%{{.*}}, %{{.*}}, %c5{{.*}}) : !llvm.ptr, (!llvm.ptr, i64, i64) -> ()
+// CHECK:       call @attention_merge_7
+// CHECK:         llvm.call %[[MARK]](%{{.*}}, %{{.*}}, %c5{{.*}}) : !llvm.ptr, (!llvm.ptr, i64, i64) -> ()
+// CHECK:       call @add_8
 // CHECK:         llvm.call %[[MARK]](%{{.*}}, %{{.*}}, %c6{{.*}}) : !llvm.ptr, (!llvm.ptr, i64, i64) -> ()
 func.func @forward(%tokens: tensor<?xi32>, %position: index, %rows: index, %cache: !cache) -> tensor<?x64xf32> {
   %e = param.load @"model.embed_tokens.weight" : tensor<64x64xf32>

@@ -16,9 +16,22 @@ std::string panelText(const std::string &format, int64_t rows, int64_t cols) {
 }
 
 TEST(CpuPanel, Q4_0) {
-  EXPECT_EQ(panelText("q4_0", 64, 64),
+  EXPECT_EQ(panelText("q4_0", 64, 32),
             "tile [16, 32] 288B { scale{0:16} @0 row(16:16); code{0:4} @256 "
             "row(16:32) col(4:8, 2:4, 4:512) flip }");
+}
+
+// Blocks share a tile where the width is whole tiles of so many.
+TEST(CpuPanel, TilesOfWholeCacheLines) {
+  EXPECT_EQ(panelText("q4_0", 64, 512),
+            "tile [16, 128] 1152B { scale{0:16} @0 row(16:16) col(4:256); "
+            "code{0:4} @1024 row(16:32) col(4:8, 2:4, 16:512) flip }");
+  EXPECT_EQ(panelText("q4_0", 64, 192),
+            "tile [16, 64] 576B { scale{0:16} @0 row(16:16) col(2:256); "
+            "code{0:4} @512 row(16:32) col(4:8, 2:4, 8:512) flip }");
+  EXPECT_EQ(panelText("int4_g128", 64, 512),
+            "tile [16, 256] 2112B { scale{0:16} @0 row(16:16) col(2:256); "
+            "code{0:4} @512 row(16:32) col(4:8, 2:4, 32:512) flip }");
 }
 
 TEST(CpuPanel, Q4_K) {
@@ -63,12 +76,12 @@ TEST(CpuPanel, OddWidthsAreCutIntoPowersOfTwo) {
       "@256 row(16:8) col(6:128); code{0:2} @1024 row(16:32) col(4:8, 4:2, "
       "18:512); code{2:3} @10240 row(16:32) col(4:8, 8:1, 9:512) flip }");
   // A block that is no whole number of steps: the last step is padded.
-  EXPECT_EQ(panelText("i5 [1, 36], scale f16", 16, 72),
+  EXPECT_EQ(panelText("i5 [1, 36], scale f16", 16, 36),
             "tile [16, 36] 480B { scale{0:16} @0 row(16:16); code{0:4} @256 "
             "row(16:32) col(4:8, 2:4, 5:512); code{4:5} @2816 row(16:32) "
             "col(4:8, 8:1, 2:512) flip }");
   // A block shorter than a step is repeated until it fills one.
-  EXPECT_EQ(panelText("i4 [1, 2], scale f16", 16, 16),
+  EXPECT_EQ(panelText("i4 [1, 2], scale f16", 16, 8),
             "tile [16, 8] 192B { scale{0:16} @0 row(16:16) col(4:256); "
             "code{0:4} @1024 row(16:32) col(4:8, 2:4) flip }");
 }

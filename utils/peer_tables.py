@@ -70,6 +70,17 @@ class Race:
             return kin.f16_file(self.folder, model)
         return kin.peer_file(self.folder, model, self.quantizer, PAIRS[name])
 
+    def entries(self, model):
+        """Each format with the peers' file and our artifact, which is gone after
+        its turn; none when files are only prepared."""
+        for name in self.arguments.formats:
+            path = self.peer_file(model, name)
+            if self.arguments.prepare:
+                continue
+            artifact = self.artifact(model, name)
+            yield name, path, artifact
+            shutil.rmtree(artifact)
+
 
 def bench_quern(artifact, threads, prompt, count):
     text = run(QUERN, "bench", artifact, "--threads", threads, "--repeat", 1, "--prompt-tokens",
@@ -143,16 +154,11 @@ def describe_limits(report):
 def compare_formats(race):
     arguments, model = race.arguments, race.model(race.arguments.shape)
     report = None
-    for name in arguments.formats:
-        files = race.peer_file(model, name)
-        if arguments.prepare:
-            continue
-        artifact = race.artifact(model, name)
+    for name, files, artifact in race.entries(model):
         prefills, decodes = ([Rates() for _ in race.names] for _ in range(2))
         shares = {"operations_share": [], "read_share": []}
         for _ in range(arguments.rounds):
             report = measure_phases(race, artifact, files, prefills, decodes, shares)
-        shutil.rmtree(artifact)
         print_format(name, prefills, decodes, shares)
     if report:
         describe_limits(report)
@@ -191,11 +197,7 @@ def print_format(name, prefills, decodes, shares):
 
 def compare_contexts(race):
     a, model = race.arguments, race.model(race.arguments.shape)
-    for name in a.formats:
-        path = race.peer_file(model, name)
-        if a.prepare:
-            continue
-        artifact = race.artifact(model, name)
+    for name, path, artifact in race.entries(model):
         prefills, decodes = ([Rates() for _ in race.names] for _ in range(2))
         near = []
         for _ in range(a.rounds):
@@ -205,7 +207,6 @@ def compare_contexts(race):
             prefills[0].add("", report["prefill_tokens_per_second"])
             decodes[0].add("", report["decode_tokens_per_second"])
             measure_far_peers(race, path, prefills[1:], decodes[1:])
-        shutil.rmtree(artifact)
         reading = cache_bytes(model, a.context - a.depth) / report["read_bytes_per_second"]
         print_context(name, prefills, decodes, statistics.median(near), reading)
 
@@ -249,15 +250,10 @@ def print_context(name, prefills, decodes, near, reading):
 def compare_small_models(race):
     a = race.arguments
     for model in SMALL_MODELS:
-        for name in a.formats:
-            path = race.peer_file(model, name)
-            if a.prepare:
-                continue
-            artifact = race.artifact(model, name)
+        for name, path, artifact in race.entries(model):
             contest = [Rates() for _ in race.names]
             for _ in range(a.rounds):
                 measure_small(race, artifact, path, contest)
-            shutil.rmtree(artifact)
             cells = [rate_cell(rates, 0) for rates in contest]
             print_cells(model.name, f"`{name}`", *cells, ratio_cell(contest))
 
@@ -288,17 +284,12 @@ def seconds(*words):
 
 def compare_starts(race):
     a, model = race.arguments, race.model(race.arguments.shape)
-    for name in a.formats:
-        path = race.peer_file(model, name)
-        if a.prepare:
-            continue
-        artifact = race.artifact(model, name)
+    for name, path, artifact in race.entries(model):
         contest = [Rates(-1) for _ in race.names]
         # The first round reads the files into the page cache.
         for is_measured in [False] + [True] * a.rounds:
             targets = contest if is_measured else [Rates(-1) for _ in race.names]
             measure_start(race, artifact, path, targets)
-        shutil.rmtree(artifact)
         cells = [rate_cell(rates, 2) for rates in contest]
         print_cells(f"`{name}`", *cells, ratio_cell(contest))
 

@@ -12,10 +12,9 @@
 #include "LinearProblem.h"
 #include "MachinePeaks.h"
 #include "RowBuffer.h"
+#include "WeightStream.h"
 #include "quern/Codegen/CPU/Kernels.h"
 #include <benchmark/benchmark.h>
-#include <cstdlib>
-#include <sys/mman.h>
 
 using namespace quern;
 using namespace quern::codegen;
@@ -57,43 +56,26 @@ std::vector<KernelSource> sourcesOf(const AttentionSpec &spec) {
            }}};
 }
 
-/// Layers of a cache, or any memory as aligned as theirs: one after another in
-/// huge pages, equal to the first.
-class Layers {
-public:
-  explicit Layers(int64_t bytes, size_t totalBytes = 0)
-      : step(bytes), copies(std::max<size_t>(1, totalBytes / step)) {
-    size_t all = (step * copies + (2u << 20) - 1) >> 21 << 21;
-    memory = static_cast<uint8_t *>(std::aligned_alloc(2u << 20, all));
-    madvise(memory, all, MADV_HUGEPAGE);
-  }
-  Layers(const Layers &) = delete;
-  ~Layers() { std::free(memory); }
+/// Memory of zeros, as aligned as that of a model.
+WeightStream zeros(int64_t bytes) {
+  return WeightStream(std::vector<uint8_t>(bytes));
+}
 
-  uint8_t *first() { return memory; }
-  void copyFirst() {
-    for (size_t i = 1; i < copies; ++i)
-      std::copy_n(memory, step, memory + i * step);
-  }
-  uint8_t *next() {
-    at = at + 1 == copies ? 0 : at + 1;
-    return memory + at * step;
-  }
-
-private:
-  size_t step, copies, at = 0;
-  uint8_t *memory;
-};
-
-void fillLayer(const KernelLibrary &library, const AttentionSpec &spec,
-               int64_t tokens, uint8_t *layer) {
+/// Keys and values of `tokens` tokens as the cache holds them.
+std::vector<uint8_t> makeLayer(const KernelLibrary &library,
+                               const AttentionSpec &spec, int64_t tokens) {
   ActivationRow row{ActivationRow::Kind::F32, kKeyHeads * kHeadDim, 0};
   RowBuffer keys(row, tokens), values(row, tokens);
   keys.assign(randomValues(tokens * row.width, 2));
   values.assign(randomValues(tokens * row.width, 3));
-  std::vector<uint8_t> scratch(appendScratchBytes(spec.cache));
-  library.call("append", keys.data(), values.data(), layer, scratch.data(),
-               tokens, int64_t(0), tokens, int64_t(0), int64_t(1));
+  WeightStream scratch = zeros(appendScratchBytes(spec.cache));
+  int64_t bytes = tokens * (spec.cache.keyBytesPerToken() +
+                            spec.cache.valueBytesPerToken());
+  WeightStream layer = zeros(bytes);
+  library.call("append", keys.data(), values.data(), layer.first(),
+               scratch.first(), tokens, int64_t(0), tokens, int64_t(0),
+               int64_t(1));
+  return {layer.first(), layer.first() + bytes};
 }
 
 void runAttention(benchmark::State &state, const Setup &setup) {
@@ -104,16 +86,14 @@ void runAttention(benchmark::State &state, const Setup &setup) {
     return;
   }
   int64_t context = setup.context, tokens = setup.tokens;
-  int64_t bytes = context * (spec.cache.keyBytesPerToken() +
-                             spec.cache.valueBytesPerToken());
-  Layers layers(bytes, tokens == 1 ? kStreamBytes : 0);
-  fillLayer(**library, spec, context, layers.first());
-  layers.copyFirst();
+  std::vector<uint8_t> layer = makeLayer(**library, spec, context);
+  WeightStream layers(layer, tokens == 1 ? kStreamBytes : 0);
   ActivationRow row{ActivationRow::Kind::F32, kQueryHeads * kHeadDim, 0};
   RowBuffer query(row, tokens), output(row, tokens);
   query.assign(randomValues(tokens * row.width, 1));
-  Layers scratch(spec.scratchBytes());
-  Layers partials(spec.partialBytes() + context * spec.partialBytesPerToken());
+  WeightStream scratch = zeros(spec.scratchBytes());
+  WeightStream partials =
+      zeros(spec.partialBytes() + context * spec.partialBytesPerToken());
   int64_t position = context - tokens, worker = 0, workers = 1;
   bool isSplit = tokens == 1 && context > kAttentionChunk;
   for (auto _ : state) {
@@ -128,7 +108,7 @@ void runAttention(benchmark::State &state, const Setup &setup) {
   using benchmark::Counter;
   double seen = double(tokens) * (double(position) + double(tokens + 1) / 2);
   state.counters["GB/s"] =
-      Counter(1e-9 * double(bytes), Counter::kIsIterationInvariantRate);
+      Counter(1e-9 * double(layer.size()), Counter::kIsIterationInvariantRate);
   state.counters["GFLOP/s"] =
       Counter(4e-9 * seen * double(kQueryHeads * kHeadDim),
               Counter::kIsIterationInvariantRate);

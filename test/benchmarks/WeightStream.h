@@ -11,11 +11,11 @@
 #include <sys/mman.h>
 #include <vector>
 
-/// Copies of a weight, one after another in huge pages, at least one and as
-/// many as `totalBytes` hold.
+/// Copies of a weight, or of other bytes, one after another in huge pages, at
+/// least one and as many as `totalBytes` hold.
 class WeightStream {
 public:
-  WeightStream(const std::vector<uint8_t> &weight, size_t totalBytes)
+  WeightStream(const std::vector<uint8_t> &weight, size_t totalBytes = 0)
       : step((weight.size() + 4095) / 4096 * 4096),
         copies(std::max<size_t>(1, totalBytes / step)) {
     size_t bytes = (step * copies + (2u << 20) - 1) >> 21 << 21;
@@ -27,6 +27,7 @@ public:
   WeightStream(const WeightStream &) = delete;
   ~WeightStream() { std::free(memory); }
 
+  uint8_t *first() { return memory; }
   const uint8_t *next() {
     at = at + 1 == copies ? 0 : at + 1;
     return memory + at * step;

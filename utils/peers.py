@@ -9,7 +9,6 @@ import re
 import statistics
 import subprocess
 import sys
-import tarfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 QUERN = ROOT / ".venv" / "bin" / "quern"
@@ -93,8 +92,8 @@ def llama_cpp(folder):
     if not any(folder.glob("llama_cpp_python-*/vendor/llama.cpp")):
         run(sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:",
             "--no-build-isolation", "-d", folder, PACKAGE)  # fmt: skip
-        with tarfile.open(next(folder.glob("llama_cpp_python-*.tar.gz"))) as archive:
-            archive.extractall(folder, filter="data")
+        # Debian 12's tarfile has no filter against paths that leave the folder.
+        run("tar", "-xzf", next(folder.glob("llama_cpp_python-*.tar.gz")), "-C", folder)
     source = next(folder.glob("llama_cpp_python-*/vendor/llama.cpp"))
     programs = build(source, ["llama-bench", "llama-quantize"])
     return describe_peer("llama.cpp", "of " + PACKAGE.replace("==", " "), programs)

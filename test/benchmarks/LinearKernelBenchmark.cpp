@@ -3,7 +3,7 @@
 // \file Speed of the linear kernels on one thread.
 //
 // One token (M = 1) over a weight of more bytes than caches hold: read
-// bandwidth. 64 tokens over a weight of 2048 x 2048: arithmetic. Names are
+// bandwidth. 64 and 512 tokens over a weight of 2048 x 2048: arithmetic. Names are
 // linear/<isa>/<format>/<activations>/<M>.
 
 #include "LinearProblem.h"
@@ -58,7 +58,7 @@ void registerLinear(const CpuTarget &target, const std::string &format,
     bool isInt8 = kind == ActivationRow::Kind::Int8;
     if (isInt8 && group == 0)
       continue;
-    for (int64_t tokens : {1, 64}) {
+    for (int64_t tokens : {1, 64, 512}) {
       Setup setup{&target, format, kind, isInt8 ? group : 0, tokens};
       std::string name = "linear/" + target.isa + "/" + format +
                          (isInt8 ? "/int8/" : "/f32/") + std::to_string(tokens);
@@ -78,10 +78,15 @@ int main(int argc, char **argv) {
     return 1;
   registerPeaks();
   for (const CpuTarget *target : runnableTargets()) {
-    registerLinear(*target, "q4_0", 32);
-    registerLinear(*target, "q4_k", 32);
-    registerLinear(*target, "q6_k", 16);
-    registerLinear(*target, "q8_0", 32);
+    registerLinear(*target, "q4_0", 128);
+    registerLinear(*target, "q4_k", 128);
+    registerLinear(*target, "q6_k", 128);
+    registerLinear(*target, "q5_k", 128);
+    registerLinear(*target, "q3_k", 128);
+    registerLinear(*target, "q2_k", 128);
+    registerLinear(*target, "iq4_xs", 128);
+    registerLinear(*target, "mxfp4", 128);
+    registerLinear(*target, "q8_0", 128);
     registerLinear(*target, "int4_g128", 128);
     registerLinear(*target, "bf16", 0);
   }

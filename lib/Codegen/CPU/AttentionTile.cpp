@@ -310,15 +310,6 @@ void AttentionTile::addFromMemory(const QueryRows &rows, Value begin,
   addFrom(rows, begin, count, keysFrom, valuesOf);
 }
 
-/// Asks for `bytes` bytes from `address` on, which are wanted soon.
-static void prefetch(KernelBuilder &b, Value address, int64_t bytes) {
-  constexpr int64_t kLine = 64;
-  constexpr unsigned kForReading = 0, kIntoAllCaches = 3, kData = 1;
-  for (int64_t at = 0; at < bytes; at += kLine)
-    LLVM::Prefetch::create(b, b.offset(address, at), kForReading,
-                           kIntoAllCaches, kData);
-}
-
 void AttentionTile::addFromCache(const QueryRows &rows, Value head, Value begin,
                                  Value count) {
   Value firstBlock = b.div(begin, kLanes);
@@ -338,7 +329,7 @@ void AttentionTile::addFromCache(const QueryRows &rows, Value head, Value begin,
     int64_t share = llvm::divideCeil(vectors * spec.cache.keyBlockBytes(),
                                      spec.cache.headDim);
     auto prefetching = [&](Value column, ValueRange keys, ValueRange before) {
-      prefetch(b, b.offset(ahead, b.mul(column, share)), share);
+      b.prefetch(b.offset(ahead, b.mul(column, share)), share);
       return body(column, keys, before);
     };
     return cache.foldKeys(blocks, initial, prefetching);
@@ -347,7 +338,7 @@ void AttentionTile::addFromCache(const QueryRows &rows, Value head, Value begin,
     Value row = cache.valueRow(head, b.add(begin, key));
     int64_t bytes = spec.cache.valueRowBytes();
     if (chunk == 0)
-      prefetch(b, b.offset(row, kTileKeys * bytes), bytes);
+      b.prefetch(b.offset(row, kTileKeys * bytes), bytes);
     return cache.loadValues(row, chunk);
   };
   addFrom(rows, begin, count, keysFrom, valuesOf);

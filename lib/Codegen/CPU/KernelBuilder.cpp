@@ -131,6 +131,14 @@ void KernelBuilder::store(Value value, Value pointer, unsigned align) {
   LLVM::StoreOp::create(*this, value, pointer, align);
 }
 
+void KernelBuilder::prefetch(Value address, int64_t bytes) {
+  constexpr int64_t kLine = 64;
+  constexpr unsigned kForReading = 0, kIntoAllCaches = 3, kData = 1;
+  for (int64_t at = 0; at < bytes; at += kLine)
+    LLVM::Prefetch::create(*this, offset(address, at), kForReading,
+                           kIntoAllCaches, kData);
+}
+
 Value KernelBuilder::loadVector(Value pointer) {
   return load(vectorOf(getF32Type()), pointer, 4);
 }

@@ -7,6 +7,7 @@
 #include "DecodeOnce.h"
 #include "MicroKernel.h"
 #include "quern/Numerics/Decode.h"
+#include "llvm/ADT/bit.h"
 #include <algorithm>
 #include <set>
 
@@ -16,8 +17,10 @@ using namespace quern::codegen;
 using namespace quern::numerics;
 
 int64_t codegen::tileRows(const CpuTarget &target, const ActivationRow &input) {
-  bool hasTiles = target.hasTiles && input.kind != ActivationRow::Kind::F32;
-  return hasTiles ? 16 : target.tileRows;
+  if (target.hasTiles && input.kind != ActivationRow::Kind::F32)
+    return 16;
+  return input.kind == ActivationRow::Kind::Int8 ? target.integerTileRows
+                                                 : target.tileRows;
 }
 
 std::optional<IntegerElement> codegen::integerElement(const Element &element) {
@@ -51,6 +54,8 @@ std::optional<IntegerElement> codegen::integerElement(const Element &element) {
 /// Activations that panel after panel is multiplied with: less than half of the
 /// second-level cache of current cores, so that they come from it.
 static constexpr int64_t kRowBlockBytes = 512 << 10;
+/// A single row waits for memory. One panel after the other is one stream.
+static constexpr int64_t kSingleRowPanels = 1;
 
 namespace {
 /// The outer function: blocks of rows, in them a worker's panels, in these rows
@@ -80,8 +85,11 @@ private:
   /// The same from panels that are decoded slice by slice.
   void emitDecodedRows(Value panel);
   void emitSlice(Value panel, Value first, Value end);
+  /// Rows of register tiles, the most first, at least `least`: the largest,
+  /// then powers of two.
+  SmallVector<int64_t> tileSizes(int64_t least) const;
   /// Calls `body(first row, rows)` on whole tiles of the block's rows, then on
-  /// what is left in tiles of half as many each, down to `least` of them.
+  /// what is left in smaller ones, down to `least` rows.
   void forRowTiles(Value begin, int64_t least,
                    function_ref<void(Value row, int64_t rows)> body);
   /// Operands of a tile at `row` but for where its weights are.
@@ -92,9 +100,6 @@ private:
   }
   std::string decodedName(int64_t rows) const {
     return name + "_decoded_" + std::to_string(rows);
-  }
-  int64_t singleRowPanels() const {
-    return spec.tileRows > 1 ? 2 * spec.tilePanels : spec.tilePanels;
   }
   /// Rows of the smallest tile that reads decoded panels.
   int64_t leastDecodedRows() const {
@@ -137,11 +142,19 @@ void LinearLoops::callPacked(Value row, Value panel, int64_t rows,
   func::CallOp::create(b, packedName(rows, panels), TypeRange{}, operands);
 }
 
+SmallVector<int64_t> LinearLoops::tileSizes(int64_t least) const {
+  SmallVector<int64_t> sizes = {spec.tileRows};
+  for (int64_t rows = int64_t(llvm::bit_ceil(uint64_t(spec.tileRows))) / 2;
+       rows >= least; rows /= 2)
+    sizes.push_back(rows);
+  return sizes;
+}
+
 void LinearLoops::forRowTiles(
     Value begin, int64_t least,
     function_ref<void(Value row, int64_t rows)> body) {
   Value row = begin;
-  for (int64_t rows = spec.tileRows; rows >= least; rows /= 2) {
+  for (int64_t rows : tileSizes(least)) {
     Value whole = b.mul(b.div(b.sub(blockEnd, row), rows), rows);
     Value end = b.add(row, whole);
     b.loop(row, end, rows, [&](Value r) { body(r, rows); });
@@ -192,9 +205,9 @@ void LinearLoops::emitPanels(int64_t panels,
 }
 
 void LinearLoops::emitTiles() {
-  std::set<std::pair<int64_t, int64_t>> tiles = {{1, singleRowPanels()}};
-  for (int64_t rows = spec.tileRows; rows >= 1; rows /= 2)
-    if (!once.isForAllRows())
+  std::set<std::pair<int64_t, int64_t>> tiles = {{1, kSingleRowPanels}};
+  if (!once.isForAllRows())
+    for (int64_t rows : tileSizes(1))
       tiles.insert({rows, spec.tilePanels});
   for (auto [rows, panels] : tiles)
     MicroKernel(b, spec, shape, rows, panels)
@@ -202,7 +215,7 @@ void LinearLoops::emitTiles() {
   if (!once.pays())
     return;
   emitPanelDecoder(b, name + "_decode", spec, shape, decoded);
-  for (int64_t rows = spec.tileRows; rows >= leastDecodedRows(); rows /= 2)
+  for (int64_t rows : tileSizes(leastDecodedRows()))
     MicroKernel(b, spec, shape, rows, spec.tilePanels)
         .emitDecoded(decodedName(rows), decoded);
 }
@@ -242,10 +255,10 @@ void LinearLoops::emit() {
   emitTiles();
   beginFunction();
   std::tie(firstPanel, endPanel) =
-      b.share(b.divCeil(N, kPanelRows), worker, workers, singleRowPanels());
+      b.share(b.divCeil(N, kPanelRows), worker, workers, spec.tilePanels);
   auto one = [&] {
-    emitPanels(singleRowPanels(), [&](Value panel) {
-      callPacked(b.i64(0), panel, 1, singleRowPanels());
+    emitPanels(kSingleRowPanels, [&](Value panel) {
+      callPacked(b.i64(0), panel, 1, kSingleRowPanels);
     });
   };
   auto many = [&] {

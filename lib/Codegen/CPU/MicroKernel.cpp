@@ -106,15 +106,15 @@ MicroKernel::Values MicroKernel::accumulateTile(Value tile, int64_t chunks,
                                                 Values sums) {
   if (spec.input.kind != ActivationRow::Kind::Int8)
     return accumulateChunks(tile, chunks, sums);
-  int64_t together = std::min(chunks, walk.chunksOfSpan());
-  return walk.forChunks(tile, weights->tileAddresses(tile), chunks, together,
-                        sums, [&](ArrayRef<PanelChunk> span, Values carried) {
-                          Values partial(rows * panels, b.splat(0));
-                          for (const PanelChunk &chunk : span)
-                            partial = accumulateChunk(chunk, partial);
-                          return addSpan(carried, partial,
-                                         walk.kOf(span.front()));
-                        });
+  return walk.forSpans(
+      tile, weights->tileAddresses(tile), chunks, sums,
+      Values(rows * panels, b.splat(0)),
+      [&](const PanelChunk &chunk, Values partial) {
+        return accumulateChunk(chunk, partial);
+      },
+      [&](Values carried, Values partial, Value k) {
+        return addSpan(carried, partial, k);
+      });
 }
 
 MicroKernel::Values MicroKernel::accumulateChunks(Value tile, int64_t chunks,
@@ -144,6 +144,7 @@ MicroKernel::Values MicroKernel::accumulateCutTile(Value tile, Values sums) {
 
 MicroKernel::Values MicroKernel::accumulateChunk(const PanelChunk &chunk,
                                                  Values sums) {
+  weights->prefetchBehind(chunk);
   ChunkScales scales = weights->scales(chunk);
   return spec.input.kind == ActivationRow::Kind::Int8
              ? accumulateInteger(chunk, scales, sums)

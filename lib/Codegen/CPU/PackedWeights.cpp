@@ -14,6 +14,12 @@ using namespace quern;
 using namespace quern::codegen;
 using namespace quern::numerics;
 
+/// How far ahead of its use a packed weight is asked for: what memory delivers
+/// in its latency, several times. Panels follow each other, so that the next
+/// one is asked for from the end of this one on. Processors that follow streams
+/// by themselves lose sight of the planes of a tile, which are short.
+static constexpr int64_t kPrefetchDistance = 8 << 10;
+
 StepForm codegen::stepForm(const LinearSpec &spec, const CpuTarget &target) {
   if (spec.input.kind == ActivationRow::Kind::Int8)
     return StepForm::Bytes;
@@ -63,6 +69,13 @@ ValueList PackedWeights::tileAddresses(Value tile) {
   for (const PanelPointers &panel : at)
     addresses.push_back(reader.tileAddress(panel, tile));
   return addresses;
+}
+
+void PackedWeights::prefetchBehind(const PanelChunk &chunk) {
+  int64_t bytes = shape.tileBytes * chunkDepth(spec, shape) / shape.tileDepth;
+  Value done = b.div(b.mul(chunk.kInTile, shape.tileBytes), shape.tileDepth);
+  for (Value tile : chunk.tileAddresses)
+    b.prefetch(b.offset(b.offset(tile, done), kPrefetchDistance), bytes);
 }
 
 ChunkScales PackedWeights::scales(const PanelChunk &chunk) {

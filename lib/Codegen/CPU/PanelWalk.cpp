@@ -53,10 +53,28 @@ PanelChunk PanelWalk::partOfChunk(Value tile, const ValueList &addresses,
   return chunk;
 }
 
+SmallVector<PanelChunk> PanelWalk::chunksOf(Value tile,
+                                            const ValueList &addresses,
+                                            Value group, int64_t count) {
+  int64_t depth = chunkDepth(), steps = depth / 4;
+  SmallVector<PanelChunk> taken;
+  for (int64_t c = 0; c < count; ++c) {
+    PanelChunk chunk;
+    chunk.tile = tile;
+    chunk.tileAddresses = addresses;
+    chunk.base = b.mul(group, count * steps / shape.stepPeriod);
+    chunk.first = c * steps;
+    chunk.steps = steps;
+    chunk.kInTile = b.add(b.mul(group, count * depth), c * depth);
+    taken.push_back(chunk);
+  }
+  return taken;
+}
+
 ValueList PanelWalk::forChunks(Value tile, const ValueList &addresses,
                                int64_t chunks, int64_t together,
                                ValueList carried, ChunksBody body) {
-  int64_t depth = chunkDepth(), steps = depth / 4;
+  int64_t steps = chunkDepth() / 4;
   // As many chunks as it takes for all pieces to be at a lane's start again.
   int64_t straight = together;
   while (straight * steps % shape.stepPeriod != 0)
@@ -64,17 +82,7 @@ ValueList PanelWalk::forChunks(Value tile, const ValueList &addresses,
   if (chunks % straight != 0 || chunks * steps <= kUnrolledSteps)
     straight = chunks;
   auto run = [&](Value group, ValueList values) {
-    SmallVector<PanelChunk> taken;
-    for (int64_t c = 0; c < straight; ++c) {
-      PanelChunk chunk;
-      chunk.tile = tile;
-      chunk.tileAddresses = addresses;
-      chunk.base = b.mul(group, straight * steps / shape.stepPeriod);
-      chunk.first = c * steps;
-      chunk.steps = steps;
-      chunk.kInTile = b.add(b.mul(group, straight * depth), c * depth);
-      taken.push_back(chunk);
-    }
+    SmallVector<PanelChunk> taken = chunksOf(tile, addresses, group, straight);
     for (int64_t c = 0; c < straight; c += together)
       values = body(ArrayRef(taken).slice(c, together), values);
     return values;
@@ -84,6 +92,49 @@ ValueList PanelWalk::forChunks(Value tile, const ValueList &addresses,
   return b.loop(b.i64(0), b.i64(chunks / straight), 1, carried,
                 [&](Value group, ValueRange values) {
                   return run(group, ValueList(values));
+                });
+}
+
+ValueList PanelWalk::forSpans(Value tile, const ValueList &addresses,
+                              int64_t chunks, ValueList carried,
+                              const ValueList &zero, ChunkBody body,
+                              SpanEnd close) {
+  int64_t together = std::min(chunks, chunksOfSpan());
+  int64_t steps = chunkDepth() / 4;
+  int64_t straight = std::lcm(steps, shape.stepPeriod) / steps;
+  auto fold = [&](ArrayRef<PanelChunk> taken, ValueList partial) {
+    for (const PanelChunk &chunk : taken)
+      partial = body(chunk, partial);
+    return partial;
+  };
+  // Pieces are not at a lane's start where a span begins.
+  if (together % straight != 0 || chunks % together != 0)
+    return forChunks(tile, addresses, chunks, together, carried,
+                     [&](ArrayRef<PanelChunk> span, ValueList values) {
+                       return close(values, fold(span, zero),
+                                    kOf(span.front()));
+                     });
+  // A loop turn has few products on purpose: in a long straight line the
+  // compiler loads activations long before they are used, and has no registers
+  // left for sums.
+  int64_t turns = together / straight;
+  auto span = [&](Value index, ValueList values) {
+    Value first = b.mul(index, turns);
+    ValueList partial = b.loop(
+        first, b.add(first, turns), 1, zero,
+        [&](Value group, ValueRange before) {
+          return fold(chunksOf(tile, addresses, group, straight),
+                      ValueList(before));
+        });
+    Value k = b.add(b.mul(tile, shape.tileDepth),
+                    b.mul(index, together * chunkDepth()));
+    return close(values, partial, k);
+  };
+  if (chunks == together)
+    return span(b.i64(0), carried);
+  return b.loop(b.i64(0), b.i64(chunks / together), 1, carried,
+                [&](Value index, ValueRange values) {
+                  return span(index, ValueList(values));
                 });
 }
 

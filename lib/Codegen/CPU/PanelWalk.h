@@ -54,6 +54,16 @@ public:
   ValueList forChunks(mlir::Value tile, const ValueList &addresses,
                       int64_t chunks, int64_t together, ValueList carried,
                       ChunksBody body);
+  /// Calls `body` on the first `chunks` chunks of a tile, one by one, with what
+  /// the span has so far: `zero` at its begin. At its end, `close` gets what is
+  /// carried, the span's, and the position of its first column in the tensor.
+  using ChunkBody =
+      llvm::function_ref<ValueList(const PanelChunk &chunk, ValueList partial)>;
+  using SpanEnd = llvm::function_ref<ValueList(
+      ValueList carried, ValueList partial, mlir::Value k)>;
+  ValueList forSpans(mlir::Value tile, const ValueList &addresses,
+                     int64_t chunks, ValueList carried, const ValueList &zero,
+                     ChunkBody body, SpanEnd close);
   /// The first `depth` K of chunk `index`.
   PanelChunk partOfChunk(mlir::Value tile, const ValueList &addresses,
                          int64_t index, int64_t depth);
@@ -66,6 +76,11 @@ public:
                      StepsBody body);
 
 private:
+  /// The `count` chunks of group `group` of as many.
+  llvm::SmallVector<PanelChunk> chunksOf(mlir::Value tile,
+                                         const ValueList &addresses,
+                                         mlir::Value group, int64_t count);
+
   KernelBuilder &b;
   const LinearSpec &spec;
   const PanelShape &shape;

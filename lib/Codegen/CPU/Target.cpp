@@ -25,6 +25,7 @@ static CpuTarget makeAvx512() {
   t.hasFma = t.hasF16Conversion = true;
   t.registerTable = 32;
   t.tileRows = 8;
+  t.integerTileRows = 6;
   t.tilePanels = 2;
   return t;
 }
@@ -62,6 +63,7 @@ static CpuTarget makeAvx2() {
   t.hasFma = t.hasF16Conversion = true;
   t.registerTable = 16;
   t.tileRows = 4;
+  t.integerTileRows = 4;
   t.tilePanels = 1;
   return t;
 }
@@ -82,6 +84,7 @@ static CpuTarget makePortable() {
   t.isa = "portable";
   t.llvmCpu = "x86-64";
   t.tileRows = 2;
+  t.integerTileRows = 2;
   t.tilePanels = 1;
   return t;
 }
@@ -99,6 +102,7 @@ static CpuTarget makeNeon() {
   t.hasFma = t.hasF16Conversion = true;
   t.registerTable = 32;
   t.tileRows = 4;
+  t.integerTileRows = 4;
   t.tilePanels = 1;
   return t;
 }

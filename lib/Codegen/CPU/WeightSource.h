@@ -38,6 +38,8 @@ public:
   /// Where the panels' parts of a tile begin: PanelChunk::tileAddresses.
   virtual ValueList tileAddresses(mlir::Value tile) = 0;
   virtual ChunkScales scales(const PanelChunk &chunk) = 0;
+  /// Asks memory for a chunk's worth of what comes some time after `chunk`.
+  virtual void prefetchBehind(const PanelChunk &) {}
   /// The operands of a step, as stepForm() says.
   virtual ValueList operands(const PanelChunk &chunk, const ChunkScales &scales,
                              int64_t panel, int64_t step) = 0;
@@ -58,6 +60,7 @@ public:
 
   ValueList tileAddresses(mlir::Value tile) override;
   ChunkScales scales(const PanelChunk &chunk) override;
+  void prefetchBehind(const PanelChunk &chunk) override;
   ValueList operands(const PanelChunk &chunk, const ChunkScales &scales,
                      int64_t panel, int64_t step) override;
   mlir::Value operandsInMemory(const PanelChunk &chunk,

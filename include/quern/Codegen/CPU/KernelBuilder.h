@@ -82,6 +82,8 @@ public:
   mlir::Value offset(mlir::Value pointer, int64_t bytes);
   mlir::Value load(mlir::Type type, mlir::Value pointer, unsigned align = 1);
   void store(mlir::Value value, mlir::Value pointer, unsigned align = 1);
+  /// Asks for `bytes` bytes from `address` on, which need not exist.
+  void prefetch(mlir::Value address, int64_t bytes);
   mlir::Value loadF32(mlir::Value pointer) {
     return load(getF32Type(), pointer, 4);
   }

@@ -60,8 +60,11 @@ struct CpuTarget {
   /// Longest table, in floats, that one or two register shuffles look up.
   unsigned registerTable = 0;
   /// Rows of activations and panels of 16 columns of a register tile, for the
-  /// largest M; smaller M halve the rows.
+  /// largest M; fewer rows take tiles of powers of two.
   unsigned tileRows = 1;
+  /// Rows of a tile of integer products, for each of which dot products and
+  /// sums of a span wait in registers.
+  unsigned integerTileRows = 1;
   unsigned tilePanels = 1;
   /// "host" takes it: somebody has measured it.
   bool isMeasured = true;

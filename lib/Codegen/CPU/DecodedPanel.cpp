@@ -8,9 +8,10 @@ using namespace mlir;
 using namespace quern;
 using namespace quern::codegen;
 
-/// Of all panels of a register tile: half of a first-level cache of 32 KB, so
-/// that rows of activations have the rest.
-static constexpr int64_t kSliceBytes = 16 << 10;
+/// Of all panels of a register tile: so much of a first-level cache of 48 KB
+/// that the rows of a register tile have the rest. Longer slices have fewer
+/// turns in which sums rest in the result.
+static constexpr int64_t kSliceBytes = 32 << 10;
 /// A format may have longer tiles than that.
 static constexpr int64_t kMostStackBytes = 64 << 10;
 /// Steps of 4 K in a straight line of code before a loop takes over.

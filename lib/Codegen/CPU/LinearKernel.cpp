@@ -51,9 +51,10 @@ std::optional<IntegerElement> codegen::integerElement(const Element &element) {
   return result;
 }
 
-/// Activations that panel after panel is multiplied with: less than half of the
-/// second-level cache of current cores, so that they come from it.
-static constexpr int64_t kRowBlockBytes = 512 << 10;
+/// Activations that panel after panel is multiplied with: they come from a
+/// third-level cache that others use too. What a slice reads of them fits the
+/// second-level cache, and fewer blocks decode panels less often.
+static constexpr int64_t kRowBlockBytes = 4 << 20;
 /// A single row waits for memory. One panel after the other is one stream.
 static constexpr int64_t kSingleRowPanels = 1;
 

@@ -51,6 +51,7 @@ void MicroKernel::emitDecoded(StringRef name, const DecodedShape &decoded) {
   ValueRange args =
       beginFunction(name, {b.ptrType(), b.getI64Type(), b.getI64Type()});
   Value first = args[1], end = args[2];
+  prefetchResults();
   weights = std::make_unique<DecodedWeights>(b, spec, shape, decoded, panels,
                                              args[0], first);
   // A loop that runs once or not at all, for a condition has no results here.

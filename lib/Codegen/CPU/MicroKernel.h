@@ -99,6 +99,8 @@ private:
   mlir::Value inputLanes(int64_t row, mlir::Value k, int64_t delta);
   mlir::Value inputAddress(int64_t row, mlir::Value bytes);
 
+  /// Asks for what the end of a tile reads and writes, which lies far apart.
+  void prefetchResults();
   /// What earlier slices left in y.
   Values loadSums();
   void storeResults(const Values &sums, bool isLast);

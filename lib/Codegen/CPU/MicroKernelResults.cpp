@@ -8,6 +8,17 @@ using namespace mlir;
 using namespace quern;
 using namespace quern::codegen;
 
+void MicroKernel::prefetchResults() {
+  for (int64_t m = 0; m < rows; ++m) {
+    Value at = b.mul(yStride, m);
+    b.prefetch(b.offset(y, at), 64 * panels);
+    if (!spec.hasResidual)
+      continue;
+    Value from = spec.residualStride == 0 ? at : b.i64(spec.residualStride * m);
+    b.prefetch(b.offset(residual, from), 64 * panels);
+  }
+}
+
 MicroKernel::Values MicroKernel::loadSums() {
   Values sums;
   for (int64_t m = 0; m < rows; ++m)

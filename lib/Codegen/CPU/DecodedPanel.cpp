@@ -3,6 +3,7 @@
 // \file Writes and reads slices of decoded panels.
 
 #include "DecodedPanel.h"
+#include "FoldedScales.h"
 
 using namespace mlir;
 using namespace quern;
@@ -22,14 +23,21 @@ DecodedShape::DecodedShape(const LinearSpec &spec, const PanelShape &shape,
     : form(stepForm(spec, target)) {
   bytesPerK = operandsOf(form) * kOperandBytes / 4;
   bool isScaled = form == StepForm::Bytes && spec.weight.isScaled();
-  scaleVectors = isScaled ? (spec.weight.offset ? 2 : 1) : 0;
+  int64_t vectors = isScaled ? (spec.weight.offset ? 2 : 1) : 0;
+  isFolded = foldsWhenDecoding(spec, shape, target);
+  scaleVectors = isFolded ? vectors - 1 : vectors;
+  spanVectors = foldedElement(spec, shape) ? vectors : 0;
   int64_t tileBytes = shape.tileDepth * bytesPerK;
   int64_t whole = spanTiles(spec, shape);
   tiles = std::max<int64_t>(1, kSliceBytes / (panels * tileBytes * whole));
   tiles = std::min(tiles * whole, shape.tiles);
   operandBytes = tiles * tileBytes;
   int64_t chunks = shape.tileDepth / chunkDepth(spec, shape);
-  bytesPerPanel = operandBytes + tiles * chunks * scaleVectors * kOperandBytes;
+  spanOffset = operandBytes + tiles * chunks * scaleVectors * kOperandBytes;
+  bytesPerPanel = spanOffset;
+  if (spanVectors > 0)
+    bytesPerPanel += tiles * shape.tileDepth / spanDepth(spec, shape) *
+                     spanVectors * kOperandBytes;
 }
 
 bool DecodedShape::fitsStack(int64_t panels) const {
@@ -66,27 +74,62 @@ Value DecodedWeights::stepAddress(const PanelChunk &chunk, int64_t panel,
   return b.offset(address, 4 * step * decoded.bytesPerK);
 }
 
+Value DecodedWeights::spanAddress(const PanelChunk &first, int64_t panel) {
+  Value k = b.add(b.mul(b.sub(first.tile, firstTile), shape.tileDepth),
+                  first.kInTile);
+  Value index = b.div(k, spanDepth(spec, shape));
+  Value spans =
+      b.offset(memory, panel * decoded.bytesPerPanel + decoded.spanOffset);
+  return b.offset(spans, b.mul(index, decoded.spanVectors * kOperandBytes));
+}
+
+void DecodedWeights::loadScales(ChunkScales &to, int64_t panel, Value address,
+                                bool hasScale, bool hasOffset) {
+  Type lanes = b.vectorOf(b.getF32Type());
+  if (hasScale)
+    to.scale[panel] = b.load(lanes, address, kOperandBytes);
+  if (hasOffset)
+    to.offset[panel] = b.load(
+        lanes, b.offset(address, hasScale ? kOperandBytes : 0), kOperandBytes);
+}
+
 ChunkScales DecodedWeights::scales(const PanelChunk &chunk) {
   ChunkScales result{ValueList(panels), ValueList(panels)};
-  Type lanes = b.vectorOf(b.getF32Type());
-  for (int64_t n = 0; n < panels; ++n) {
-    if (decoded.scaleVectors > 0)
-      result.scale[n] = b.load(lanes, scaleAddress(chunk, n), kOperandBytes);
-    if (decoded.scaleVectors > 1)
-      result.offset[n] =
-          b.load(lanes, b.offset(scaleAddress(chunk, n), kOperandBytes),
-                 kOperandBytes);
-  }
+  if (decoded.scaleVectors > 0)
+    for (int64_t n = 0; n < panels; ++n)
+      loadScales(result, n, scaleAddress(chunk, n), !decoded.isFolded,
+                 bool(spec.weight.offset));
   return result;
+}
+
+ChunkScales DecodedWeights::spanScales(const PanelChunk &first) {
+  ChunkScales result{ValueList(panels), ValueList(panels)};
+  for (int64_t n = 0; n < panels; ++n)
+    loadScales(result, n, spanAddress(first, n), /*hasScale=*/true,
+               bool(spec.weight.offset));
+  return result;
+}
+
+void DecodedWeights::storeScales(const ChunkScales &from, Value address,
+                                 bool hasScale, bool hasOffset) {
+  if (hasScale)
+    b.store(from.scale[0], address, kOperandBytes);
+  if (hasOffset)
+    b.store(from.offset[0], b.offset(address, hasScale ? kOperandBytes : 0),
+            kOperandBytes);
 }
 
 void DecodedWeights::storeScales(const PanelChunk &chunk,
                                  const ChunkScales &scales) {
   if (decoded.scaleVectors > 0)
-    b.store(scales.scale[0], scaleAddress(chunk, 0), kOperandBytes);
-  if (decoded.scaleVectors > 1)
-    b.store(scales.offset[0], b.offset(scaleAddress(chunk, 0), kOperandBytes),
-            kOperandBytes);
+    storeScales(scales, scaleAddress(chunk, 0), !decoded.isFolded,
+                bool(spec.weight.offset));
+}
+
+void DecodedWeights::storeSpanScales(const PanelChunk &first,
+                                     const ChunkScales &scales) {
+  storeScales(scales, spanAddress(first, 0), /*hasScale=*/true,
+              bool(spec.weight.offset));
 }
 
 ValueList DecodedWeights::operands(const PanelChunk &chunk, const ChunkScales &,
@@ -133,24 +176,40 @@ void codegen::emitPanelDecoder(KernelBuilder &b, StringRef name,
   PanelWalk walk(b, spec, shape);
   PackedWeights packed(b, spec, shape, ValueList(args.drop_front(4)), args[1]);
   DecodedWeights target(b, spec, shape, decoded, 1, args[0], args[2]);
+  auto decodeStep = [&](const PanelChunk &chunk, const ChunkScales &scales,
+                        int64_t step) -> ValueList {
+    if (decoded.isFolded)
+      return {packed.foldedBytes(chunk, scales, step)};
+    return packed.operands(chunk, scales, 0, step);
+  };
+  auto decodeChunk = [&](const PanelChunk &chunk, const ValueList &to) {
+    packed.prefetchBehind(chunk);
+    ChunkScales scales = packed.scales(chunk);
+    target.storeScales(chunk, scales);
+    walk.forSteps(chunk, kUnrolledDecodedSteps, {},
+                  [&](const PanelChunk &part, int64_t steps, ValueList) {
+                    PanelChunk destination = part;
+                    destination.tileAddresses = to;
+                    for (int64_t step = 0; step < steps; ++step)
+                      target.storeOperands(destination, step,
+                                           decodeStep(part, scales, step));
+                    return ValueList();
+                  });
+  };
   b.loop(args[2], args[3], 1, [&](Value tile) {
+    ValueList from = packed.tileAddresses(tile);
     ValueList to = target.tileAddresses(tile);
-    walk.forChunks(tile, packed.tileAddresses(tile), walk.chunksOfTile(), 1, {},
-                   [&](ArrayRef<PanelChunk> one, ValueList) -> ValueList {
-                     const PanelChunk &chunk = one.front();
-                     ChunkScales scales = packed.scales(chunk);
-                     target.storeScales(chunk, scales);
-                     return walk.forSteps(
-                         chunk, kUnrolledDecodedSteps, {},
-                         [&](const PanelChunk &part, int64_t steps, ValueList) {
-                           PanelChunk destination = part;
-                           destination.tileAddresses = to;
-                           for (int64_t step = 0; step < steps; ++step)
-                             target.storeOperands(
-                                 destination, step,
-                                 packed.operands(part, scales, 0, step));
-                           return ValueList();
-                         });
+    int64_t span = decoded.spanVectors > 0 ? spanDepth(spec, shape) : 0;
+    for (int64_t first = 0; span > 0 && first < shape.tileDepth;
+         first += span) {
+      PanelChunk begin = walk.partOfChunk(tile, from, first / walk.chunkDepth(),
+                                          walk.chunkDepth());
+      target.storeSpanScales(begin, packed.spanScales(begin));
+    }
+    walk.forChunks(tile, from, walk.chunksOfTile(), 1, {},
+                   [&](ArrayRef<PanelChunk> one, ValueList) {
+                     decodeChunk(one.front(), to);
+                     return ValueList();
                    });
   });
   b.endFunction();

@@ -4,9 +4,13 @@
 //
 // A slice is some tiles of a panel. Decoded it is the operands of its steps,
 // 64 bytes each, in the order of K, and behind them, where products are
-// integers, the scales and offsets of its chunks in binary32:
+// integers, the scales and offsets of its chunks in binary32, and where those
+// are integers (FoldedScales.h) what spans multiply them with:
 //
-//   step 0 [operand]...  step 1 [operand]...  ...  chunk 0 [scale][offset] ...
+//   step 0 [operand]...  step 1 [operand]...  ...
+//   chunk 0 [scale][offset]  ...  span 0 [scale][offset]  ...
+//
+// Bytes may be multiplied with the scales of chunks, which then are absent.
 
 #ifndef QUERN_LIB_CODEGEN_CPU_DECODEDPANEL_H
 #define QUERN_LIB_CODEGEN_CPU_DECODEDPANEL_H
@@ -22,9 +26,12 @@ struct DecodedShape {
 
   StepForm form;
   int64_t bytesPerK = 0;     ///< of a panel
+  bool isFolded = false;     ///< bytes are times the scales of chunks
   int64_t scaleVectors = 0;  ///< a chunk has
+  int64_t spanVectors = 0;   ///< a span has
   int64_t tiles = 0;         ///< of a slice: so many that all panels lie in L1
   int64_t operandBytes = 0;  ///< of a panel's slice: where its scales begin
+  int64_t spanOffset = 0;    ///< and those of spans
   int64_t bytesPerPanel = 0; ///< of a slice, a multiple of 64
 
   /// Whether the slices of a register tile's panels may lie on a stack.
@@ -44,19 +51,28 @@ public:
 
   ValueList tileAddresses(mlir::Value tile) override;
   ChunkScales scales(const PanelChunk &chunk) override;
+  ChunkScales spanScales(const PanelChunk &first) override;
+  bool isFolded() const override { return decoded.isFolded; }
   ValueList operands(const PanelChunk &chunk, const ChunkScales &scales,
                      int64_t panel, int64_t step) override;
   mlir::Value operandsInMemory(const PanelChunk &chunk,
                                const ChunkScales &scales, int64_t panel,
                                int64_t step, int64_t count) override;
 
-  /// Writes what the two above read, of panel 0.
+  /// Writes what those above read, of panel 0.
   void storeScales(const PanelChunk &chunk, const ChunkScales &scales);
+  void storeSpanScales(const PanelChunk &first, const ChunkScales &scales);
   void storeOperands(const PanelChunk &chunk, int64_t step,
                      const ValueList &operands);
 
 private:
   mlir::Value scaleAddress(const PanelChunk &chunk, int64_t panel);
+  mlir::Value spanAddress(const PanelChunk &first, int64_t panel);
+  /// Both vectors at `address`, or one of them.
+  void loadScales(ChunkScales &to, int64_t panel, mlir::Value address,
+                  bool hasScale, bool hasOffset);
+  void storeScales(const ChunkScales &from, mlir::Value address, bool hasScale,
+                   bool hasOffset);
   mlir::Value stepAddress(const PanelChunk &chunk, int64_t panel, int64_t step);
 
   KernelBuilder &b;

@@ -54,6 +54,8 @@ void MicroKernel::emitDecoded(StringRef name, const DecodedShape &decoded) {
   prefetchResults();
   weights = std::make_unique<DecodedWeights>(b, spec, shape, decoded, panels,
                                              args[0], first);
+  if (weights->isFolded())
+    integer = *folded;
   // A loop that runs once or not at all, for a condition has no results here.
   auto ifPositive = [&](Value count, Values sums,
                         function_ref<Values(Values)> body) {
@@ -93,9 +95,8 @@ MicroKernel::Values MicroKernel::accumulateTiles(Value first, Value end,
     });
   return b.loop(
       first, end, together, sums, [&](Value begin, ValueRange carried) {
-        Values none(rows * panels, b.splat(0));
-        Values span = b.loop(begin, b.min(b.add(begin, together), end), 1, none,
-                             [&](Value tile, ValueRange partial) {
+        Values span = b.loop(begin, b.min(b.add(begin, together), end), 1,
+                             openSpan(), [&](Value tile, ValueRange partial) {
                                return accumulateChunks(
                                    tile, walk.chunksOfTile(), Values(partial));
                              });
@@ -107,14 +108,19 @@ MicroKernel::Values MicroKernel::accumulateTile(Value tile, int64_t chunks,
                                                 Values sums) {
   if (spec.input.kind != ActivationRow::Kind::Int8)
     return accumulateChunks(tile, chunks, sums);
+  if (weights->isFolded())
+    return walk.forSpans(tile, weights->tileAddresses(tile), chunks, sums,
+                         [&](const PanelChunk &span, Values carried) {
+                           return accumulateFoldedSpan(span, carried);
+                         });
   return walk.forSpans(
-      tile, weights->tileAddresses(tile), chunks, sums,
-      Values(rows * panels, b.splat(0)),
+      tile, weights->tileAddresses(tile), chunks, sums, openSpan(),
       [&](const PanelChunk &chunk, Values partial) {
         return accumulateChunk(chunk, partial);
       },
-      [&](Values carried, Values partial, Value k) {
-        return addSpan(carried, partial, k);
+      [&](Values carried, Values partial, const PanelChunk &span) {
+        return folded ? closeUnfolded(carried, partial, span)
+                      : addSpan(carried, partial, walk.kOf(span));
       });
 }
 
@@ -147,9 +153,10 @@ MicroKernel::Values MicroKernel::accumulateChunk(const PanelChunk &chunk,
                                                  Values sums) {
   weights->prefetchBehind(chunk);
   ChunkScales scales = weights->scales(chunk);
-  return spec.input.kind == ActivationRow::Kind::Int8
-             ? accumulateInteger(chunk, scales, sums)
-             : accumulateExact(chunk, scales, sums);
+  if (spec.input.kind != ActivationRow::Kind::Int8)
+    return accumulateExact(chunk, scales, sums);
+  return folded ? accumulateUnfolded(chunk, scales, sums)
+                : accumulateInteger(chunk, scales, sums);
 }
 
 //===----------------------------------------------------------------------===//

@@ -6,6 +6,7 @@
 #define QUERN_LIB_CODEGEN_CPU_MICROKERNEL_H
 
 #include "DecodedPanel.h"
+#include "FoldedScales.h"
 #include <memory>
 
 namespace quern::codegen {
@@ -20,7 +21,7 @@ public:
   MicroKernel(KernelBuilder &builder, const LinearSpec &spec,
               const PanelShape &shape, int64_t rows, int64_t panels)
       : b(builder), walk(builder, spec, shape), spec(spec), shape(shape),
-        rows(rows), panels(panels) {}
+        rows(rows), panels(panels), folded(foldedElement(spec, shape)) {}
 
   /// Over all of K, from packed panels: first panel i64, one ptr a segment.
   void emitPacked(llvm::StringRef name);
@@ -84,11 +85,16 @@ private:
   /// where there are no values.
   Values openSums(Values sums);
   Values closeSums(Values sums);
-  /// A row's sum of activations over a chunk: scalar or 16 equal lanes.
-  Values groupSums(const PanelChunk &chunk);
+  /// A row's sum of activations over `depth` columns from `k` on, which a
+  /// multiple of `depth` columns precede: scalar or 16 equal lanes.
+  Values groupSums(mlir::Value k, int64_t depth);
   mlir::Value dotStart(mlir::Value inputSum);
   /// What is added to a weight to make it byteDot's operand.
   int dotBias() const;
+  /// What a weight's offset is multiplied with beside the sum of activations:
+  /// its sign, in units of the dot product.
+  float offsetUnit() const;
+  mlir::Value offsetTotal(mlir::Value inputSum);
   /// Factor of the offset of a weight; null if it has none.
   mlir::Value offsetFactor(mlir::Value inputSum);
   mlir::Value scaledSum(mlir::Value sum, mlir::Value dot, mlir::Value scale,
@@ -96,6 +102,25 @@ private:
   /// Adds to `sums` what a span has that begins at column `k` and gave
   /// `partial`.
   Values addSpan(Values sums, const Values &partial, mlir::Value k);
+  /// Of a row's activations at column `k`, in units of the dot product.
+  mlir::Value inputScale(int64_t row, mlir::Value k);
+
+  /// What a span begins with: zeros, for offsets as well where they are summed
+  /// apart.
+  Values openSpan();
+  /// Where scales of blocks are integers: adds a chunk to a span that
+  /// openSpan() began, and a span to `sums`.
+  Values accumulateUnfolded(const PanelChunk &chunk, const ChunkScales &scales,
+                            Values partial);
+  Values closeUnfolded(Values sums, const Values &partial,
+                       const PanelChunk &first);
+  /// The same of a whole span whose codes are multiplied with these integers.
+  Values accumulateFoldedSpan(const PanelChunk &span, Values sums);
+  void addOffsets(const Values &offset, const Values &inputSums,
+                  llvm::MutableArrayRef<mlir::Value> sums);
+  /// sums += partial * (scale * unit * inputScale at column `k`).
+  void addScaled(Values &sums, llvm::ArrayRef<mlir::Value> partial,
+                 const Values &scale, mlir::Value k, float unit);
   mlir::Value inputLanes(int64_t row, mlir::Value k, int64_t delta);
   mlir::Value inputAddress(int64_t row, mlir::Value bytes);
 
@@ -111,7 +136,8 @@ private:
   const PanelShape &shape;
   int64_t rows;
   int64_t panels;
-  IntegerElement integer;
+  std::optional<IntegerElement> folded; ///< if scales of blocks are integers
+  IntegerElement integer;               ///< what dot products read
   std::unique_ptr<WeightSource> weights;
   mlir::Value x, y, yStride, bias, residual, columns;
   /// Of each panel, 1 KB in memory: sums of 16 rows by 16 columns. Null without

@@ -39,11 +39,9 @@ int MicroKernel::dotBias() const {
   return integer.bias - (dotTakesSigned(b.target, integer.bits) ? 128 : 0);
 }
 
-MicroKernel::Values MicroKernel::groupSums(const PanelChunk &chunk) {
+MicroKernel::Values MicroKernel::groupSums(Value k, int64_t depth) {
   Values sums;
   Type i32 = b.getI32Type();
-  Value k = walk.kOf(chunk);
-  int64_t depth = walk.chunkDepth();
   for (int64_t m = 0; m < rows; ++m) {
     if (spec.input.hasSums(depth)) {
       Value address = inputAddress(m, b.mul(b.div(k, depth), 4));
@@ -104,17 +102,24 @@ void MicroKernel::dotStep(const PanelChunk &chunk, const ChunkScales &scales,
   }
 }
 
+float MicroKernel::offsetUnit() const {
+  float unit = std::ldexp(1.0f, integer.shift);
+  bool isTakenOff = spec.weight.offsetKind == OffsetKind::Zero ||
+                    spec.weight.offsetKind == OffsetKind::Min;
+  return isTakenOff ? -unit : unit;
+}
+
+Value MicroKernel::offsetTotal(Value inputSum) {
+  bool isVector = isa<VectorType>(inputSum.getType());
+  return VectorValues(b).toF32(isVector ? inputSum : b.broadcast(inputSum));
+}
+
 Value MicroKernel::offsetFactor(Value inputSum) {
   if (spec.weight.offsetKind == OffsetKind::None)
     return {};
+  Value total = offsetTotal(inputSum);
+  float unit = offsetUnit();
   VectorValues v(b);
-  bool isVector = isa<VectorType>(inputSum.getType());
-  Value total = v.toF32(isVector ? inputSum : b.broadcast(inputSum));
-  // In units of the dot product.
-  float unit = std::ldexp(1.0f, integer.shift);
-  if (spec.weight.offsetKind == OffsetKind::Zero ||
-      spec.weight.offsetKind == OffsetKind::Min)
-    unit = -unit;
   return unit == 1 ? total : v.mulF(total, v.constF32(unit));
 }
 
@@ -132,7 +137,7 @@ Value MicroKernel::scaledSum(Value sum, Value dot, Value scale, Value offset,
 MicroKernel::Values MicroKernel::accumulateInteger(const PanelChunk &chunk,
                                                    const ChunkScales &scales,
                                                    Values sums) {
-  Values inputSums = groupSums(chunk);
+  Values inputSums = groupSums(walk.kOf(chunk), walk.chunkDepth());
   Values dots = integerDots(chunk, scales, inputSums);
   b.inPart(kScalePart, [&] {
     for (int64_t m = 0; m < rows; ++m) {
@@ -147,17 +152,21 @@ MicroKernel::Values MicroKernel::accumulateInteger(const PanelChunk &chunk,
   return sums;
 }
 
+Value MicroKernel::inputScale(int64_t row, Value k) {
+  VectorValues v(b);
+  Value address = inputAddress(row, b.mul(b.div(k, spec.input.group), 4));
+  Value scale =
+      b.broadcast(b.loadF32(b.offset(address, spec.input.scalesOffset())));
+  if (integer.shift == 0)
+    return scale;
+  return v.mulF(scale, v.constF32(std::ldexp(1.0f, -integer.shift)));
+}
+
 MicroKernel::Values MicroKernel::addSpan(Values sums, const Values &partial,
                                          Value k) {
-  VectorValues v(b);
-  Value group = b.div(k, spec.input.group);
   b.inPart(kScalePart, [&] {
     for (int64_t m = 0; m < rows; ++m) {
-      Value address = inputAddress(m, b.mul(group, 4));
-      Value scale =
-          b.broadcast(b.loadF32(b.offset(address, spec.input.scalesOffset())));
-      if (integer.shift != 0)
-        scale = v.mulF(scale, v.constF32(std::ldexp(1.0f, -integer.shift)));
+      Value scale = inputScale(m, k);
       for (int64_t n = 0; n < panels; ++n) {
         Value &sum = sums[m * panels + n];
         sum = b.fusedMultiplyAdd(partial[m * panels + n], scale, sum);

@@ -3,6 +3,7 @@
 // \file Weights decoded from packed panels where they are used.
 
 #include "DotProducts.h"
+#include "FoldedScales.h"
 #include "WeightSource.h"
 
 #include "quern/Codegen/CPU/DecodeRecipe.h"
@@ -60,6 +61,7 @@ PackedWeights::PackedWeights(KernelBuilder &builder, const LinearSpec &spec,
     : b(builder), reader(builder, shape), spec(spec), shape(shape) {
   if (auto found = integerElement(spec.weight.element))
     integer = *found;
+  folded = foldedElement(spec, shape);
   for (Value panel : panels)
     at.push_back({SmallVector<Value>(segments), panel});
 }
@@ -79,31 +81,50 @@ void PackedWeights::prefetchBehind(const PanelChunk &chunk) {
 }
 
 ChunkScales PackedWeights::scales(const PanelChunk &chunk) {
-  return b.inPart(kScalePart, [&] { return decodeScales(chunk); });
+  VectorValues v(b);
+  const Format &format = spec.weight;
+  return decodeScales(
+      chunk, [&](const Format &part, const std::string &path, auto codeOf) {
+        if (folded)
+          return decodeElement(v, part.element, codeOf(path));
+        Value value = decodeValue(v, part, codeOf, path);
+        // A dot product is multiplied.
+        bool isDivisor = &part == format.scale.get() && format.dividesByScale;
+        if (isDivisor && spec.input.kind == ActivationRow::Kind::Int8)
+          return v.divF(v.constF32(1), value);
+        return value;
+      });
 }
 
-ChunkScales PackedWeights::decodeScales(const PanelChunk &chunk) {
+ChunkScales PackedWeights::spanScales(const PanelChunk &first) {
+  VectorValues v(b);
+  return decodeScales(
+      first, [&](const Format &part, const std::string &path, auto codeOf) {
+        return decodeValue(v, *part.scale, codeOf, childPath(path, "scale"));
+      });
+}
+
+ChunkScales PackedWeights::decodeScales(const PanelChunk &chunk,
+                                        ScaleDecoder decode) {
   ChunkScales result{ValueList(at.size()), ValueList(at.size())};
   const Format &format = spec.weight;
   if (!format.isScaled())
     return result;
   std::vector<Plane> planes = planesOf(format);
-  VectorValues v(b);
-  for (size_t n = 0; n < at.size(); ++n) {
-    auto codeOf = [&](const std::string &path) {
-      auto plane =
-          llvm::find_if(planes, [&](const Plane &p) { return p.path == path; });
-      return reader.planeLanes(at[n], *plane, chunk.tile,
-                               chunk.tileAddresses[n], chunk.kInTile);
-    };
-    result.scale[n] = decodeValue(v, *format.scale, codeOf, "scale");
-    // A dot product is multiplied.
-    if (format.dividesByScale && spec.input.kind == ActivationRow::Kind::Int8)
-      result.scale[n] = v.divF(v.constF32(1), result.scale[n]);
-    if (format.offset)
-      result.offset[n] = decodeValue(v, *format.offset, codeOf,
-                                     offsetKeyword(format.offsetKind));
-  }
+  b.inPart(kScalePart, [&] {
+    for (size_t n = 0; n < at.size(); ++n) {
+      auto codeOf = [&](const std::string &path) {
+        auto plane = llvm::find_if(
+            planes, [&](const Plane &p) { return p.path == path; });
+        return reader.planeLanes(at[n], *plane, chunk.tile,
+                                 chunk.tileAddresses[n], chunk.kInTile);
+      };
+      result.scale[n] = decode(*format.scale, "scale", codeOf);
+      if (format.offset)
+        result.offset[n] =
+            decode(*format.offset, offsetKeyword(format.offsetKind), codeOf);
+    }
+  });
   return result;
 }
 
@@ -211,6 +232,20 @@ Value PackedWeights::weightBytes(const PanelStep &step) {
     return bytes;
   VectorValues v(b);
   return v.xorI(bytes, v.constI32(int32_t(0x80808080u)));
+}
+
+Value PackedWeights::foldedBytes(const PanelChunk &chunk,
+                                 const ChunkScales &scales, int64_t step) {
+  VectorValues v(b);
+  return b.inPart(kDecodePart, [&] {
+    Value factor =
+        arith::FPToSIOp::create(b, b.vectorOf(b.getI32Type()), scales.scale[0]);
+    Value bytes = foldFactor(b, unsignedBytes(panelStep(chunk, 0, step)),
+                             factor, integer, *folded);
+    return dotTakesSigned(b.target, folded->bits)
+               ? v.xorI(bytes, v.constI32(int32_t(0x80808080u)))
+               : bytes;
+  });
 }
 
 Value PackedWeights::operandsInMemory(const PanelChunk &chunk,

@@ -111,8 +111,7 @@ ValueList PanelWalk::forSpans(Value tile, const ValueList &addresses,
   if (together % straight != 0 || chunks % together != 0)
     return forChunks(tile, addresses, chunks, together, carried,
                      [&](ArrayRef<PanelChunk> span, ValueList values) {
-                       return close(values, fold(span, zero),
-                                    kOf(span.front()));
+                       return close(values, fold(span, zero), span.front());
                      });
   // A loop turn has few products on purpose: in a long straight line the
   // compiler loads activations long before they are used, and has no registers
@@ -120,21 +119,50 @@ ValueList PanelWalk::forSpans(Value tile, const ValueList &addresses,
   int64_t turns = together / straight;
   auto span = [&](Value index, ValueList values) {
     Value first = b.mul(index, turns);
-    ValueList partial = b.loop(
-        first, b.add(first, turns), 1, zero,
-        [&](Value group, ValueRange before) {
-          return fold(chunksOf(tile, addresses, group, straight),
-                      ValueList(before));
-        });
-    Value k = b.add(b.mul(tile, shape.tileDepth),
-                    b.mul(index, together * chunkDepth()));
-    return close(values, partial, k);
+    ValueList partial =
+        b.loop(first, b.add(first, turns), 1, zero,
+               [&](Value group, ValueRange before) {
+                 return fold(chunksOf(tile, addresses, group, straight),
+                             ValueList(before));
+               });
+    return close(values, partial,
+                 chunksOf(tile, addresses, first, straight).front());
   };
   if (chunks == together)
     return span(b.i64(0), carried);
   return b.loop(b.i64(0), b.i64(chunks / together), 1, carried,
                 [&](Value index, ValueRange values) {
                   return span(index, ValueList(values));
+                });
+}
+
+ValueList PanelWalk::forSpans(Value tile, const ValueList &addresses,
+                              int64_t chunks, ValueList carried,
+                              ChunkBody body) {
+  int64_t depth = chunkDepth() * std::min(chunks, chunksOfSpan());
+  auto run = [&](Value index, ValueList values) {
+    PanelChunk span = partOfChunk(tile, addresses, 0, depth);
+    span.kInTile = b.mul(index, depth);
+    return body(span, values);
+  };
+  int64_t spans = chunks * chunkDepth() / depth;
+  if (spans == 1)
+    return run(b.i64(0), carried);
+  return b.loop(b.i64(0), b.i64(spans), 1, carried,
+                [&](Value index, ValueRange values) {
+                  return run(index, ValueList(values));
+                });
+}
+
+ValueList PanelWalk::forBlocksOf(const PanelChunk &span, ValueList carried,
+                                 ChunkBody body) {
+  int64_t depth = chunkDepth();
+  return b.loop(b.i64(0), b.i64(4 * span.steps / depth), 1, carried,
+                [&](Value index, ValueRange values) {
+                  PanelChunk chunk = span;
+                  chunk.steps = depth / 4;
+                  chunk.kInTile = b.add(span.kInTile, b.mul(index, depth));
+                  return body(chunk, ValueList(values));
                 });
 }
 

@@ -56,14 +56,21 @@ public:
                       ChunksBody body);
   /// Calls `body` on the first `chunks` chunks of a tile, one by one, with what
   /// the span has so far: `zero` at its begin. At its end, `close` gets what is
-  /// carried, the span's, and the position of its first column in the tensor.
+  /// carried, the span's, and its first chunk.
   using ChunkBody =
       llvm::function_ref<ValueList(const PanelChunk &chunk, ValueList partial)>;
   using SpanEnd = llvm::function_ref<ValueList(
-      ValueList carried, ValueList partial, mlir::Value k)>;
+      ValueList carried, ValueList partial, const PanelChunk &first)>;
   ValueList forSpans(mlir::Value tile, const ValueList &addresses,
                      int64_t chunks, ValueList carried, const ValueList &zero,
                      ChunkBody body, SpanEnd close);
+  /// Calls `body` on the spans of the first `chunks` chunks, each as one chunk,
+  /// for sources that do not read pieces: where these are is not said.
+  ValueList forSpans(mlir::Value tile, const ValueList &addresses,
+                     int64_t chunks, ValueList carried, ChunkBody body);
+  /// Calls `body` on the chunks of such a span.
+  ValueList forBlocksOf(const PanelChunk &span, ValueList carried,
+                        ChunkBody body);
   /// The first `depth` K of chunk `index`.
   PanelChunk partOfChunk(mlir::Value tile, const ValueList &addresses,
                          int64_t index, int64_t depth);

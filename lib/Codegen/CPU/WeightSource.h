@@ -25,7 +25,9 @@ constexpr int64_t kOperandBytes = 64;
 /// Most operands that one request has in memory: the rows of an AMX tile.
 constexpr int64_t kOperandsInMemory = 16;
 
-/// What the bytes of integer products are multiplied with, a panel each.
+/// What the bytes of integer products are multiplied with, a panel each. Where
+/// scales of blocks are integers (FoldedScales.h), those of a chunk are these,
+/// in binary32, and a span has what they are multiplied with.
 struct ChunkScales {
   ValueList scale;  ///< 16 lanes; null: unscaled
   ValueList offset; ///< null: none
@@ -38,6 +40,10 @@ public:
   /// Where the panels' parts of a tile begin: PanelChunk::tileAddresses.
   virtual ValueList tileAddresses(mlir::Value tile) = 0;
   virtual ChunkScales scales(const PanelChunk &chunk) = 0;
+  /// Of the span that begins with `first`.
+  virtual ChunkScales spanScales(const PanelChunk &first) = 0;
+  /// Whether bytes are already multiplied with the integers of their blocks.
+  virtual bool isFolded() const { return false; }
   /// Asks memory for a chunk's worth of what comes some time after `chunk`.
   virtual void prefetchBehind(const PanelChunk &) {}
   /// The operands of a step, as stepForm() says.
@@ -60,6 +66,7 @@ public:
 
   ValueList tileAddresses(mlir::Value tile) override;
   ChunkScales scales(const PanelChunk &chunk) override;
+  ChunkScales spanScales(const PanelChunk &first) override;
   void prefetchBehind(const PanelChunk &chunk) override;
   ValueList operands(const PanelChunk &chunk, const ChunkScales &scales,
                      int64_t panel, int64_t step) override;
@@ -67,9 +74,18 @@ public:
                                const ChunkScales &scales, int64_t panel,
                                int64_t step, int64_t count) override;
 
+  /// The bytes of a step of panel 0, times the scale of `scales`.
+  mlir::Value foldedBytes(const PanelChunk &chunk, const ChunkScales &scales,
+                          int64_t step);
+
 private:
   PanelStep panelStep(const PanelChunk &chunk, int64_t panel, int64_t step);
-  ChunkScales decodeScales(const PanelChunk &chunk);
+  /// Calls `decode` for the scale and the offset of each panel, with the format
+  /// and the path of its codes.
+  using ScaleDecoder = llvm::function_ref<mlir::Value(
+      const numerics::Format &format, const std::string &path,
+      llvm::function_ref<mlir::Value(const std::string &path)> codeOf)>;
+  ChunkScales decodeScales(const PanelChunk &chunk, ScaleDecoder decode);
   ValueList decodeStep(const PanelChunk &chunk, const ChunkScales &scales,
                        int64_t panel, int64_t step);
   /// Four K as byteDot takes them: value + dotBias().
@@ -86,6 +102,7 @@ private:
   const LinearSpec &spec;
   const PanelShape &shape;
   IntegerElement integer;
+  std::optional<IntegerElement> folded;
   llvm::SmallVector<PanelPointers> at;
   /// A buffer a panel for operandsInMemory, made when first asked for.
   ValueList buffers;

@@ -35,6 +35,7 @@ const Case kCases[] = {
     {"q8_0", kInt8, 64, 32}, // eight bits: sdot takes them signed
     {"q4_k", kInt8, 512, 32},
     {"q6_k", kInt8, 256, 16},
+    {"q3_k", kInt8, 256, 128}, // codes times scales are of eight bits
     {"q6_k", kBf16, 256, 0},
     {"int4_g128_asym", kInt8, 256, 128},
     {"u8 [1, 32], scale f16, zero u8", kInt8, 64, 32},

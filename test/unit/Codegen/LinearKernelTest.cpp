@@ -32,6 +32,13 @@ const Case kCases[] = {
     {"q4_k", 512, 128, true},
     {"q6_k", 256, 128, true},
     {"q6_k", 512, 512},
+    // Integer scales of blocks, multiplied into codes of decoded panels.
+    {"q2_k", 512, 128, true},
+    {"q3_k", 512, 128, true},
+    {"i3 [1, 64], scale (u5 [1, 4], scale f16)", 512, 128, true},
+    {"u2 [1, 8], scale (i5 [1, 8], scale f32), add (i4 [1, 8], scale f32)", 192,
+     64, true},
+    {"f4E2M1FN [1, 16], scale (u3 [1, 4], scale f16)", 256, 64},
     {"int8_channel", 88, 8},
     {"int8_channel", 192, 96}, // a group is no whole tiles
     {"int4_g128", 256, 128},

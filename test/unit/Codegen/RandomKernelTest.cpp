@@ -6,9 +6,8 @@
 #include "LinearProblem.h"
 #include "Numerics/RandomFormat.h"
 #include "quern/Codegen/CPU/Kernels.h"
-#include "quern/Numerics/Decode.h"
+#include "quern/Numerics/ActivationGroup.h"
 #include <cstdlib>
-#include <numeric>
 
 using namespace quern;
 using namespace quern::codegen;
@@ -22,11 +21,6 @@ const unsigned formatCount = std::getenv("QUERN_SLOW") ? 200 : 10;
 
 RandomFormat drawn(unsigned seed) {
   return FormatGenerator(seed, FormatGenerator::Reach::Kernels).draw();
-}
-
-/// Columns of an activation that share a scale beside weights of `format`.
-int64_t activationGroup(const Format &format, int64_t cols) {
-  return std::gcd(format.block.cols ? format.block.cols : cols, cols);
 }
 
 LinearProblem problemOf(const RandomFormat &source, ActivationRow::Kind kind,
@@ -107,8 +101,7 @@ std::vector<unsigned> integerSeeds() {
   for (unsigned seed = 0; seed < formatCount; ++seed) {
     RandomFormat source = drawn(seed);
     Format format = *parseFormat(source.text, FormatRegistry::builtin());
-    if (integerShift(format.element) &&
-        activationGroup(format, source.cols) % 4 == 0)
+    if (activationGroup(format, source.cols) != 0)
       seeds.push_back(seed);
   }
   return seeds;

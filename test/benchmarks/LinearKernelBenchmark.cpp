@@ -3,8 +3,8 @@
 // \file Speed of the linear kernels on one thread.
 //
 // One token (M = 1) over a weight of more bytes than caches hold: read
-// bandwidth. 64 and 512 tokens over a weight of 2048 x 2048: arithmetic. Names are
-// linear/<isa>/<format>/<activations>/<M>.
+// bandwidth. 64 and 512 tokens over a weight of 2048 x 2048: arithmetic. Names
+// are linear/<isa>/<format>/<activations>/<M>.
 
 #include "LinearProblem.h"
 #include "MachinePeaks.h"
@@ -52,16 +52,29 @@ void runLinear(benchmark::State &state, const Setup &setup) {
               Counter::kIsIterationInvariantRate);
 }
 
+const char *kindName(ActivationRow::Kind kind) {
+  switch (kind) {
+  case ActivationRow::Kind::F32:
+    return "f32";
+  case ActivationRow::Kind::BF16:
+    return "bf16";
+  case ActivationRow::Kind::Int8:
+    break;
+  }
+  return "int8";
+}
+
 void registerLinear(const CpuTarget &target, const std::string &format,
                     int64_t group) {
-  for (auto kind : {ActivationRow::Kind::Int8, ActivationRow::Kind::F32}) {
+  for (auto kind : {ActivationRow::Kind::Int8, ActivationRow::Kind::BF16,
+                    ActivationRow::Kind::F32}) {
     bool isInt8 = kind == ActivationRow::Kind::Int8;
     if (isInt8 && group == 0)
       continue;
     for (int64_t tokens : {1, 64, 512}) {
       Setup setup{&target, format, kind, isInt8 ? group : 0, tokens};
-      std::string name = "linear/" + target.isa + "/" + format +
-                         (isInt8 ? "/int8/" : "/f32/") + std::to_string(tokens);
+      std::string name = "linear/" + target.isa + "/" + format + "/" +
+                         kindName(kind) + "/" + std::to_string(tokens);
       benchmark::RegisterBenchmark(name.c_str(), [setup](
                                                      benchmark::State &state) {
         runLinear(state, setup);

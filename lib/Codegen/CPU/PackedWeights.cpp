@@ -6,6 +6,7 @@
 #include "FoldedScales.h"
 #include "WeightSource.h"
 
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "quern/Codegen/CPU/DecodeRecipe.h"
 #include "quern/Numerics/Decode.h"
 #include <cmath>
@@ -165,6 +166,22 @@ ValueList PackedWeights::operands(const PanelChunk &chunk,
                   [&] { return decodeStep(chunk, scales, panel, step); });
 }
 
+/// Whether codes are bfloat16 and nothing else: two of them are an operand's
+/// lane as they lie.
+static bool isPlainBf16(const Format &format) {
+  return !format.isScaled() && format.element.kind == ElementKind::Float &&
+         format.element.floatType->name == "bf16";
+}
+
+ValueList PackedWeights::pairsAsStored(const PanelStep &step) {
+  ValueList pairs;
+  for (int64_t pair = 0; pair < 2; ++pair)
+    pairs.push_back(vector::BitCastOp::create(
+        b, b.vectorOf(b.getBF16Type(), 2 * kLanes),
+        reader.codePairs(step.tileAddress, step.lane, pair)));
+  return pairs;
+}
+
 ValueList PackedWeights::decodeStep(const PanelChunk &chunk,
                                     const ChunkScales &scales, int64_t panel,
                                     int64_t step) {
@@ -172,6 +189,8 @@ ValueList PackedWeights::decodeStep(const PanelChunk &chunk,
   PanelStep position = panelStep(chunk, panel, step);
   if (form == StepForm::Bytes)
     return {weightBytes(position)};
+  if (form == StepForm::Bf16Pairs && isPlainBf16(spec.weight))
+    return pairsAsStored(position);
   VectorValues v(b);
   ValueList weights;
   for (Value element : reader.elementLanes(position))

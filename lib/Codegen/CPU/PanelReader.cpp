@@ -208,6 +208,11 @@ SmallVector<Value, 4> PanelReader::codeLanes(Value tileAddress, Value lane,
   return lanes;
 }
 
+Value PanelReader::codePairs(Value tileAddress, Value lane, int64_t pair) {
+  const Piece &piece = shape.layout->segments[shape.codeSegment].pieces.front();
+  return loadPieceWord(tileAddress, piece, b.add(b.mul(lane, 2), pair));
+}
+
 SmallVector<Value, 4> PanelReader::elementLanes(const PanelStep &step) {
   const Element &element = shape.format->element;
   if (element.isComposite())

@@ -85,6 +85,8 @@ private:
   using ScaleDecoder = llvm::function_ref<mlir::Value(
       const numerics::Format &format, const std::string &path,
       llvm::function_ref<mlir::Value(const std::string &path)> codeOf)>;
+  /// The operands of a step whose codes are pairs of bfloat16 already.
+  ValueList pairsAsStored(const PanelStep &step);
   ChunkScales decodeScales(const PanelChunk &chunk, ScaleDecoder decode);
   ValueList decodeStep(const PanelChunk &chunk, const ChunkScales &scales,
                        int64_t panel, int64_t step);

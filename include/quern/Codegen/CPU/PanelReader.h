@@ -79,6 +79,11 @@ public:
   llvm::SmallVector<mlir::Value, 4> codeLanes(mlir::Value tileAddress,
                                               mlir::Value lane, int64_t field);
 
+  /// The codes of 16 bits of 16 rows at K = 4 * lane + 2 * pair and the next
+  /// one, as the halves of i32 lanes. (The period of such codes is one step.)
+  mlir::Value codePairs(mlir::Value tileAddress, mlir::Value lane,
+                        int64_t pair);
+
   /// The elements of 16 rows at each of the four K, signs included, in f32.
   llvm::SmallVector<mlir::Value, 4> elementLanes(const PanelStep &step);
 

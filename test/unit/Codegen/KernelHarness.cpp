@@ -20,6 +20,12 @@ using namespace quern;
 using namespace quern::codegen;
 using namespace quern::codegen::test;
 
+void test::loadKernelDialects(MLIRContext &context) {
+  context.loadDialect<arith::ArithDialect, func::FuncDialect, scf::SCFDialect,
+                      LLVM::LLVMDialect, math::MathDialect,
+                      vector::VectorDialect>();
+}
+
 static Status unavailable(const std::string &text) {
   return Status::error(StatusCode::Unsupported, text);
 }
@@ -62,9 +68,7 @@ static Status compileObject(const CpuTarget &target,
                             const std::string &assembly,
                             Tiles tiles = Tiles::Native) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
-  context.loadDialect<arith::ArithDialect, func::FuncDialect, scf::SCFDialect,
-                      LLVM::LLVMDialect, math::MathDialect,
-                      vector::VectorDialect>();
+  loadKernelDialects(context);
   Location loc = UnknownLoc::get(&context);
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
   KernelBuilder builder(loc, *module, target);

@@ -13,6 +13,9 @@
 
 namespace quern::codegen::test {
 
+/// Loads the dialects that kernels are built of.
+void loadKernelDialects(mlir::MLIRContext &context);
+
 /// A kernel's name and what emits it.
 struct KernelSource {
   std::string name;

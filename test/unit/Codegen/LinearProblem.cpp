@@ -95,13 +95,34 @@ LinearProblem LinearProblem::create(const std::string &format,
   return p;
 }
 
-KernelSource LinearProblem::source(const CpuTarget &target) const {
+LinearSpec LinearProblem::tiledSpec(const CpuTarget &target) const {
   LinearSpec tiled = spec;
   tiled.tileRows = tileRows(target, spec.input);
   tiled.tilePanels = target.tilePanels;
-  return {"linear", [tiled](KernelBuilder &builder) {
+  return tiled;
+}
+
+KernelSource LinearProblem::source(const CpuTarget &target) const {
+  return {"linear", [tiled = tiledSpec(target)](KernelBuilder &builder) {
             return emitLinearKernel(builder, "linear", tiled);
           }};
+}
+
+KernelCost LinearProblem::predict(const CpuTarget &target,
+                                  const OperationCosts &costs) const {
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  loadKernelDialects(context);
+  mlir::Location loc = mlir::UnknownLoc::get(&context);
+  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(loc);
+  KernelBuilder b(loc, *module, target);
+  KernelSource kernel = source(target);
+  Status status = kernel.emit(b);
+  EXPECT_TRUE(status.isOk()) << status.message();
+  if (!status)
+    return {};
+  // Bytes between rows of y, M, N, worker, workers.
+  return predictCost(module->lookupSymbol<mlir::func::FuncOp>(kernel.name),
+                     {4 * N, M, N, 0, 1}, costs);
 }
 
 void LinearProblem::call(Function *kernel, const uint8_t *weight, float *y,

@@ -7,6 +7,7 @@
 
 #include "KernelHarness.h"
 #include "RowBuffer.h"
+#include "quern/Codegen/CPU/CostModel.h"
 #include "quern/Codegen/CPU/LinearKernel.h"
 
 namespace quern::codegen::test {
@@ -34,8 +35,13 @@ struct LinearProblem {
                               const ActivationRow &input, int64_t M, int64_t N,
                               unsigned seed);
   int64_t depth() const { return spec.input.width; }
+  /// `spec` with the register tile of `target`.
+  LinearSpec tiledSpec(const CpuTarget &target) const;
   /// Emits the kernel "linear" for these operands.
   KernelSource source(const CpuTarget &target) const;
+  /// What `costs` predict for a call of that kernel by one worker.
+  KernelCost predict(const CpuTarget &target,
+                     const OperationCosts &costs) const;
   /// The kernel's type; segments that a layout lacks are ignored.
   using Function = void(const uint8_t *x, float *y, int64_t yStride,
                         const float *bias, const float *residual, int64_t M,

@@ -2,8 +2,8 @@
 //
 // \file Counts a core's cycles on machines that others use as well.
 
-#ifndef QUERN_TEST_UNIT_CODEGEN_CYCLECOUNTER_H
-#define QUERN_TEST_UNIT_CODEGEN_CYCLECOUNTER_H
+#ifndef QUERN_TEST_BENCHMARKS_CYCLECOUNTER_H
+#define QUERN_TEST_BENCHMARKS_CYCLECOUNTER_H
 
 #include <cstdint>
 #include <functional>
@@ -22,4 +22,4 @@ double fewestCycles(const std::function<void()> &run, int repeats);
 
 } // namespace quern::codegen::test
 
-#endif // QUERN_TEST_UNIT_CODEGEN_CYCLECOUNTER_H
+#endif // QUERN_TEST_BENCHMARKS_CYCLECOUNTER_H

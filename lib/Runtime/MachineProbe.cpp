@@ -144,6 +144,10 @@ QUERN_PROBE_EXPORT double quern_probe_int8_dot(uint32_t threads) {
   return measureArithmetic(threads, chooseInt8Kernel());
 }
 
+QUERN_PROBE_EXPORT double quern_probe_bf16_dot(uint32_t threads) {
+  return measureArithmetic(threads, chooseBf16Kernel());
+}
+
 QUERN_PROBE_EXPORT double quern_probe_f32_fma(uint32_t threads) {
   return measureArithmetic(threads, chooseF32Kernel());
 }

@@ -48,6 +48,8 @@ QUERN_ARITHMETIC_KERNEL(
     _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, sum), b)))
 QUERN_ARITHMETIC_KERNEL(int8Sse2, "sse2", __m128i,
                         _mm_add_epi32(sum, _mm_madd_epi16(a, sum)))
+QUERN_ARITHMETIC_KERNEL(bf16Avx512, "avx512f,avx512bf16", __m512,
+                        _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b))
 QUERN_ARITHMETIC_KERNEL(f32Avx512, "avx512f", __m512,
                         _mm512_fmadd_ps(a, b, sum))
 QUERN_ARITHMETIC_KERNEL(f32Fma, "avx2,fma", __m256, _mm256_fmadd_ps(a, b, sum))
@@ -81,6 +83,12 @@ ArithmeticKernel quern::runtime::chooseInt8Kernel() {
   if (features.x86_64_v3)
     return {int8Avx2, kChains * 32 * 2.0};
   return {int8Sse2, kChains * 8 * 2.0};
+}
+
+ArithmeticKernel quern::runtime::chooseBf16Kernel() {
+  if (detectCpuFeatures().avx512bf16)
+    return {bf16Avx512, kChains * 32 * 2.0};
+  return chooseF32Kernel();
 }
 
 ArithmeticKernel quern::runtime::chooseF32Kernel() {

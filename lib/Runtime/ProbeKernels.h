@@ -21,6 +21,7 @@ using ReadKernel = void (*)(const uint8_t *data, size_t bytes);
 
 /// The widest that this machine runs.
 ArithmeticKernel chooseInt8Kernel();
+ArithmeticKernel chooseBf16Kernel();
 ArithmeticKernel chooseF32Kernel();
 ReadKernel chooseReadKernel();
 

@@ -13,6 +13,11 @@ import quern
 from .errors import QuernError
 
 _LIBRARY = "libquern_probe.so"
+_PEAKS = {
+    "int8": "quern_probe_int8_dot",
+    "bf16": "quern_probe_bf16_dot",
+    "f32": "quern_probe_f32_fma",
+}
 # Larger than any cache, so that the read comes from memory.
 _READ_BYTES = 1 << 30
 
@@ -30,7 +35,7 @@ class MachineLimits:
 
 
 def measure(threads: int, compute: str) -> MachineLimits:
-    """Measures this machine; compute: "int8", or another mode, which runs in f32."""
+    """Measures this machine; compute: "int8", "bf16" or "f32"."""
     return MachineLimits(read_bandwidth(threads), peak(threads, compute))
 
 
@@ -41,9 +46,7 @@ def read_bandwidth(threads: int) -> float:
 
 def peak(threads: int, compute: str) -> float:
     """Operations a second in a compute mode's type."""
-    library = _library()
-    run = library.quern_probe_int8_dot if compute == "int8" else library.quern_probe_f32_fma
-    return _checked(run(threads), threads)
+    return _checked(getattr(_library(), _PEAKS[compute])(threads), threads)
 
 
 def _checked(speed: float, threads: int) -> float:
@@ -63,7 +66,7 @@ def _library() -> Any:
     try:
         library = ctypes.CDLL(str(path))
         bandwidth = library.quern_probe_read_bandwidth
-        peaks = (library.quern_probe_int8_dot, library.quern_probe_f32_fma)
+        peaks = [getattr(library, name) for name in _PEAKS.values()]
     except (OSError, AttributeError) as error:
         raise QuernError(f"{path}: cannot be loaded: {error}") from None
     bandwidth.argtypes = [ctypes.c_uint32, ctypes.c_size_t]

@@ -29,6 +29,10 @@ double quern_probe_read_bandwidth(uint32_t threads, size_t bytes);
  * else pmaddwd on 16 bits. */
 double quern_probe_int8_dot(uint32_t threads);
 
+/* Multiplications and additions per second of bfloat16 pairs accumulated in
+ * f32: vdpbf16ps where there is AVX512-BF16, else what f32 does. */
+double quern_probe_bf16_dot(uint32_t threads);
+
 /* Multiplications and additions per second of f32: fused where there is FMA. */
 double quern_probe_f32_fma(uint32_t threads);
 

@@ -2,7 +2,7 @@
 // RUN: quant-opt %s --codegen-select-kernel="isa=portable explain" -o /dev/null 2>&1 | FileCheck %s --check-prefix=BASE
 // RUN: quant-opt %s --codegen-select-kernel="isa=avx512" -o /dev/null 2>&1 | count 0
 
-// WIDE: remark: decode codebook @iq4nl [1, 32], scale f16 from max / -127 on avx512: code bits 0 to 3; byte shuffle, for its 16 values are 8-bit integers and fit a register of 16; products by vpdpbusd; scaled every 32 columns; predicted cycles of 64 codes and 8 rows: decode {{[0-9.]+}}, scale {{[0-9.]+}}, products {{[0-9.]+}}, together {{[0-9.]+}}; decoded once from 16 rows on: {{[0-9.]+}} once and {{[0-9.]+}} in each 8 rows
+// WIDE: remark: decode codebook @iq4nl [1, 32], scale f16 from max / -127 on avx512: code bits 0 to 3; byte shuffle, for its 16 values are 8-bit integers and fit a register of 16; products by vpdpbusd; scaled every 32 columns; predicted cycles of 64 codes and 6 rows: decode {{[0-9.]+}}, scale {{[0-9.]+}}, products {{[0-9.]+}}, together {{[0-9.]+}}; decoded once from 12 rows on: {{[0-9.]+}} once and {{[0-9.]+}} in each 6 rows
 // BASE: remark: decode codebook @iq4nl [1, 32], scale f16 from max / -127 on portable: code bits 0 to 3; byte by byte, for the target has no table look-up; products by 32-bit multiplies; scaled every 32 columns; predicted cycles of 64 codes and 2 rows: decode {{[0-9.]+}}, scale {{[0-9.]+}}, products {{[0-9.]+}}, together {{[0-9.]+}}; decoded once from 2 rows on: {{[0-9.]+}} once and {{[0-9.]+}} in each 2 rows
 #iq4_nl = #qt.format<iq4_nl>
 #a8 = #qt.format<i8 [1, 32], scale f32>

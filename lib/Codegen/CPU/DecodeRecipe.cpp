@@ -5,6 +5,7 @@
 #include "quern/Codegen/CPU/DecodeRecipe.h"
 
 #include "DecodeOnce.h"
+#include "FoldedScales.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -125,6 +126,21 @@ static const char *dotName(ByteDot dot) {
 
 static std::string rounded(double x) { return llvm::formatv("{0:F1}", x); }
 
+/// What becomes of scales that are integers times a scale of a span.
+static std::string explainFolding(const LinearSpec &spec,
+                                  const PanelShape &shape,
+                                  const CpuTarget &target) {
+  std::optional<IntegerElement> folded = foldedElement(spec, shape);
+  if (!folded)
+    return "";
+  std::string text = " by integers, exactly over " +
+                     std::to_string(spanDepth(spec, shape)) + " columns";
+  if (!foldsWhenDecoding(spec, shape, target))
+    return text;
+  return text + ", multiplied into decoded codes, which then have " +
+         std::to_string(folded->bits) + " bits";
+}
+
 /// The predicted cycles of a step of a panel: 64 codes.
 static std::string explainCost(const LinearSpec &spec, const PanelShape &shape,
                                const DecodeOnce &once) {
@@ -170,7 +186,8 @@ std::string codegen::explainDecode(const LinearSpec &spec,
   text += isInteger ? std::string("; products by ") + dotName(target.byteDot)
                     : std::string("; products in binary32");
   if (spec.weight.isScaled())
-    text += "; scaled every " + std::to_string(shape->scaleDepth) + " columns";
+    text += "; scaled every " + std::to_string(shape->scaleDepth) + " columns" +
+            explainFolding(spec, *shape, target);
   LinearSpec tiled = spec;
   tiled.tileRows = tileRows(target, spec.input);
   tiled.tilePanels = target.tilePanels;

@@ -132,7 +132,7 @@ QUERN_PROBE_EXPORT double quern_probe_read_bandwidth(uint32_t threads,
     return 0;
   Job job = {};
   job.share = bytes / threads / 4096 * 4096;
-  Pages memory = Pages::map(job.share * threads);
+  Pages memory = Pages::map(job.share * threads, Pages::Use::Dense);
   job.memory = memory.data;
   bool ready = memory && job.share > 0;
   double rate = ready ? measureRead(probe, threads, job) : 0;

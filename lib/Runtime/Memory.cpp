@@ -20,7 +20,7 @@ bool quern::runtime::roundUp(uint64_t value, uint64_t step, uint64_t &rounded) {
   return true;
 }
 
-Pages Pages::map(size_t bytes) {
+Pages Pages::map(size_t bytes, Use use) {
   uint64_t rounded;
   if (!roundUp(bytes ? bytes : 1, kPageBytes, rounded))
     return {};
@@ -28,11 +28,11 @@ Pages Pages::map(size_t bytes) {
                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED)
     return {};
-  // Memory is reserved for the longest context and the largest step, and used
-  // thinly: every head and layer of a cache begins far from the last. Huge
-  // pages would clear, and keep, 2 MiB for each. A kernel without them refuses
-  // the hint, and all is well.
-  (void)madvise(data, rounded, MADV_NOHUGEPAGE);
+  // A cache is reserved for the longest context, and every head and layer of it
+  // begins far from the last: huge pages would clear, and keep, 2 MiB for each.
+  // A kernel without them refuses the hint, and all is well.
+  (void)madvise(data, rounded,
+                use == Use::Dense ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   Pages pages;
   pages.data = static_cast<uint8_t *>(data);
   pages.bytes = rounded;

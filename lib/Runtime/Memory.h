@@ -22,9 +22,15 @@ struct Pages {
   uint8_t *data = nullptr;
   size_t bytes = 0;
 
+  /// How much of the memory is used.
+  enum class Use {
+    Thin, ///< places far apart: small pages, so that only they cost memory
+    Dense ///< all of it, in long strides: huge pages, of which few are needed
+  };
+
   /// Null `data` if the system refuses. `bytes` of 0 allocates one page, so
   /// that success always has an address.
-  static Pages map(size_t bytes);
+  static Pages map(size_t bytes, Use use = Use::Thin);
   void unmap();
   explicit operator bool() const { return data != nullptr; }
 };

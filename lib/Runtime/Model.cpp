@@ -146,7 +146,8 @@ quern_status fillModel(quern_model &model, const char *weightsPath,
   if (request.verify &&
       (status = model.weights.verify(table, message)) != QUERN_OK)
     return status;
-  model.arena = Pages::map(table.arena_bytes);
+  // A step reads and writes rows of activations kilobytes apart.
+  model.arena = Pages::map(table.arena_bytes, Pages::Use::Dense);
   if (!model.arena)
     return message.fail(QUERN_ERR_OUT_OF_MEMORY,
                         "out of memory for %" PRIu64 " bytes of activations",

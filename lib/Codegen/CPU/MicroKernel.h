@@ -60,11 +60,13 @@ private:
   /// Dot products of codes and activations over a chunk, bias taken off.
   Values integerDots(const PanelChunk &chunk, const ChunkScales &scales,
                      const Values &inputSums);
+  /// What `dots` of low bytes, then of high ones, make together.
+  Values joinPlanes(const Values &dots);
   void dotStep(const PanelChunk &chunk, const ChunkScales &scales, int64_t step,
                Values &dots);
   /// The same by tiles of 16 rows of activations by 64 bytes of K.
   bool usesTiles() const {
-    return b.target.hasTiles && rows == 16 &&
+    return b.target.hasTiles && rows == 16 && integer.planes() == 1 &&
            spec.input.kind == ActivationRow::Kind::Int8;
   }
   Values tileDots(const PanelChunk &chunk, const ChunkScales &scales,
@@ -87,7 +89,8 @@ private:
   /// A row's sum of activations over a chunk: scalar or 16 equal lanes.
   Values groupSums(const PanelChunk &chunk);
   mlir::Value dotStart(mlir::Value inputSum);
-  /// What is added to a weight to make it byteDot's operand.
+  /// What is added to a weight to make it byteDot's operand, or the operands
+  /// of two planes, the higher times 256.
   int dotBias() const;
   /// Factor of the offset of a weight; null if it has none.
   mlir::Value offsetFactor(mlir::Value inputSum);
@@ -111,7 +114,7 @@ private:
   const PanelShape &shape;
   int64_t rows;
   int64_t panels;
-  IntegerElement integer;
+  numerics::IntegerElement integer;
   std::unique_ptr<WeightSource> weights;
   mlir::Value x, y, yStride, bias, residual, columns;
   /// Of each panel, 1 KB in memory: sums of 16 rows by 16 columns. Null without

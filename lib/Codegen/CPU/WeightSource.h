@@ -15,12 +15,17 @@ namespace quern::codegen {
 /// What a step of four K of a panel is when it enters the products. Each
 /// operand is 64 bytes.
 enum class StepForm {
-  Bytes,     ///< one: 16 lanes of four bytes, for byteDot
-  Bf16Pairs, ///< two: 16 lanes of two bfloat16, scaled, for bf16Dot
-  Floats,    ///< four: 16 lanes of binary32, scaled and rounded as specified
+  Bytes,      ///< one: 16 lanes of four bytes, for byteDot
+  BytePlanes, ///< two: the same of high and of low bytes
+  Bf16Pairs,  ///< two: 16 lanes of two bfloat16, scaled, for bf16Dot
+  Floats,     ///< four: 16 lanes of binary32, scaled and rounded as specified
 };
 StepForm stepForm(const LinearSpec &spec, const CpuTarget &target);
 int64_t operandsOf(StepForm form);
+/// Whether products are integers, to which scales are applied.
+inline bool hasBytes(StepForm form) {
+  return form == StepForm::Bytes || form == StepForm::BytePlanes;
+}
 constexpr int64_t kOperandBytes = 64;
 /// Most operands that one request has in memory: the rows of an AMX tile.
 constexpr int64_t kOperandsInMemory = 16;
@@ -72,11 +77,13 @@ private:
   ChunkScales decodeScales(const PanelChunk &chunk);
   ValueList decodeStep(const PanelChunk &chunk, const ChunkScales &scales,
                        int64_t panel, int64_t step);
-  /// Four K as byteDot takes them: value + dotBias().
-  mlir::Value weightBytes(const PanelStep &step);
+  /// Four K as byteDot takes them: the planes of value + dotBias().
+  ValueList weightBytes(const PanelStep &step);
   /// The same as value + integer.bias.
-  mlir::Value unsignedBytes(const PanelStep &step);
-  mlir::Value tableBytes(mlir::Value codes);
+  ValueList unsignedBytes(const PanelStep &step);
+  ValueList tableBytes(mlir::Value codes);
+  ValueList shuffledBytes(mlir::Value codes);
+  ValueList bytesByByte(mlir::Value codes);
   /// A weight from its element, in binary32.
   mlir::Value scaledWeight(mlir::Value element, const ChunkScales &scales,
                            int64_t panel);
@@ -85,7 +92,8 @@ private:
   PanelReader reader;
   const LinearSpec &spec;
   const PanelShape &shape;
-  IntegerElement integer;
+  StepForm form;
+  numerics::IntegerElement integer;
   llvm::SmallVector<PanelPointers> at;
   /// A buffer a panel for operandsInMemory, made when first asked for.
   ValueList buffers;

@@ -6,7 +6,7 @@
 #include "LinearProblem.h"
 #include "Numerics/RandomFormat.h"
 #include "quern/Codegen/CPU/Kernels.h"
-#include "quern/Numerics/Decode.h"
+#include "quern/Numerics/IntegerElement.h"
 #include <cstdlib>
 #include <numeric>
 
@@ -107,7 +107,7 @@ std::vector<unsigned> integerSeeds() {
   for (unsigned seed = 0; seed < formatCount; ++seed) {
     RandomFormat source = drawn(seed);
     Format format = *parseFormat(source.text, FormatRegistry::builtin());
-    if (integerShift(format.element) &&
+    if (allowsIntegerProducts(format) &&
         activationGroup(format, source.cols) % 4 == 0)
       seeds.push_back(seed);
   }

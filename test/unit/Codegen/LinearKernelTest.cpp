@@ -72,6 +72,7 @@ const Case kCases[] = {
     {"f8E4M3FNUZ [1, 20], scale f32, min f16", 100, 20},
     {"codebook @dynamic8 [1, 16], scale f32", 80, 16}, // 256 words, no sign bit
     {"u7 * 3 - 100 [1, 32], scale f16", 96, 32},       // 128 words, exact
+    {"f16 [1, 32], scale f32", 64, 0},                 // codes behind scales
     {kThirtyTwo, 64, 64},                              // 32 words
     {"hqq4_g64", 172, 4, true}, // blocks cross rows: 4 columns to a scale
     {"i8 [1, 32], divisor f32, zero [1, 16] i8", 64, 32},

@@ -181,9 +181,13 @@ std::string codegen::explainDecode(const LinearSpec &spec,
                                 : explainLanes(element, target));
   if (element.signs != SignPolicy::None)
     text += "; signs from a plane of their own";
-  text += isInteger ? std::string("; products by ") + dotName(target.byteDot)
-                    : std::string("; products in binary32");
-  if (stepForm(spec, target) == StepForm::BytePlanes)
+  StepForm form = stepForm(spec, target);
+  if (form == StepForm::Words)
+    text += "; products of words by pmaddwd";
+  else
+    text += isInteger ? std::string("; products by ") + dotName(target.byteDot)
+                      : std::string("; products in binary32");
+  if (form == StepForm::BytePlanes)
     text += ", of high bytes and of low ones";
   if (spec.weight.isScaled())
     text += "; scaled every " + std::to_string(shape->scaleDepth) + " columns";

@@ -21,7 +21,7 @@ DecodedShape::DecodedShape(const LinearSpec &spec, const PanelShape &shape,
                            const CpuTarget &target, int64_t panels)
     : form(stepForm(spec, target)) {
   bytesPerK = operandsOf(form) * kOperandBytes / 4;
-  bool isScaled = hasBytes(form) && spec.weight.isScaled();
+  bool isScaled = hasIntegers(form) && spec.weight.isScaled();
   scaleVectors = isScaled ? (spec.weight.offset ? 2 : 1) : 0;
   int64_t tileBytes = shape.tileDepth * bytesPerK;
   int64_t whole = spanTiles(spec, shape);
@@ -93,7 +93,7 @@ ValueList DecodedWeights::operands(const PanelChunk &chunk, const ChunkScales &,
                                    int64_t panel, int64_t step) {
   Value address = stepAddress(chunk, panel, step);
   Type type = b.vectorOf(b.getF32Type());
-  if (hasBytes(decoded.form))
+  if (hasIntegers(decoded.form))
     type = b.vectorOf(b.getI32Type());
   if (decoded.form == StepForm::Bf16Pairs)
     type = b.vectorOf(b.getBF16Type(), 2 * kLanes);

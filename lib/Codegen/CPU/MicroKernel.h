@@ -115,6 +115,7 @@ private:
   int64_t rows;
   int64_t panels;
   numerics::IntegerElement integer;
+  StepForm form = StepForm::Floats;
   std::unique_ptr<WeightSource> weights;
   mlir::Value x, y, yStride, bias, residual, columns;
   /// Of each panel, 1 KB in memory: sums of 16 rows by 16 columns. Null without

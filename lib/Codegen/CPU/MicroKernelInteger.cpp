@@ -36,6 +36,8 @@ using namespace quern::numerics;
 static constexpr int64_t kUnrolledDotSteps = 8;
 
 int MicroKernel::dotBias() const {
+  if (form == StepForm::Words)
+    return wordBias(integer);
   if (!dotTakesSigned(b.target, integer.planeBits()))
     return integer.bias;
   return integer.bias - (integer.planes() == 1 ? 128 : 128 * 256 + 128);
@@ -81,7 +83,8 @@ MicroKernel::Values MicroKernel::integerDots(const PanelChunk &chunk,
   Values dots;
   for (Value sum : inputSums)
     dots.append(panels, dotStart(sum));
-  if (integer.planes() == 2)
+  bool hasPlanes = form == StepForm::BytePlanes;
+  if (hasPlanes)
     dots.append(dots.size(), b.splatI32(0));
   dots = walk.forSteps(
       chunk, kUnrolledDotSteps, dots,
@@ -90,7 +93,7 @@ MicroKernel::Values MicroKernel::integerDots(const PanelChunk &chunk,
           dotStep(part, scales, step, partDots);
         return partDots;
       });
-  return integer.planes() == 2 ? joinPlanes(dots) : dots;
+  return hasPlanes ? joinPlanes(dots) : dots;
 }
 
 MicroKernel::Values MicroKernel::joinPlanes(const Values &dots) {
@@ -105,9 +108,9 @@ MicroKernel::Values MicroKernel::joinPlanes(const Values &dots) {
 void MicroKernel::dotStep(const PanelChunk &chunk, const ChunkScales &scales,
                           int64_t step, Values &dots) {
   Value k = walk.kOf(chunk);
-  SmallVector<Values> bytes;
+  SmallVector<Values> weightsOf;
   for (int64_t n = 0; n < panels; ++n)
-    bytes.push_back(weights->operands(chunk, scales, n, step));
+    weightsOf.push_back(weights->operands(chunk, scales, n, step));
   for (int64_t m = 0; m < rows; ++m) {
     Value word =
         b.load(b.getI32Type(), b.offset(inputAddress(m, k), 4 * step), 4);
@@ -115,9 +118,14 @@ void MicroKernel::dotStep(const PanelChunk &chunk, const ChunkScales &scales,
       auto add = [&](Value &dot, Value plane) {
         dot = byteDot(b, dot, plane, integer.planeBits(), word);
       };
-      if (integer.planes() == 2)
-        add(dots[(rows + m) * panels + n], bytes[n].front());
-      add(dots[m * panels + n], bytes[n].back());
+      Value &dot = dots[m * panels + n];
+      if (form == StepForm::Words) {
+        dot = wordDot(b, dot, weightsOf[n], word);
+        continue;
+      }
+      if (form == StepForm::BytePlanes)
+        add(dots[(rows + m) * panels + n], weightsOf[n].front());
+      add(dot, weightsOf[n].back());
     }
   }
 }

@@ -24,8 +24,9 @@ static constexpr int64_t kPrefetchDistance = 8 << 10;
 StepForm codegen::stepForm(const LinearSpec &spec, const CpuTarget &target) {
   if (spec.input.kind == ActivationRow::Kind::Int8) {
     std::optional<IntegerElement> integer = integerElement(spec.weight.element);
-    return integer && integer->planes() == 2 ? StepForm::BytePlanes
-                                             : StepForm::Bytes;
+    if (!integer || integer->planes() == 1)
+      return StepForm::Bytes;
+    return hasWordDot(target) ? StepForm::Words : StepForm::BytePlanes;
   }
   return spec.roundToBf16 && target.bf16Dot != Bf16Dot::None
              ? StepForm::Bf16Pairs
@@ -37,6 +38,7 @@ int64_t codegen::operandsOf(StepForm form) {
   case StepForm::Bytes:
     return 1;
   case StepForm::BytePlanes:
+  case StepForm::Words:
   case StepForm::Bf16Pairs:
     return 2;
   case StepForm::Floats:
@@ -154,7 +156,9 @@ ValueList PackedWeights::decodeStep(const PanelChunk &chunk,
                                     const ChunkScales &scales, int64_t panel,
                                     int64_t step) {
   PanelStep position = panelStep(chunk, panel, step);
-  if (hasBytes(form))
+  if (form == StepForm::Words)
+    return weightWords(position);
+  if (hasIntegers(form))
     return weightBytes(position);
   VectorValues v(b);
   ValueList weights;
@@ -192,7 +196,7 @@ ValueList PackedWeights::shuffledBytes(Value codes) {
   return planes;
 }
 
-ValueList PackedWeights::bytesByByte(Value codes) {
+ValueList PackedWeights::lanesByByte(Value codes) {
   VectorValues v(b);
   const Element &element = spec.weight.element;
   float unit = std::ldexp(1.0f, integer.shift);
@@ -201,24 +205,55 @@ ValueList PackedWeights::bytesByByte(Value codes) {
       element.kind != ElementKind::Float ||
       element.floatType->special == numerics::FloatType::Special::FiniteOnly;
   Value end = v.constF32(2 * largestValue(element));
-  ValueList planes(integer.planes());
+  ValueList lanes;
   for (unsigned k = 0; k < 4; ++k) {
     Value code = v.andI(v.shiftRightLogical(codes, 8 * k), v.constI32(0xff));
     Value value = decodeElement(v, element, code);
     if (!isFinite)
       value = v.selectF(v.lessF(v.absF(value), end), value, v.constF32(0));
-    value = v.roundToI32(v.mulF(value, v.constF32(unit)));
-    value = v.addI(value, v.constI32(integer.bias));
+    lanes.push_back(v.roundToI32(v.mulF(value, v.constF32(unit))));
+  }
+  return lanes;
+}
+
+ValueList PackedWeights::bytesByByte(Value codes) {
+  VectorValues v(b);
+  ValueList planes(integer.planes());
+  for (auto [k, lane] : llvm::enumerate(lanesByByte(codes))) {
+    Value value = v.addI(lane, v.constI32(integer.bias));
     for (auto [i, plane] : llvm::enumerate(planes)) {
       Value byte = value;
       if (planes.size() == 2)
         byte = i == 0 ? v.shiftRightLogical(value, 8)
                       : v.andI(value, v.constI32(0xff));
-      byte = v.shiftLeft(byte, 8 * k);
+      byte = v.shiftLeft(byte, unsigned(8 * k));
       plane = plane ? v.orI(plane, byte) : byte;
     }
   }
   return planes;
+}
+
+ValueList PackedWeights::weightWords(const PanelStep &step) {
+  VectorValues v(b);
+  Value codes = reader.codeBytes(step.tileAddress, step.lane, step.field);
+  auto low = [&](Value x) { return v.andI(x, v.constI32(0x00ff00ff)); };
+  auto high = [&](Value x) { return v.andI(x, v.constI32(int(0xff00ff00u))); };
+  if (chooseBytes(spec.weight.element, b.target) == BytesRecipe::ByByte) {
+    ValueList lanes = lanesByByte(codes), words;
+    if (wordBias(integer) != 0)
+      for (Value &lane : lanes)
+        lane = v.addI(lane, v.constI32(wordBias(integer)));
+    for (size_t k = 0; k < 2; ++k)
+      words.push_back(v.orI(v.andI(lanes[k], v.constI32(0xffff)),
+                            v.shiftLeft(lanes[k + 2], 16)));
+    return words;
+  }
+  // Value + bias is unsigned; with its top bit flipped, it is signed and 2^15
+  // less.
+  ValueList planes = tableBytes(codes);
+  Value upper = v.xorI(planes[0], v.constI32(int(0x80808080u)));
+  return {v.orI(low(planes[1]), v.shiftLeft(low(upper), 8)),
+          v.orI(low(v.shiftRightLogical(planes[1], 8)), high(upper))};
 }
 
 ValueList PackedWeights::tableBytes(Value codes) {

@@ -17,14 +17,20 @@ namespace quern::codegen {
 enum class StepForm {
   Bytes,      ///< one: 16 lanes of four bytes, for byteDot
   BytePlanes, ///< two: the same of high and of low bytes
+  Words,      ///< two: 16 lanes of two words, K 0 and 2, 1 and 3, for wordDot
   Bf16Pairs,  ///< two: 16 lanes of two bfloat16, scaled, for bf16Dot
   Floats,     ///< four: 16 lanes of binary32, scaled and rounded as specified
 };
 StepForm stepForm(const LinearSpec &spec, const CpuTarget &target);
 int64_t operandsOf(StepForm form);
-/// Whether products are integers, to which scales are applied.
-inline bool hasBytes(StepForm form) {
-  return form == StepForm::Bytes || form == StepForm::BytePlanes;
+/// Whether operands are integers: scales are applied to their products.
+inline bool hasIntegers(StepForm form) {
+  return form == StepForm::Bytes || form == StepForm::BytePlanes ||
+         form == StepForm::Words;
+}
+/// What is added to an integer of two bytes to make it a signed word.
+inline int wordBias(const numerics::IntegerElement &integer) {
+  return integer.bias - (1 << 15);
 }
 constexpr int64_t kOperandBytes = 64;
 /// Most operands that one request has in memory: the rows of an AMX tile.
@@ -84,6 +90,10 @@ private:
   ValueList tableBytes(mlir::Value codes);
   ValueList shuffledBytes(mlir::Value codes);
   ValueList bytesByByte(mlir::Value codes);
+  /// The integers of four K, one to a lane of each vector, in their low bits.
+  ValueList lanesByByte(mlir::Value codes);
+  /// Four K as wordDot takes them: value + dotBias().
+  ValueList weightWords(const PanelStep &step);
   /// A weight from its element, in binary32.
   mlir::Value scaledWeight(mlir::Value element, const ChunkScales &scales,
                            int64_t panel);

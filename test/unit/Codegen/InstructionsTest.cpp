@@ -36,7 +36,7 @@ const Case kCases[] = {
     {"avx2vnni", kInt8, "q8_0", "\\{vex\\}\\s+vpdpbusd.*%ymm",
      "%zmm|vpmaddubsw"},
     {"avx2vnni", kInt8, "mxfp4", "vpshufb.*%ymm", "%zmm"},
-    {"avx2", kInt8, "nf4", "vpshufb.*%ymm", "%zmm|vpgather"},
+    {"avx2", kInt8, "nf4", "vpshufb.*%ymm", "%zmm|vpgather|vpmaddubsw"},
     {"avx2", kInt8, "q4_0", "vpmaddubsw.*%ymm", "%zmm|vpdpbusd"},
     {"neon", kInt8, "q4_0", "sdot.*v[0-9]+\\.4s", "usdot"},
     {"neon", kInt8, "q8_0", "sdot.*v[0-9]+\\.4s", "usdot"},

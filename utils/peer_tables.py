@@ -33,8 +33,8 @@ PAIRS = {
     "BF16": "BF16",
     "F16": "F16",
 }
-# Formats whose values are no 8-bit integers run on bfloat16 activations.
-FLOAT_FORMATS = {"NF4", "FP8_channel", "BF16"}
+# Formats without scales have no integer mode.
+COMPUTE = {"BF16": "bf16", "F16": "f32"}
 SMALL_MODELS = (ROOT.parent / "shared/data/lm/stories260K", ROOT / "examples/quern-6m")
 
 
@@ -59,7 +59,7 @@ class Race:
 
     def artifact(self, model, name):
         path = self.folder / f"{model.name}-{name}.quern"
-        compute = "bf16" if name in FLOAT_FORMATS else "f32" if name == "F16" else "int8"
+        compute = COMPUTE.get(name, "int8")
         shutil.rmtree(path, ignore_errors=True)
         run(QUERN, "compile", model, "--format", name, "--compute", compute, "--target", "host",
             "-o", path)  # fmt: skip

@@ -5,7 +5,7 @@
 #include "quern/Numerics/ActivationGroup.h"
 
 #include "quern/Numerics/AlignBlocks.h"
-#include "quern/Numerics/Decode.h"
+#include "quern/Numerics/IntegerElement.h"
 #include <numeric>
 
 using namespace quern;
@@ -18,7 +18,7 @@ int64_t numerics::activationGroup(const Format &weight, int64_t width) {
   Format aligned = alignedFormat(weight, width);
   int64_t block = aligned.isScaled() ? aligned.block.cols : 0;
   // An integer product reads four columns at a time.
-  if (!integerShift(aligned.element) ||
+  if (!allowsIntegerProducts(aligned) ||
       (aligned.isScaled() && leastBlockCols(aligned) % 4 != 0))
     return 0;
   int64_t group = std::gcd(kMostColumns, width);

@@ -115,35 +115,6 @@ float numerics::largestValue(const Element &e) {
   return std::max(e.valueOf(lowestCodeOf(e)), e.valueOf(highestCodeOf(e)));
 }
 
-/// Whether all values times 2^shift are integers in [-127, 127].
-static bool isIntegerTable(const Element &e, int shift) {
-  auto fits = [&](float value) {
-    float scaled = value * powerOfTwo(shift);
-    // The comparison is false for NaN.
-    return std::fabs(scaled) <= 127 && scaled == std::floor(scaled);
-  };
-  if (e.kind == ElementKind::Codebook)
-    return std::all_of(e.codebook.values.begin(), e.codebook.values.end(),
-                       fits);
-  ScalarValues v;
-  int32_t low = e.kind == ElementKind::Int ? lowestCodeOf(e) : 0;
-  for (int32_t code = low; code < low + int32_t(1u << e.bits); ++code)
-    if (!fits(decodeElement(v, e, code)))
-      return false;
-  return true;
-}
-
-std::optional<int> numerics::integerShift(const Element &e) {
-  if (e.isPlainInt())
-    return e.bits <= 8 ? std::optional<int>(0) : std::nullopt;
-  if (e.bits > 8 && e.kind != ElementKind::Codebook)
-    return std::nullopt;
-  for (int shift = 0; shift <= 7; ++shift)
-    if (isIntegerTable(e, shift))
-      return shift;
-  return std::nullopt;
-}
-
 ScaleRule numerics::defaultScaleRule(const Element &element,
                                      OffsetKind offset) {
   ScaleRule rule;

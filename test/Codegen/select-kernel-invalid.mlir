@@ -1,17 +1,17 @@
 // RUN: quant-opt %s --split-input-file --verify-diagnostics --codegen-select-kernel
 
 #a8 = #qt.format<i8 [1, 64], scale f32>
-#nf4 = #qt.format<nf4>
+#fp8 = #qt.format<f8E4M3FN>
 
-// NF4's values are no 8-bit integers: there is no integer kernel.
-param.global @w : tensor<16x64xf32, #nf4>
-    layout #qk.layout<tile [16, 64] 576B { scale{0:32} @0 row(16:32); code{0:4} @512 row(16:32) col(4:8, 2:4, 8:512) }>
+// Floats that no scale makes fill their range: there is no integer kernel.
+param.global @w : tensor<16x64xf32, #fp8>
+    layout #qk.layout<tile [16, 64] 1024B { code{0:8} @0 row(16:32) col(4:8, 16:512) }>
     = #qt.encode<#param.external<"model", "w">, from = f32, solver = "rtn">
 func.func @no_integer_kernel(%q: tensor<?x64xf32, #a8>) -> tensor<?x16xf32> {
-  %w = param.load @w : tensor<16x64xf32, #nf4>
-  // expected-error@below {{expects weights whose values are 8-bit integers beside int8 activations, but got format codebook @nf4}}
+  %w = param.load @w : tensor<16x64xf32, #fp8>
+  // expected-error@below {{expects weights whose values are 8-bit integers, or scaled and of at most 8 bits, beside int8 activations, but got format f8E4M3FN}}
   %y = qk.kernel linear(%q, %w) {compute = "int8", operand_roles = ["x", "w"]}
-      : (tensor<?x64xf32, #a8>, tensor<16x64xf32, #nf4>) -> tensor<?x16xf32>
+      : (tensor<?x64xf32, #a8>, tensor<16x64xf32, #fp8>) -> tensor<?x16xf32>
   return %y : tensor<?x16xf32>
 }
 

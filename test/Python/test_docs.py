@@ -94,7 +94,8 @@ def commands(text):
 def without_numbers(text):
     """Digits depend on the machine and on time; the rest must be the same."""
     text = re.sub(r"\d[\d.,]*(e-?\d+)?", "#", text)
-    text = re.sub(r"for (avx#|portable|, )+", "for ISA", text)
+    isa = r"\b(avx[\w#]+|amx|portable)"
+    text = re.sub(f"{isa}(,? {isa})*", "ISA", text)
     return [re.sub(r"\s+", " ", line).strip() for line in text.splitlines() if line.strip()]
 
 

@@ -73,15 +73,29 @@ func.func @halves(%x: tensor<?x64xf32>, %a: tensor<8x64xf32, #qt.format<mxfp4>>,
 
 // -----
 
-// What is not integer keeps its input, and a remark says so.
-// expected-remark @below {{2 nn.linear with a weight in codebook @nf4 [1, 64], scale f32 cannot be integer and keeps its input}}
+// Other values become integers of two bytes.
+// CHECK-LABEL: @fractions
+func.func @fractions(%x: tensor<?x64xf32>, %a: tensor<8x64xf32, #qt.format<nf4>>,
+                     %b: tensor<8x64xf32, #qt.format<mxfp8>>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+  // CHECK-COUNT-1: qt.quantize
+  // CHECK-NOT: qt.quantize
+  %0 = nn.linear %x, %a : (tensor<?x64xf32>, tensor<8x64xf32, #qt.format<nf4>>) -> tensor<?x8xf32>
+  %1 = nn.linear %x, %b : (tensor<?x64xf32>, tensor<8x64xf32, #qt.format<mxfp8>>) -> tensor<?x8xf32>
+  return %0, %1 : tensor<?x8xf32>, tensor<?x8xf32>
+}
+
+// -----
+
+// What is not integer keeps its input, and a remark says so: floats that no
+// scale makes fill their range may be as small as an integer's unit.
+// expected-remark @below {{2 nn.linear with a weight in f8E4M3FN cannot be integer and keeps its input}}
 module {
   // CHECK-LABEL: @kept
-  func.func @kept(%x: tensor<?x64xf32>, %a: tensor<8x64xf32, #qt.format<nf4>>, %b: tensor<8x64xbf16>)
+  func.func @kept(%x: tensor<?x64xf32>, %a: tensor<8x64xf32, #qt.format<f8E4M3FN>>, %b: tensor<8x64xbf16>)
       -> (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) {
     // CHECK-NOT: qt.quantize
-    %0 = nn.linear %x, %a : (tensor<?x64xf32>, tensor<8x64xf32, #qt.format<nf4>>) -> tensor<?x8xf32>
-    %1 = nn.linear %x, %a : (tensor<?x64xf32>, tensor<8x64xf32, #qt.format<nf4>>) -> tensor<?x8xf32>
+    %0 = nn.linear %x, %a : (tensor<?x64xf32>, tensor<8x64xf32, #qt.format<f8E4M3FN>>) -> tensor<?x8xf32>
+    %1 = nn.linear %x, %a : (tensor<?x64xf32>, tensor<8x64xf32, #qt.format<f8E4M3FN>>) -> tensor<?x8xf32>
     %2 = nn.linear %x, %b : (tensor<?x64xf32>, tensor<8x64xbf16>) -> tensor<?x8xf32>
     return %0, %1, %2 : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
   }

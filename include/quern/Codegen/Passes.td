@@ -42,8 +42,8 @@ def SelectKernelPass : Pass<"codegen-select-kernel", "::mlir::ModuleOp"> {
     built by `cpu-lower-kernels`.
 
     Fails where no kernel exists: a weight without a layout that kernels read,
-    int8 activations beside weights whose values are no 8-bit integers, groups
-    that are no multiple of four. With `explain`, a remark at each linear kernel
+    int8 activations beside weights that are no integers (of more than 8 bits,
+    or fractions without a scale), groups that are no multiple of four. With `explain`, a remark at each linear kernel
     names the recipe that brings its weights' codes into the product, why it was
     chosen, its cost as predicted from the code that is generated for it, and
     whether panels are decoded once for all rows.

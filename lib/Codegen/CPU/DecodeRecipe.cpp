@@ -6,6 +6,7 @@
 
 #include "DecodeOnce.h"
 #include "FoldedScales.h"
+#include "WeightSource.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -25,9 +26,12 @@ BytesRecipe codegen::chooseBytes(const Element &element,
                                          : BytesRecipe::GatherByte;
   if (element.isPlainInt())
     return BytesRecipe::Fields;
-  bool fits = (size_t(1) << element.bits) <= kShuffleBytes;
-  return fits && target.tableLookup != TableLookup::None ? BytesRecipe::Shuffle
-                                                         : BytesRecipe::ByByte;
+  if (target.tableLookup == TableLookup::None)
+    return BytesRecipe::ByByte;
+  if ((size_t(1) << element.bits) <= kShuffleBytes)
+    return BytesRecipe::Shuffle;
+  return target.tableLookup == TableLookup::Avx512 ? BytesRecipe::RegisterTable
+                                                   : BytesRecipe::ByByte;
 }
 
 LanesRecipe codegen::chooseLanes(const Element &element,
@@ -59,6 +63,15 @@ static std::string explainPieces(const PanelShape &shape) {
   return text;
 }
 
+/// What the table of an element holds.
+static std::string explainValues(const Element &element) {
+  std::string text = std::to_string(size_t(1) << element.bits) + " values are ";
+  std::optional<IntegerElement> integer = integerElement(element);
+  if (!integer || integer->planes() == 1)
+    return text + "8-bit integers";
+  return text + (integer->isExact ? "" : "rounded to ") + "16-bit integers";
+}
+
 static std::string explainBytes(const Element &element,
                                 const CpuTarget &target) {
   std::string entries = std::to_string(element.codebook.values.size());
@@ -66,9 +79,10 @@ static std::string explainBytes(const Element &element,
   case BytesRecipe::Fields:
     return "mask and shift, for the code is the integer";
   case BytesRecipe::Shuffle:
-    return "byte shuffle, for its " +
-           std::to_string(size_t(1) << element.bits) +
-           " values are 8-bit integers and fit a register of 16";
+    return "byte shuffle, for its " + explainValues(element) +
+           " and fit a register of 16";
+  case BytesRecipe::RegisterTable:
+    return "table in registers, for its " + explainValues(element);
   case BytesRecipe::GatherWord:
     return "gather of words, for its vectors of " +
            std::to_string(element.vectorSize()) + " lie in a table of " +
@@ -183,13 +197,19 @@ std::string codegen::explainDecode(const LinearSpec &spec,
                                 : explainLanes(element, target));
   if (element.signs != SignPolicy::None)
     text += "; signs from a plane of their own";
-  text += isInteger ? std::string("; products by ") + dotName(target.byteDot)
-                    : std::string("; products in binary32");
+  StepForm form = stepForm(spec, target);
+  if (form == StepForm::Words)
+    text += "; products of words by pmaddwd";
+  else
+    text += isInteger ? std::string("; products by ") + dotName(target.byteDot)
+                      : std::string("; products in binary32");
+  if (form == StepForm::BytePlanes)
+    text += ", of high bytes and of low ones";
   if (spec.weight.isScaled())
     text += "; scaled every " + std::to_string(shape->scaleDepth) + " columns" +
             explainFolding(spec, *shape, target);
   LinearSpec tiled = spec;
-  tiled.tileRows = tileRows(target, spec.input);
+  tiled.tileRows = tileRows(target, spec);
   tiled.tilePanels = target.tilePanels;
   return text +
          explainCost(tiled, *shape, decodeOnce(tiled, *shape, target, context));

@@ -22,7 +22,7 @@ DecodedShape::DecodedShape(const LinearSpec &spec, const PanelShape &shape,
                            const CpuTarget &target, int64_t panels)
     : form(stepForm(spec, target)) {
   bytesPerK = operandsOf(form) * kOperandBytes / 4;
-  bool isScaled = form == StepForm::Bytes && spec.weight.isScaled();
+  bool isScaled = hasIntegers(form) && spec.weight.isScaled();
   int64_t vectors = isScaled ? (spec.weight.offset ? 2 : 1) : 0;
   isFolded = foldsWhenDecoding(spec, shape, target);
   scaleVectors = isFolded ? vectors - 1 : vectors;
@@ -136,7 +136,7 @@ ValueList DecodedWeights::operands(const PanelChunk &chunk, const ChunkScales &,
                                    int64_t panel, int64_t step) {
   Value address = stepAddress(chunk, panel, step);
   Type type = b.vectorOf(b.getF32Type());
-  if (decoded.form == StepForm::Bytes)
+  if (hasIntegers(decoded.form))
     type = b.vectorOf(b.getI32Type());
   if (decoded.form == StepForm::Bf16Pairs)
     type = b.vectorOf(b.getBF16Type(), 2 * kLanes);

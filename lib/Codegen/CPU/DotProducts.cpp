@@ -126,6 +126,45 @@ Value codegen::byteDot(KernelBuilder &b, Value sum, Value weights,
 }
 
 //===----------------------------------------------------------------------===//
+// Words
+//===----------------------------------------------------------------------===//
+
+bool codegen::hasWordDot(const CpuTarget &target) {
+  return target.architecture == Architecture::X86_64 &&
+         (target.byteDot == ByteDot::Avx2 || target.byteDot == ByteDot::Widen);
+}
+
+/// pmaddwd: sums of two products of words.
+static Value wordPairs(KernelBuilder &b, Value weights, Value input) {
+  bool isAvx2 = b.target.byteDot == ByteDot::Avx2;
+  int64_t lanes = isAvx2 ? 8 : 4;
+  StringRef name = isAvx2 ? "llvm.x86.avx2.pmadd.wd" : "llvm.x86.sse2.pmadd.wd";
+  Type word = b.getI16Type();
+  return inParts(b, lanes, {weights, input}, [&](ArrayRef<Value> part) {
+    return b.intrinsic(
+        name, part[0].getType(),
+        {view(b, part[0], word, 2 * lanes), view(b, part[1], word, 2 * lanes)});
+  });
+}
+
+Value codegen::wordDot(KernelBuilder &b, Value sum, ArrayRef<Value> weights,
+                       Value word) {
+  VectorValues v(b);
+  auto words = b.vectorOf(b.getI16Type(), 2 * kLanes);
+  Value eight =
+      arith::ConstantOp::create(b, DenseElementsAttr::get(words, int16_t(8)));
+  Value bytes = view(b, b.broadcast(word), b.getI16Type(), 2 * kLanes);
+  Value upper = arith::ShRSIOp::create(b, bytes, eight); // bytes 1 and 3
+  Value lower =
+      arith::ShRSIOp::create(b, arith::ShLIOp::create(b, bytes, eight), eight);
+  for (auto [weight, input] :
+       {std::pair(weights[0], lower), std::pair(weights[1], upper)})
+    sum = v.addI(sum,
+                 wordPairs(b, weight, view(b, input, b.getI32Type(), kLanes)));
+  return sum;
+}
+
+//===----------------------------------------------------------------------===//
 // bfloat16
 //===----------------------------------------------------------------------===//
 

@@ -20,6 +20,16 @@ bool dotTakesSigned(const CpuTarget &target, unsigned weightBits);
 mlir::Value byteDot(KernelBuilder &b, mlir::Value sum, mlir::Value weights,
                     unsigned weightBits, mlir::Value word);
 
+/// Whether the target sums products of words, but not of bytes of all 8 bits,
+/// in one instruction.
+bool hasWordDot(const CpuTarget &target);
+
+/// sum[lane] + the four products of signed words and of the signed bytes of
+/// `word` (i32), exactly. `weights`: 16 lanes of the words of bytes 0 and 2,
+/// and 16 of those of bytes 1 and 3. For targets with hasWordDot.
+mlir::Value wordDot(KernelBuilder &b, mlir::Value sum,
+                    llvm::ArrayRef<mlir::Value> weights, mlir::Value word);
+
 /// 32 values of bfloat16: those of `first` and `second`, rounded to nearest
 /// even, in turn. For targets with a bfloat16 dot product.
 mlir::Value bf16Pairs(KernelBuilder &b, mlir::Value first, mlir::Value second);

@@ -28,8 +28,9 @@ struct CodeRange {
 /// The integers that `format`, of a scale or an offset, multiplies with a scale
 /// of its own; none if it is of another kind.
 static std::optional<CodeRange> integerCodes(const Format &format) {
+  std::optional<IntegerElement> element = integerElement(format.element);
   if (!format.isScaled() || format.offset || format.dividesByScale ||
-      integerShift(format.element) != 0)
+      !element || element->planes() != 1 || element->shift != 0)
     return std::nullopt;
   return CodeRange{lowestValue(format.element), largestValue(format.element)};
 }
@@ -67,7 +68,8 @@ std::optional<IntegerElement> codegen::foldedElement(const LinearSpec &spec,
   std::optional<IntegerElement> element = integerElement(format.element);
   std::optional<CodeRange> scale = integerCodes(*format.scale);
   int64_t span = spanDepth(spec, shape);
-  if (!element || !scale || span == chunkDepth(spec, shape) ||
+  if (!element || element->planes() != 1 || !scale ||
+      span == chunkDepth(spec, shape) ||
       !isConstantInSpan(format, "scale.scale", span) ||
       !hasIntegerOffsets(format, span))
     return std::nullopt;

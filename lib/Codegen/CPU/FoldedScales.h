@@ -17,14 +17,15 @@
 #define QUERN_LIB_CODEGEN_CPU_FOLDEDSCALES_H
 
 #include "PanelWalk.h"
+#include "quern/Numerics/IntegerElement.h"
 #include <optional>
 
 namespace quern::codegen {
 
 /// code * s, as integers of at most 8 bits; none where scales are not of this
 /// kind.
-std::optional<IntegerElement> foldedElement(const LinearSpec &spec,
-                                            const PanelShape &shape);
+std::optional<numerics::IntegerElement> foldedElement(const LinearSpec &spec,
+                                                      const PanelShape &shape);
 
 /// Whether decoded panels hold code * s: where the target multiplies bytes of
 /// that many bits as fast as those of the codes.
@@ -34,8 +35,8 @@ bool foldsWhenDecoding(const LinearSpec &spec, const PanelShape &shape,
 /// `bytes` (16 lanes of four, each value + element.bias) times `factor` (16
 /// lanes of i32), plus folded.bias.
 mlir::Value foldFactor(KernelBuilder &b, mlir::Value bytes, mlir::Value factor,
-                       const IntegerElement &element,
-                       const IntegerElement &folded);
+                       const numerics::IntegerElement &element,
+                       const numerics::IntegerElement &folded);
 
 } // namespace quern::codegen
 

@@ -16,39 +16,13 @@ using namespace quern;
 using namespace quern::codegen;
 using namespace quern::numerics;
 
-int64_t codegen::tileRows(const CpuTarget &target, const ActivationRow &input) {
-  if (target.hasTiles && input.kind != ActivationRow::Kind::F32)
+int64_t codegen::tileRows(const CpuTarget &target, const LinearSpec &spec) {
+  bool isInteger = spec.input.kind == ActivationRow::Kind::Int8;
+  if (isInteger && stepForm(spec, target) == StepForm::BytePlanes)
+    return target.planeTileRows;
+  if (target.hasTiles && spec.input.kind != ActivationRow::Kind::F32)
     return 16;
-  return input.kind == ActivationRow::Kind::Int8 ? target.integerTileRows
-                                                 : target.tileRows;
-}
-
-std::optional<IntegerElement> codegen::integerElement(const Element &element) {
-  std::optional<int> shift = integerShift(element);
-  if (!shift)
-    return std::nullopt;
-  IntegerElement result;
-  result.shift = *shift;
-  if (element.isPlainInt()) {
-    result.bits = element.bits;
-    result.bias = element.isSigned ? 1 << (element.bits - 1) : 0;
-    return result;
-  }
-  ScalarValues v;
-  auto add = [&](float value) {
-    result.values.push_back(int(std::ldexp(value, *shift)));
-  };
-  if (element.kind == ElementKind::Codebook)
-    llvm::for_each(element.codebook.values, add);
-  else
-    for (int32_t code = 0; code < (1 << element.bits); ++code)
-      add(decodeElement(v, element, code));
-  int least = int(std::ldexp(lowestValue(element), *shift));
-  int most = int(std::ldexp(largestValue(element), *shift));
-  result.bias = std::max(0, -least);
-  while ((1 << result.bits) <= most + result.bias)
-    ++result.bits;
-  return result;
+  return isInteger ? target.integerTileRows : target.tileRows;
 }
 
 /// Activations that panel after panel is multiplied with: they come from a
@@ -273,6 +247,13 @@ void LinearLoops::emit() {
   b.endFunction();
 }
 
+/// Columns whose products with int8 activations are sure to have a sum of 32
+/// bits.
+static int64_t mostExactColumns(const IntegerElement &weight) {
+  constexpr int64_t kLargestSum = (int64_t(1) << 31) - 1, kLargestInput = 128;
+  return kLargestSum / (kLargestInput * weight.magnitude());
+}
+
 Status codegen::checkLinearKernel(const LinearSpec &spec) {
   auto shape = PanelShape::create(spec.weight, spec.layout, spec.input.width);
   if (!shape)
@@ -282,14 +263,22 @@ Status codegen::checkLinearKernel(const LinearSpec &spec) {
   auto unsupported = [](const std::string &text) {
     return Status::error(StatusCode::Unsupported, text);
   };
-  if (!integerElement(spec.weight.element))
-    return unsupported("expects weights whose values are 8-bit integers beside "
-                       "int8 activations, but got format " +
+  if (!allowsIntegerProducts(spec.weight))
+    return unsupported("expects weights whose values are 8-bit integers, or "
+                       "scaled and of at most 8 bits, beside int8 "
+                       "activations, but got format " +
                        printFormat(spec.weight));
   if (spec.input.group % 4 != 0)
     return unsupported("expects groups of activations of a multiple of 4, but "
                        "got " +
                        std::to_string(spec.input.group));
+  int64_t most = mostExactColumns(*integerElement(spec.weight.element));
+  if (chunkDepth(spec, *shape) > most)
+    return unsupported("expects int8 activations of which at most " +
+                       std::to_string(most) +
+                       " columns share a scale, for more products of codes may "
+                       "not fit 32 bits, but got " +
+                       std::to_string(chunkDepth(spec, *shape)));
   return Status::ok();
 }
 

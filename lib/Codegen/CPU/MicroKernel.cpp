@@ -17,6 +17,7 @@ static constexpr int64_t kUnrolledExactSteps = 4;
 ValueRange MicroKernel::beginFunction(StringRef name, ArrayRef<Type> more) {
   if (auto found = integerElement(spec.weight.element))
     integer = *found;
+  form = stepForm(spec, b.target);
   Type p = b.ptrType(), i = b.getI64Type();
   SmallVector<Type> types = {p, p, i, p, p, i};
   types.append(more.begin(), more.end());

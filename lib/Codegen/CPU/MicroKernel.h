@@ -61,11 +61,13 @@ private:
   /// Dot products of codes and activations over a chunk, bias taken off.
   Values integerDots(const PanelChunk &chunk, const ChunkScales &scales,
                      const Values &inputSums);
+  /// What `dots` of low bytes, then of high ones, make together.
+  Values joinPlanes(const Values &dots);
   void dotStep(const PanelChunk &chunk, const ChunkScales &scales, int64_t step,
                Values &dots);
   /// The same by tiles of 16 rows of activations by 64 bytes of K.
   bool usesTiles() const {
-    return b.target.hasTiles && rows == 16 &&
+    return b.target.hasTiles && rows == 16 && integer.planes() == 1 &&
            spec.input.kind == ActivationRow::Kind::Int8;
   }
   Values tileDots(const PanelChunk &chunk, const ChunkScales &scales,
@@ -89,7 +91,8 @@ private:
   /// multiple of `depth` columns precede: scalar or 16 equal lanes.
   Values groupSums(mlir::Value k, int64_t depth);
   mlir::Value dotStart(mlir::Value inputSum);
-  /// What is added to a weight to make it byteDot's operand.
+  /// What is added to a weight to make it byteDot's operand, or the operands
+  /// of two planes, the higher times 256.
   int dotBias() const;
   /// What a weight's offset is multiplied with beside the sum of activations:
   /// its sign, in units of the dot product.
@@ -136,8 +139,10 @@ private:
   const PanelShape &shape;
   int64_t rows;
   int64_t panels;
-  std::optional<IntegerElement> folded; ///< if scales of blocks are integers
-  IntegerElement integer;               ///< what dot products read
+  /// If scales of blocks are integers: codes times these.
+  std::optional<numerics::IntegerElement> folded;
+  numerics::IntegerElement integer; ///< what dot products read
+  StepForm form = StepForm::Floats;
   std::unique_ptr<WeightSource> weights;
   mlir::Value x, y, yStride, bias, residual, columns;
   /// Of each panel, 1 KB in memory: sums of 16 rows by 16 columns. Null without

@@ -36,7 +36,11 @@ using namespace quern::numerics;
 static constexpr int64_t kUnrolledDotSteps = 8;
 
 int MicroKernel::dotBias() const {
-  return integer.bias - (dotTakesSigned(b.target, integer.bits) ? 128 : 0);
+  if (form == StepForm::Words)
+    return wordBias(integer);
+  if (!dotTakesSigned(b.target, integer.planeBits()))
+    return integer.bias;
+  return integer.bias - (integer.planes() == 1 ? 128 : 128 * 256 + 128);
 }
 
 MicroKernel::Values MicroKernel::groupSums(Value k, int64_t depth) {
@@ -77,27 +81,49 @@ MicroKernel::Values MicroKernel::integerDots(const PanelChunk &chunk,
   Values dots;
   for (Value sum : inputSums)
     dots.append(panels, dotStart(sum));
-  return walk.forSteps(
+  bool hasPlanes = form == StepForm::BytePlanes;
+  if (hasPlanes)
+    dots.append(dots.size(), b.splatI32(0));
+  dots = walk.forSteps(
       chunk, kUnrolledDotSteps, dots,
       [&](const PanelChunk &part, int64_t steps, Values partDots) {
         for (int64_t step = 0; step < steps; ++step)
           dotStep(part, scales, step, partDots);
         return partDots;
       });
+  return hasPlanes ? joinPlanes(dots) : dots;
+}
+
+MicroKernel::Values MicroKernel::joinPlanes(const Values &dots) {
+  VectorValues v(b);
+  Values joined;
+  size_t count = dots.size() / 2;
+  for (size_t i = 0; i < count; ++i)
+    joined.push_back(v.addI(dots[i], v.shiftLeft(dots[count + i], 8)));
+  return joined;
 }
 
 void MicroKernel::dotStep(const PanelChunk &chunk, const ChunkScales &scales,
                           int64_t step, Values &dots) {
   Value k = walk.kOf(chunk);
-  Values bytes;
+  SmallVector<Values> weightsOf;
   for (int64_t n = 0; n < panels; ++n)
-    bytes.append(weights->operands(chunk, scales, n, step));
+    weightsOf.push_back(weights->operands(chunk, scales, n, step));
   for (int64_t m = 0; m < rows; ++m) {
     Value word =
         b.load(b.getI32Type(), b.offset(inputAddress(m, k), 4 * step), 4);
     for (int64_t n = 0; n < panels; ++n) {
+      auto add = [&](Value &dot, Value plane) {
+        dot = byteDot(b, dot, plane, integer.planeBits(), word);
+      };
       Value &dot = dots[m * panels + n];
-      dot = byteDot(b, dot, bytes[n], integer.bits, word);
+      if (form == StepForm::Words) {
+        dot = wordDot(b, dot, weightsOf[n], word);
+        continue;
+      }
+      if (form == StepForm::BytePlanes)
+        add(dots[(rows + m) * panels + n], weightsOf[n].front());
+      add(dot, weightsOf[n].back());
     }
   }
 }

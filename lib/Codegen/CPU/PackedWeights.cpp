@@ -5,6 +5,7 @@
 #include "DotProducts.h"
 #include "FoldedScales.h"
 #include "WeightSource.h"
+#include "WordTable.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "quern/Codegen/CPU/DecodeRecipe.h"
@@ -23,8 +24,12 @@ using namespace quern::numerics;
 static constexpr int64_t kPrefetchDistance = 8 << 10;
 
 StepForm codegen::stepForm(const LinearSpec &spec, const CpuTarget &target) {
-  if (spec.input.kind == ActivationRow::Kind::Int8)
-    return StepForm::Bytes;
+  if (spec.input.kind == ActivationRow::Kind::Int8) {
+    std::optional<IntegerElement> integer = integerElement(spec.weight.element);
+    if (!integer || integer->planes() == 1)
+      return StepForm::Bytes;
+    return hasWordDot(target) ? StepForm::Words : StepForm::BytePlanes;
+  }
   return spec.roundToBf16 && target.bf16Dot != Bf16Dot::None
              ? StepForm::Bf16Pairs
              : StepForm::Floats;
@@ -34,6 +39,8 @@ int64_t codegen::operandsOf(StepForm form) {
   switch (form) {
   case StepForm::Bytes:
     return 1;
+  case StepForm::BytePlanes:
+  case StepForm::Words:
   case StepForm::Bf16Pairs:
     return 2;
   case StepForm::Floats:
@@ -59,7 +66,8 @@ Value codegen::allocateOnStack(KernelBuilder &b, int64_t bytes) {
 PackedWeights::PackedWeights(KernelBuilder &builder, const LinearSpec &spec,
                              const PanelShape &shape, ArrayRef<Value> segments,
                              ArrayRef<Value> panels)
-    : b(builder), reader(builder, shape), spec(spec), shape(shape) {
+    : b(builder), reader(builder, shape), spec(spec), shape(shape),
+      form(stepForm(spec, builder.target)) {
   if (auto found = integerElement(spec.weight.element))
     integer = *found;
   folded = foldedElement(spec, shape);
@@ -185,10 +193,11 @@ ValueList PackedWeights::pairsAsStored(const PanelStep &step) {
 ValueList PackedWeights::decodeStep(const PanelChunk &chunk,
                                     const ChunkScales &scales, int64_t panel,
                                     int64_t step) {
-  StepForm form = stepForm(spec, b.target);
   PanelStep position = panelStep(chunk, panel, step);
-  if (form == StepForm::Bytes)
-    return {weightBytes(position)};
+  if (form == StepForm::Words)
+    return weightWords(position);
+  if (hasIntegers(form))
+    return weightBytes(position);
   if (form == StepForm::Bf16Pairs && isPlainBf16(spec.weight))
     return pairsAsStored(position);
   VectorValues v(b);
@@ -208,49 +217,123 @@ ValueList PackedWeights::decodeStep(const PanelChunk &chunk,
 // Bytes
 //===----------------------------------------------------------------------===//
 
-Value PackedWeights::tableBytes(Value codes) {
-  VectorValues v(b);
-  if (chooseBytes(spec.weight.element, b.target) == BytesRecipe::Shuffle) {
-    SmallVector<int8_t> table;
-    for (size_t i = 0; i < 16; ++i)
-      table.push_back(
-          int8_t(integer.values[i % integer.values.size()] + integer.bias));
-    return lookupBytes(b, table, codes);
-  }
-  // Byte by byte, by the element's own definition.
-  Value result;
-  float unit = std::ldexp(1.0f, integer.shift);
-  for (unsigned k = 0; k < 4; ++k) {
-    Value code = v.andI(v.shiftRightLogical(codes, 8 * k), v.constI32(0xff));
-    Value value = decodeElement(v, spec.weight.element, code);
-    value = v.roundToI32(v.mulF(value, v.constF32(unit)));
-    value = v.addI(value, v.constI32(integer.bias));
-    value = v.shiftLeft(value, 8 * k);
-    result = result ? v.orI(result, value) : value;
-  }
-  return result;
+/// Byte `plane` of each of `values` plus the bias.
+static SmallVector<int8_t> planeOf(const IntegerElement &integer, int plane) {
+  SmallVector<int8_t> bytes;
+  for (int value : integer.values)
+    bytes.push_back(int8_t((value + integer.bias) >> (8 * plane)));
+  return bytes;
 }
 
-Value PackedWeights::unsignedBytes(const PanelStep &step) {
+ValueList PackedWeights::shuffledBytes(Value codes) {
+  ValueList planes;
+  for (int plane = integer.planes() - 1; plane >= 0; --plane) {
+    SmallVector<int8_t> table = planeOf(integer, plane);
+    for (size_t i = 0; table.size() < 16; ++i)
+      table.push_back(table[i]);
+    planes.push_back(lookupBytes(b, table, codes));
+  }
+  return planes;
+}
+
+ValueList PackedWeights::lanesByByte(Value codes) {
+  VectorValues v(b);
+  const Element &element = spec.weight.element;
+  float unit = std::ldexp(1.0f, integer.shift);
+  // Infinity and NaN count as 0; all finite values are below this.
+  bool isFinite =
+      element.kind != ElementKind::Float ||
+      element.floatType->special == numerics::FloatType::Special::FiniteOnly;
+  Value end = v.constF32(2 * largestValue(element));
+  ValueList lanes;
+  for (unsigned k = 0; k < 4; ++k) {
+    Value code = v.andI(v.shiftRightLogical(codes, 8 * k), v.constI32(0xff));
+    Value value = decodeElement(v, element, code);
+    if (!isFinite)
+      value = v.selectF(v.lessF(v.absF(value), end), value, v.constF32(0));
+    lanes.push_back(v.roundToI32(v.mulF(value, v.constF32(unit))));
+  }
+  return lanes;
+}
+
+ValueList PackedWeights::bytesByByte(Value codes) {
+  VectorValues v(b);
+  ValueList planes(integer.planes());
+  for (auto [k, lane] : llvm::enumerate(lanesByByte(codes))) {
+    Value value = v.addI(lane, v.constI32(integer.bias));
+    for (auto [i, plane] : llvm::enumerate(planes)) {
+      Value byte = value;
+      if (planes.size() == 2)
+        byte = i == 0 ? v.shiftRightLogical(value, 8)
+                      : v.andI(value, v.constI32(0xff));
+      byte = v.shiftLeft(byte, unsigned(8 * k));
+      plane = plane ? v.orI(plane, byte) : byte;
+    }
+  }
+  return planes;
+}
+
+ValueList PackedWeights::weightWords(const PanelStep &step) {
+  VectorValues v(b);
+  Value codes = reader.codeBytes(step.tileAddress, step.lane, step.field);
+  auto low = [&](Value x) { return v.andI(x, v.constI32(0x00ff00ff)); };
+  auto high = [&](Value x) { return v.andI(x, v.constI32(int(0xff00ff00u))); };
+  if (chooseBytes(spec.weight.element, b.target) == BytesRecipe::ByByte) {
+    ValueList lanes = lanesByByte(codes), words;
+    if (wordBias(integer) != 0)
+      for (Value &lane : lanes)
+        lane = v.addI(lane, v.constI32(wordBias(integer)));
+    for (size_t k = 0; k < 2; ++k)
+      words.push_back(v.orI(v.andI(lanes[k], v.constI32(0xffff)),
+                            v.shiftLeft(lanes[k + 2], 16)));
+    return words;
+  }
+  // Value + bias is unsigned; with its top bit flipped, it is signed and 2^15
+  // less.
+  ValueList planes = tableBytes(codes);
+  Value upper = v.xorI(planes[0], v.constI32(int(0x80808080u)));
+  return {v.orI(low(planes[1]), v.shiftLeft(low(upper), 8)),
+          v.orI(low(v.shiftRightLogical(planes[1], 8)), high(upper))};
+}
+
+ValueList PackedWeights::tableBytes(Value codes) {
+  switch (chooseBytes(spec.weight.element, b.target)) {
+  case BytesRecipe::Shuffle:
+    return shuffledBytes(codes);
+  case BytesRecipe::RegisterTable:
+    return lookupPlanes(b, integer.values, integer.bias, integer.planes(),
+                        codes);
+  case BytesRecipe::Fields:
+  case BytesRecipe::GatherWord:
+  case BytesRecipe::GatherByte:
+  case BytesRecipe::ByByte:
+    break;
+  }
+  return bytesByByte(codes);
+}
+
+ValueList PackedWeights::unsignedBytes(const PanelStep &step) {
   if (spec.weight.element.isComposite())
-    return reader.compositeBytes(step, integer.values, integer.bias);
+    return {reader.compositeBytes(step, integer.values, integer.bias)};
   Value codes = reader.codeBytes(step.tileAddress, step.lane, step.field);
   if (chooseBytes(spec.weight.element, b.target) != BytesRecipe::Fields)
     return tableBytes(codes);
   if (integer.bias == 0 || shape.codesFlipped)
-    return codes;
+    return {codes};
   // Two's complement in the file: make it offset binary, byte by byte.
   VectorValues v(b);
   uint32_t top = 1u << (shape.codeBits - 1);
-  return v.xorI(codes, v.constI32(int32_t(top * 0x01010101u)));
+  return {v.xorI(codes, v.constI32(int32_t(top * 0x01010101u)))};
 }
 
-Value PackedWeights::weightBytes(const PanelStep &step) {
-  Value bytes = unsignedBytes(step);
-  if (!dotTakesSigned(b.target, integer.bits))
-    return bytes;
+ValueList PackedWeights::weightBytes(const PanelStep &step) {
+  ValueList planes = unsignedBytes(step);
+  if (!dotTakesSigned(b.target, integer.planeBits()))
+    return planes;
   VectorValues v(b);
-  return v.xorI(bytes, v.constI32(int32_t(0x80808080u)));
+  for (Value &bytes : planes)
+    bytes = v.xorI(bytes, v.constI32(int32_t(0x80808080u)));
+  return planes;
 }
 
 Value PackedWeights::foldedBytes(const PanelChunk &chunk,
@@ -259,8 +342,9 @@ Value PackedWeights::foldedBytes(const PanelChunk &chunk,
   return b.inPart(kDecodePart, [&] {
     Value factor =
         arith::FPToSIOp::create(b, b.vectorOf(b.getI32Type()), scales.scale[0]);
-    Value bytes = foldFactor(b, unsignedBytes(panelStep(chunk, 0, step)),
-                             factor, integer, *folded);
+    Value bytes =
+        foldFactor(b, unsignedBytes(panelStep(chunk, 0, step)).front(), factor,
+                   integer, *folded);
     return dotTakesSigned(b.target, folded->bits)
                ? v.xorI(bytes, v.constI32(int32_t(0x80808080u)))
                : bytes;

@@ -195,7 +195,9 @@ SmallVector<Value, 4> PanelReader::codeLanes(Value tileAddress, Value lane,
     return lanes;
   }
   // 16 and 32 bits: one piece, two codes or one to a lane.
-  const Piece &piece = shape.layout->segments[shape.codeSegment].pieces.front();
+  const Piece &piece =
+      *llvm::find_if(shape.layout->segments[shape.codeSegment].pieces,
+                     [](const Piece &p) { return p.plane == "code"; });
   int64_t perLane = codesPerLane(piece);
   for (int64_t k = 0; k < 4; ++k) {
     Value word = b.add(b.mul(lane, 4 / perLane), k / perLane);

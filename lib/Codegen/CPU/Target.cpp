@@ -26,6 +26,7 @@ static CpuTarget makeAvx512() {
   t.registerTable = 32;
   t.tileRows = 8;
   t.integerTileRows = 6;
+  t.planeTileRows = 4;
   t.tilePanels = 2;
   return t;
 }
@@ -64,6 +65,7 @@ static CpuTarget makeAvx2() {
   t.registerTable = 16;
   t.tileRows = 4;
   t.integerTileRows = 4;
+  t.planeTileRows = 2;
   t.tilePanels = 1;
   return t;
 }
@@ -85,6 +87,7 @@ static CpuTarget makePortable() {
   t.llvmCpu = "x86-64";
   t.tileRows = 2;
   t.integerTileRows = 2;
+  t.planeTileRows = 1;
   t.tilePanels = 1;
   return t;
 }
@@ -103,6 +106,7 @@ static CpuTarget makeNeon() {
   t.registerTable = 32;
   t.tileRows = 4;
   t.integerTileRows = 4;
+  t.planeTileRows = 2;
   t.tilePanels = 1;
   return t;
 }

@@ -15,12 +15,23 @@ namespace quern::codegen {
 /// What a step of four K of a panel is when it enters the products. Each
 /// operand is 64 bytes.
 enum class StepForm {
-  Bytes,     ///< one: 16 lanes of four bytes, for byteDot
-  Bf16Pairs, ///< two: 16 lanes of two bfloat16, scaled, for bf16Dot
-  Floats,    ///< four: 16 lanes of binary32, scaled and rounded as specified
+  Bytes,      ///< one: 16 lanes of four bytes, for byteDot
+  BytePlanes, ///< two: the same of high and of low bytes
+  Words,      ///< two: 16 lanes of two words, K 0 and 2, 1 and 3, for wordDot
+  Bf16Pairs,  ///< two: 16 lanes of two bfloat16, scaled, for bf16Dot
+  Floats,     ///< four: 16 lanes of binary32, scaled and rounded as specified
 };
 StepForm stepForm(const LinearSpec &spec, const CpuTarget &target);
 int64_t operandsOf(StepForm form);
+/// Whether operands are integers: scales are applied to their products.
+inline bool hasIntegers(StepForm form) {
+  return form == StepForm::Bytes || form == StepForm::BytePlanes ||
+         form == StepForm::Words;
+}
+/// What is added to an integer of two bytes to make it a signed word.
+inline int wordBias(const numerics::IntegerElement &integer) {
+  return integer.bias - (1 << 15);
+}
 constexpr int64_t kOperandBytes = 64;
 /// Most operands that one request has in memory: the rows of an AMX tile.
 constexpr int64_t kOperandsInMemory = 16;
@@ -90,11 +101,17 @@ private:
   ChunkScales decodeScales(const PanelChunk &chunk, ScaleDecoder decode);
   ValueList decodeStep(const PanelChunk &chunk, const ChunkScales &scales,
                        int64_t panel, int64_t step);
-  /// Four K as byteDot takes them: value + dotBias().
-  mlir::Value weightBytes(const PanelStep &step);
+  /// Four K as byteDot takes them: the planes of value + dotBias().
+  ValueList weightBytes(const PanelStep &step);
   /// The same as value + integer.bias.
-  mlir::Value unsignedBytes(const PanelStep &step);
-  mlir::Value tableBytes(mlir::Value codes);
+  ValueList unsignedBytes(const PanelStep &step);
+  ValueList tableBytes(mlir::Value codes);
+  ValueList shuffledBytes(mlir::Value codes);
+  ValueList bytesByByte(mlir::Value codes);
+  /// The integers of four K, one to a lane of each vector, in their low bits.
+  ValueList lanesByByte(mlir::Value codes);
+  /// Four K as wordDot takes them: value + dotBias().
+  ValueList weightWords(const PanelStep &step);
   /// A weight from its element, in binary32.
   mlir::Value scaledWeight(mlir::Value element, const ChunkScales &scales,
                            int64_t panel);
@@ -103,8 +120,9 @@ private:
   PanelReader reader;
   const LinearSpec &spec;
   const PanelShape &shape;
-  IntegerElement integer;
-  std::optional<IntegerElement> folded;
+  StepForm form;
+  numerics::IntegerElement integer;
+  std::optional<numerics::IntegerElement> folded;
   llvm::SmallVector<PanelPointers> at;
   /// A buffer a panel for operandsInMemory, made when first asked for.
   ValueList buffers;

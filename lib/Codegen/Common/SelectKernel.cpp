@@ -32,7 +32,7 @@ selectLinear(qk::KernelOp kernel, const CpuTarget &target, bool explain) {
   static const char *const computes[] = {"f32", "bf16", "int8"};
   return qk::TileAttr::get(
       kernel.getContext(), target.isa, computes[int(spec->input.kind)],
-      tileRows(target, spec->input), target.tilePanels * kPanelRows);
+      tileRows(target, *spec), target.tilePanels * kPanelRows);
 }
 
 namespace {

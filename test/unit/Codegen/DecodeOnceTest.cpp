@@ -39,6 +39,9 @@ const Case kCases[] = {
     {"fp8_block", kF32, 300, 0, 130},
     {"i8 [32, 48] partial, scale f16", kInt8, 604, 4},
     {"mxfp6_e3m2", kBf16, 288},
+    {"nf4", kInt8, 1088, 64},
+    {"mxfp8", kInt8, 288, 32},
+    {"fp8_block", kInt8, 300, 4, 130},
 };
 
 /// What gtest prints of a failed case.

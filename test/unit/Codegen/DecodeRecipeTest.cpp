@@ -22,7 +22,14 @@ TEST(DecodeRecipe, Bytes) {
   EXPECT_EQ(chooseBytes(element("u3 * 2 + 1"), wide), BytesRecipe::Shuffle);
   EXPECT_EQ(chooseBytes(element("f4E2M1FN"), wide), BytesRecipe::Shuffle);
   EXPECT_EQ(chooseBytes(element("f4E2M1FN"), plain), BytesRecipe::ByByte);
-  EXPECT_EQ(chooseBytes(element("f6E2M3FN"), wide), BytesRecipe::ByByte);
+  const CpuTarget &narrow = *lookupCpuTarget("avx2");
+  EXPECT_EQ(chooseBytes(element("f6E2M3FN"), wide), BytesRecipe::RegisterTable);
+  EXPECT_EQ(chooseBytes(element("f6E2M3FN"), narrow), BytesRecipe::ByByte);
+  // Integers of two bytes: each byte is found alike.
+  EXPECT_EQ(chooseBytes(element("codebook @nf4"), narrow),
+            BytesRecipe::Shuffle);
+  EXPECT_EQ(chooseBytes(element("f8E4M3FN"), wide), BytesRecipe::RegisterTable);
+  EXPECT_EQ(chooseBytes(element("f8E4M3FN"), plain), BytesRecipe::ByByte);
   EXPECT_EQ(chooseBytes(element("codebook [[1, 2, 3, 4], [5, 6, 7, 8]]"), wide),
             BytesRecipe::GatherWord);
   EXPECT_EQ(chooseBytes(element("codebook [1, 3] signs"), wide),

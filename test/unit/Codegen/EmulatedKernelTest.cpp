@@ -42,6 +42,8 @@ const Case kCases[] = {
     {"u5 [1, 20], scale f32, min f16", kInt8, 100, 20},
     {"mxfp4", kInt8, 96, 32}, // a table of bytes
     {"nf4", kF32, 128, 0},    // a table of floats
+    {"nf4", kInt8, 128, 128}, // two tables of bytes
+    {"mxfp8", kInt8, 96, 32},
     {"nf4", kBf16, 128, 0},
     {kLongTable, kF32, 128, 0},
     {"fp8_channel", kF32, 100, 0},

@@ -23,6 +23,8 @@ struct Case {
 const Case kCases[] = {
     {"avx512", kInt8, "q4_0", "vpdpbusd.*%zmm", "vpmaddubsw|vdpbf16ps"},
     {"avx512", kBf16, "q4_0", "vfmadd.*%zmm", "bf16"},
+    {"avx512", kInt8, "nf4", "vpshufb.*%zmm", "vpgather"},
+    {"avx512", kInt8, "fp8_channel", "vperm[it]2w.*%zmm", "vpgather"},
     {"avx512bf16", kInt8, "q8_0", "vpdpbusd.*%zmm", "vpmaddubsw"},
     {"avx512bf16", kBf16, "q4_0", "vdpbf16ps.*%zmm", "vfmadd[0-9]*ps"},
     {"avx512bf16", kBf16, "nf4", "vcvtne2ps2bf16.*%zmm", "vpgather"},
@@ -34,6 +36,7 @@ const Case kCases[] = {
     {"avx2vnni", kInt8, "q8_0", "\\{vex\\}\\s+vpdpbusd.*%ymm",
      "%zmm|vpmaddubsw"},
     {"avx2vnni", kInt8, "mxfp4", "vpshufb.*%ymm", "%zmm"},
+    {"avx2", kInt8, "nf4", "vpshufb.*%ymm", "%zmm|vpgather|vpmaddubsw"},
     {"avx2", kInt8, "q4_0", "vpmaddubsw.*%ymm", "%zmm|vpdpbusd"},
     {"neon", kInt8, "q4_0", "sdot.*v[0-9]+\\.4s", "usdot"},
     {"neon", kInt8, "q8_0", "sdot.*v[0-9]+\\.4s", "usdot"},

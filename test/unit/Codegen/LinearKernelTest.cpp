@@ -21,6 +21,12 @@ struct Case {
   int64_t rowBlock = 1;  ///< N is a multiple of this
 };
 
+/// Five bits: 32 fractions, all of them positive.
+const char kThirtyTwo[] =
+    "codebook [0, 0.1, 0.23, 0.3, 0.41, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, "
+    "1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6, 2.7, "
+    "2.8, 2.9, 3, 3.1] [1, 32], scale f16, zero f16";
+
 const Case kCases[] = {
     {"f32", 72, 0, true},
     {"f16", 68, 0, true},
@@ -43,12 +49,12 @@ const Case kCases[] = {
     {"int8_channel", 192, 96}, // a group is no whole tiles
     {"int4_g128", 256, 128},
     {"int4_g128_asym", 256, 128},
-    {"fp8_channel", 100, 0},
+    {"fp8_channel", 100, 100, true},
     {"mxfp4", 96, 96, true},
-    {"nf4", 128, 0, true},
+    {"nf4", 128, 128, true},
     {"int8_tensor", 64, 64},
-    {"fp8_block", 256, 0, false, 128},
-    {"fp8_block", 172, 0, false, 1}, // both edges cut blocks
+    {"fp8_block", 256, 128, false, 128},
+    {"fp8_block", 172, 4, false, 1}, // both edges cut blocks
     {"i8 [32, 48] partial, scale f16", 100, 4, true},
     {"q4_1", 64, 32},
     {"i3 [1, 48], scale (u5 [1, 6], scale f16)", 576, 48, true},
@@ -66,8 +72,15 @@ const Case kCases[] = {
     {"tq1_0", 256, 32},
     {"q1_0", 128, 32},
     {"nvfp4_divisor", 64, 16},
-    {"nf4_nested", 512, 0},
-    {"bnb_nf4_nested", 512, 0},
+    {"nf4_nested", 512, 128},
+    {"bnb_nf4_nested", 512, 64},
+    {"mxfp8_e5m2", 96, 32, true},
+    {"mxfp6_e3m2", 128, 128}, // 64 words
+    {"f8E4M3FNUZ [1, 20], scale f32, min f16", 100, 20},
+    {"codebook @dynamic8 [1, 16], scale f32", 80, 16}, // 256 words, no sign bit
+    {"u7 * 3 - 100 [1, 32], scale f16", 96, 32},       // 128 words, exact
+    {"f16 [1, 32], scale f32", 64, 0},                 // codes behind scales
+    {kThirtyTwo, 64, 64},                              // 32 words
     {"hqq4_g64", 172, 4, true}, // blocks cross rows: 4 columns to a scale
     {"i8 [1, 32], divisor f32, zero [1, 16] i8", 64, 32},
     {"codebook [1, 3, 5, 9] signs [1, 16], scale f16", 80, 16, true},
@@ -176,7 +189,7 @@ TEST_P(LinearKernel, RowsDoNotDependOnEachOther) {
   }
 }
 
-/// The cases whose values are integers of 8 bits.
+/// The cases whose values become integers.
 std::vector<Case> integerCases() {
   std::vector<Case> result;
   std::copy_if(std::begin(kCases), std::end(kCases), std::back_inserter(result),
@@ -202,7 +215,8 @@ TEST(LinearKernelEpilogue, BiasAndResidual) {
 }
 
 TEST(LinearKernelErrors, SaysWhyIntegerModeIsImpossible) {
-  LinearProblem p = LinearProblem::create("nf4", {kInt8, 64, 32}, 1, 16, 1);
+  LinearProblem p =
+      LinearProblem::create("f8E4M3FN", {kInt8, 64, 32}, 1, 16, 1);
   const CpuTarget &target = *lookupCpuTarget("portable");
   auto library = KernelLibrary::create(target, {p.source(target)});
   ASSERT_FALSE(library.isOk());

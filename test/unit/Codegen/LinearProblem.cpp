@@ -17,13 +17,31 @@ std::vector<float> test::randomValues(size_t count, unsigned seed) {
   return normalValues(count, seed, 0.5f);
 }
 
+/// `format` with the numbers that integer products have in place of its
+/// elements, which may be rounded.
+static Format asIntegers(const Format &format) {
+  std::optional<IntegerElement> integer = integerElement(format.element);
+  if (!integer || integer->isExact)
+    return format;
+  Format result = format;
+  result.element = Element();
+  result.element.kind = ElementKind::Codebook;
+  result.element.bits = format.element.bits;
+  for (int value : integer->values)
+    result.element.codebook.values.push_back(
+        std::ldexp(float(value), -integer->shift));
+  return result;
+}
+
 /// Kernels of a flat format read blocks that end with the rows; the numbers are
 /// those of the format itself.
 static void encodeWeights(LinearProblem &p, unsigned seed) {
   int64_t K = p.depth();
   auto coded = encodeRows(p.spec.weight, randomValues(p.N * K, seed), p.N, K);
   ASSERT_TRUE(coded.isOk()) << coded.status().message();
-  p.decoded = decodeRows(p.spec.weight, *coded);
+  bool isInteger = p.spec.input.kind == kInt8;
+  p.decoded =
+      decodeRows(isInteger ? asIntegers(p.spec.weight) : p.spec.weight, *coded);
   if (p.spec.weight.isFlat) {
     Format aligned = alignedFormat(p.spec.weight, K);
     coded = alignCodes(p.spec.weight, aligned, *coded);
@@ -97,7 +115,7 @@ LinearProblem LinearProblem::create(const std::string &format,
 
 LinearSpec LinearProblem::tiledSpec(const CpuTarget &target) const {
   LinearSpec tiled = spec;
-  tiled.tileRows = tileRows(target, spec.input);
+  tiled.tileRows = tileRows(target, spec);
   tiled.tilePanels = target.tilePanels;
   return tiled;
 }

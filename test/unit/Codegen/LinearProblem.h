@@ -24,7 +24,9 @@ struct LinearProblem {
   LinearSpec spec; ///< but for the register tile, which a target decides
   int64_t M = 0, N = 0;
   std::vector<uint8_t> weights; ///< in spec.layout
-  std::vector<float> decoded;   ///< [N, K]
+  /// [N, K], beside int8 activations with elements rounded as
+  /// numerics::IntegerElement says.
+  std::vector<float> decoded;
   RowBuffer input{{}, 0};
   std::vector<float> inputValues; ///< [M, K], what `input` stands for
   std::vector<float> bias, residual;

@@ -32,6 +32,8 @@ const Case kCases[] = {
     {"q4_0", 1120, 32, Decoding::Once}, // three slices
     {"i5 [1, 28], scale f16", 252, 28, Decoding::Once},
     {"iq3_xxs", 768, 32, Decoding::Once},
+    {"nf4", 128, 64}, // two planes of bytes, without tiles
+    {"mxfp8", 288, 32, Decoding::Once},
 };
 
 /// What gtest prints of a failed case.

@@ -3,6 +3,7 @@
 // \file Every code of every element type.
 
 #include "quern/Numerics/Encode.h"
+#include "quern/Numerics/IntegerElement.h"
 #include "gtest/gtest.h"
 #include <cmath>
 
@@ -190,6 +191,72 @@ TEST(Element, WhatAnIntegerProductCanRead) {
   EXPECT_EQ(integerShift(element("f6E3M2FN")), std::nullopt); // 28 / 16
   EXPECT_EQ(integerShift(element("codebook @nf4")), std::nullopt);
   EXPECT_EQ(integerShift(element("f8E4M3FN")), std::nullopt);
+}
+
+/// Of an element that takes two bytes.
+static void expectWide(const std::string &text, int shift, int bias,
+                       bool isExact) {
+  SCOPED_TRACE(text);
+  std::optional<IntegerElement> integer = integerElement(element(text));
+  ASSERT_TRUE(integer);
+  EXPECT_EQ(integer->planes(), 2);
+  EXPECT_EQ(integer->shift, shift);
+  EXPECT_EQ(integer->bias, bias);
+  EXPECT_EQ(integer->isExact, isExact);
+}
+
+TEST(Element, IntegersOfTwoBytes) {
+  EXPECT_EQ(integerElement(element("f4E2M1FN"))->planes(), 1);
+  expectWide("f6E3M2FN", 10, 32768, true);       // 28 * 1024, 1 / 16 * 1024
+  expectWide("f8E4M3FN", 6, 32768, false);       // 448 * 64
+  expectWide("f8E5M2", -1, 32768, false);        // 57344 / 2
+  expectWide("codebook @nf4", 14, 32768, false); // 1 is 16384; -1, too
+  expectWide("u8 * 3", 6, 0, true);              // 765 * 64
+  expectWide("codebook [-0.25, 0, 0.3, 1]", 15, 8192, false);
+  EXPECT_FALSE(integerElement(element("i9")));
+  EXPECT_FALSE(integerElement(element("f16")));
+  EXPECT_FALSE(integerElement(element("codebook [0.1, 1] signs")));
+  EXPECT_FALSE(integerElement(element("codebook [[0.1, 1], [1.7, 2]]")));
+}
+
+/// All values of 8 bits and fewer are within half a unit, which is below 2^-15
+/// of the largest magnitude; of NaN and infinity the integer is 0.
+TEST(Element, IntegersOfTwoBytesAreNear) {
+  ScalarValues v;
+  for (const char *text :
+       {"f6E3M2FN", "f8E4M3FN", "f8E4M3FNUZ", "f8E5M2", "f8E5M2FNUZ",
+        "codebook @nf4", "codebook @dynamic8", "codebook [-0.25, 0, 0.3, 1]"}) {
+    SCOPED_TRACE(text);
+    Element e = element(text);
+    IntegerElement integer = *integerElement(e);
+    double unit = std::ldexp(1.0, -integer.shift);
+    double largest = std::max(largestValue(e), -lowestValue(e));
+    EXPECT_LE(integer.error() * unit, std::ldexp(largest, -15));
+    ASSERT_EQ(integer.values.size(), size_t(1) << e.bits);
+    for (int32_t code = 0; code < (1 << e.bits); ++code) {
+      double value = decodeElement(v, e, code);
+      if (!std::isfinite(value))
+        value = 0;
+      int found = integer.values[code];
+      EXPECT_LE(std::fabs(found * unit - value), integer.error() * unit);
+      EXPECT_LE(std::abs(found), integer.magnitude());
+      EXPECT_GE(found + integer.bias, 0);
+      EXPECT_LT(found + integer.bias, 1 << integer.bits);
+    }
+  }
+}
+
+TEST(Format, ThatAllowsIntegerProducts) {
+  auto allows = [](const char *text) {
+    return allowsIntegerProducts(
+        *FormatRegistry::builtin().resolve(std::string(text)));
+  };
+  EXPECT_TRUE(allows("q4_0"));
+  EXPECT_TRUE(allows("nf4"));
+  EXPECT_TRUE(allows("fp8_block"));
+  EXPECT_TRUE(allows("f6E3M2FN"));  // exact
+  EXPECT_FALSE(allows("f8E4M3FN")); // nothing says how large weights are
+  EXPECT_FALSE(allows("bf16"));
 }
 
 //===----------------------------------------------------------------------===//

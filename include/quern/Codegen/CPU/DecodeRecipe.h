@@ -13,13 +13,14 @@
 
 namespace quern::codegen {
 
-/// Codes to the bytes that a byte dot product reads.
+/// Codes to the bytes that byte dot products read, of each plane.
 enum class BytesRecipe {
-  Fields,     ///< the code is the operand: mask and shift
-  Shuffle,    ///< a table of at most 16 bytes, held in a register
-  GatherWord, ///< four neighbours of a vector of the codebook from memory
-  GatherByte, ///< one value of a short vector at a time from memory
-  ByByte,     ///< each byte by the element's definition, then put together
+  Fields,        ///< the code is the operand: mask and shift
+  Shuffle,       ///< a table of at most 16 bytes, held in a register
+  RegisterTable, ///< a longer table, held in registers as words of 16 bits
+  GatherWord,    ///< four neighbours of a vector of the codebook from memory
+  GatherByte,    ///< one value of a short vector at a time from memory
+  ByByte,        ///< each byte by the element's definition, then put together
 };
 
 /// Codes to binary32, a lane each.
@@ -30,7 +31,7 @@ enum class LanesRecipe {
   Gather,        ///< a table in memory
 };
 
-/// How an element that is an integer of at most 8 bits becomes bytes.
+/// How an element that is an integer of at most 16 bits becomes bytes.
 BytesRecipe chooseBytes(const numerics::Element &element,
                         const CpuTarget &target);
 LanesRecipe chooseLanes(const numerics::Element &element,

@@ -7,6 +7,7 @@
 
 #include "quern/Codegen/CPU/ActivationRow.h"
 #include "quern/Codegen/CPU/PanelReader.h"
+#include "quern/Numerics/IntegerElement.h"
 #include <optional>
 
 namespace quern::codegen {
@@ -37,21 +38,7 @@ struct LinearSpec {
 };
 
 /// Rows of a register tile for the largest M; smaller M halve them.
-int64_t tileRows(const CpuTarget &target, const ActivationRow &input);
-
-/// Codes as integers for the byte dot product: element = value * 2^-shift.
-struct IntegerElement {
-  /// By code as stored, a vector's one after another, without signs kept apart;
-  /// empty: the code itself.
-  std::vector<int> values;
-  int bias = 0; ///< value + bias is unsigned, below 2^bits
-  unsigned bits = 0;
-  int shift = 0;
-};
-
-/// How `element` becomes integers of at most 8 bits, exactly; none if it does
-/// not (tables of fractions, floats).
-std::optional<IntegerElement> integerElement(const numerics::Element &element);
+int64_t tileRows(const CpuTarget &target, const LinearSpec &spec);
 
 /// Why there is no kernel for `spec`, or success.
 Status checkLinearKernel(const LinearSpec &spec);

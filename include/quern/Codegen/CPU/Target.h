@@ -65,6 +65,8 @@ struct CpuTarget {
   /// Rows of a tile of integer products, for each of which dot products and
   /// sums of a span wait in registers.
   unsigned integerTileRows = 1;
+  /// The same of integers of two bytes, with a dot product for each.
+  unsigned planeTileRows = 1;
   unsigned tilePanels = 1;
   /// "host" takes it: somebody has measured it.
   bool isMeasured = true;

@@ -29,8 +29,6 @@ int64_t codegen::tileRows(const CpuTarget &target, const LinearSpec &spec) {
 /// third-level cache that others use too. What a slice reads of them fits the
 /// second-level cache, and fewer blocks decode panels less often.
 static constexpr int64_t kRowBlockBytes = 4 << 20;
-/// A single row waits for memory. One panel after the other is one stream.
-static constexpr int64_t kSingleRowPanels = 1;
 
 namespace {
 /// The outer function: blocks of rows, in them a worker's panels, in these rows
@@ -75,6 +73,13 @@ private:
   }
   std::string decodedName(int64_t rows) const {
     return name + "_decoded_" + std::to_string(rows);
+  }
+  /// A single row waits for memory, and one panel after the other is one
+  /// stream. Where all products of a panel are one chain of additions, it waits
+  /// for these: then panels side by side are chains side by side.
+  int64_t singleRowPanels() const {
+    bool hasChunks = spec.input.kind == ActivationRow::Kind::Int8;
+    return hasChunks ? 1 : 2 * spec.tilePanels;
   }
   /// Rows of the smallest tile that reads decoded panels.
   int64_t leastDecodedRows() const {
@@ -180,7 +185,7 @@ void LinearLoops::emitPanels(int64_t panels,
 }
 
 void LinearLoops::emitTiles() {
-  std::set<std::pair<int64_t, int64_t>> tiles = {{1, kSingleRowPanels}};
+  std::set<std::pair<int64_t, int64_t>> tiles = {{1, singleRowPanels()}};
   if (!once.isForAllRows())
     for (int64_t rows : tileSizes(1))
       tiles.insert({rows, spec.tilePanels});
@@ -230,10 +235,11 @@ void LinearLoops::emit() {
   emitTiles();
   beginFunction();
   std::tie(firstPanel, endPanel) =
-      b.share(b.divCeil(N, kPanelRows), worker, workers, spec.tilePanels);
+      b.share(b.divCeil(N, kPanelRows), worker, workers,
+              std::max(spec.tilePanels, singleRowPanels()));
   auto one = [&] {
-    emitPanels(kSingleRowPanels, [&](Value panel) {
-      callPacked(b.i64(0), panel, 1, kSingleRowPanels);
+    emitPanels(singleRowPanels(), [&](Value panel) {
+      callPacked(b.i64(0), panel, 1, singleRowPanels());
     });
   };
   auto many = [&] {

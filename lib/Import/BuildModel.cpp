@@ -38,6 +38,7 @@ private:
   RankedTensorType activations(int64_t width);
 
   Value attentionPart(int64_t layer, Value x);
+  Value rowsAfterAttention(int64_t layer, Value x);
   Value feedForwardPart(int64_t layer, Value x);
   Value norm(const std::string &name, Value x, int64_t group = 0);
   Value linear(const std::string &name, Value x, bool bias);
@@ -48,7 +49,7 @@ private:
   const Architecture &a;
   const weights::WeightSource &source;
   OpBuilder builder;
-  Value position;
+  Value position, logitRows;
   Value cache;
 };
 } // namespace
@@ -159,7 +160,17 @@ Value ModelBuilder::attentionPart(int64_t layer, Value x) {
   Value mixed =
       nn::AttentionOp::create(builder, where, query.getType(), query, cache,
                               layerAttr, position, scale, window);
-  return linear(name("self_attn.o_proj"), mixed, a.outputBias);
+  return linear(name("self_attn.o_proj"), rowsAfterAttention(layer, mixed),
+                a.outputBias);
+}
+
+/// Behind the last attention nothing looks at other tokens: only the rows whose
+/// logits are asked for go on, through the last layer and the output matrix.
+Value ModelBuilder::rowsAfterAttention(int64_t layer, Value x) {
+  if (layer + 1 < a.layers)
+    return x;
+  return nn::LastRowsOp::create(builder, at("forward"), x.getType(), x,
+                                logitRows);
 }
 
 Value ModelBuilder::feedForwardPart(int64_t layer, Value x) {
@@ -185,6 +196,7 @@ void ModelBuilder::addForward() {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(body);
   position = body->getArgument(1);
+  logitRows = body->getArgument(2);
   cache = body->getArgument(3);
 
   Location embedding = at(withoutWeight(embeddingName));
@@ -194,14 +206,11 @@ void ModelBuilder::addForward() {
   for (int64_t layer = 0; layer < a.layers; ++layer) {
     Location where = at(withoutWeight(layerTensor(layer, "")));
     Value mixed = attentionPart(layer, x);
-    x = nn::AddOp::create(builder, where, x.getType(), x, mixed);
+    x = nn::AddOp::create(builder, where, x.getType(),
+                          rowsAfterAttention(layer, x), mixed);
     Value processed = feedForwardPart(layer, x);
     x = nn::AddOp::create(builder, where, x.getType(), x, processed);
   }
-  // Only the rows whose logits are asked for go through the last norm and the
-  // output matrix, the largest of the model.
-  x = nn::LastRowsOp::create(builder, at("forward"), x.getType(), x,
-                             body->getArgument(2));
   x = norm(finalNormName, x);
   Location output = at(withoutWeight(outputName));
   Value outputMatrix = a.tiedEmbedding ? table : load(output, outputName);

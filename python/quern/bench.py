@@ -161,8 +161,8 @@ class _Work:
     """What a model must do at least.
 
     decode_bytes: of weights read for one token. body_operations: two for each
-    weight of the linear layers, for each token. head_operations: those of the
-    logits, once a prefill.
+    weight of the linear layers, for each token. head_operations: of those that
+    only tokens with logits go through, once a prefill.
     """
 
     weight_bytes: int
@@ -187,18 +187,38 @@ def _work(model: Model) -> _Work:
             head += 2 * math.prod(shape)
         elif len(shape) == 2:
             body += 2 * math.prod(shape)
-    return _Work(weight_bytes, decode_bytes, body, head)
+    late = _operations_behind_attention(model)
+    return _Work(weight_bytes, decode_bytes, body - late, head + late)
+
+
+def _operations_behind_attention(model: Model) -> float:
+    """Those of layers before the head that only tokens with logits go through:
+    none in artifacts that do not list their kernels."""
+    try:
+        listed = model.kernels()["kernels"]
+    except QuernError:
+        return 0
+    names = {
+        weight["name"]: weight["shape"]
+        for kernel in listed
+        if kernel["kind"] == "linear" and kernel["rows"] == "logits"
+        for weight in kernel["weights"]
+    }
+    return sum(
+        2 * math.prod(shape)
+        for name, shape in names.items()
+        if len(shape) == 2 and name not in (_EMBEDDING, _HEAD)
+    )
 
 
 def format_benchmark(result: Benchmark) -> str:
     """What `quern bench` prints."""
-    unit = "int8" if result.compute == "int8" else "f32"
     return "\n".join(
         [
             f"{result.cpu}, {result.isa}, {result.threads} threads, compute {result.compute}",
             f"prefill  {result.prefill_tokens_per_second:10.1f} tokens/s   "
             f"{100 * result.operations_share:5.1f} % of "
-            f"{result.operations_per_second / 1e9:.1f} G {unit} operations/s",
+            f"{result.operations_per_second / 1e9:.1f} G {result.compute} operations/s",
             f"decode   {result.decode_tokens_per_second:10.1f} tokens/s   "
             f"{100 * result.read_share:5.1f} % of "
             f"{result.read_bytes_per_second / 1e9:.2f} GB/s",

@@ -204,11 +204,12 @@ def _operations_behind_attention(model: Model) -> float:
         if kernel["kind"] == "linear" and kernel["rows"] == "logits"
         for weight in kernel["weights"]
     }
-    return sum(
+    operations: float = sum(
         2 * math.prod(shape)
         for name, shape in names.items()
         if len(shape) == 2 and name not in (_EMBEDDING, _HEAD)
     )
+    return operations
 
 
 def format_benchmark(result: Benchmark) -> str:

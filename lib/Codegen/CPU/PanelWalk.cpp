@@ -71,6 +71,17 @@ SmallVector<PanelChunk> PanelWalk::chunksOf(Value tile,
   return taken;
 }
 
+ValueList PanelWalk::forEach(
+    int64_t count, ValueList carried,
+    llvm::function_ref<ValueList(Value index, ValueList carried)> body) {
+  if (count == 1)
+    return body(b.i64(0), carried);
+  return b.loop(b.i64(0), b.i64(count), 1, carried,
+                [&](Value index, ValueRange values) {
+                  return body(index, ValueList(values));
+                });
+}
+
 ValueList PanelWalk::forChunks(Value tile, const ValueList &addresses,
                                int64_t chunks, int64_t together,
                                ValueList carried, ChunksBody body) {
@@ -87,12 +98,7 @@ ValueList PanelWalk::forChunks(Value tile, const ValueList &addresses,
       values = body(ArrayRef(taken).slice(c, together), values);
     return values;
   };
-  if (chunks == straight)
-    return run(b.i64(0), carried);
-  return b.loop(b.i64(0), b.i64(chunks / straight), 1, carried,
-                [&](Value group, ValueRange values) {
-                  return run(group, ValueList(values));
-                });
+  return forEach(chunks / straight, carried, run);
 }
 
 ValueList PanelWalk::forSpans(Value tile, const ValueList &addresses,
@@ -128,12 +134,7 @@ ValueList PanelWalk::forSpans(Value tile, const ValueList &addresses,
     return close(values, partial,
                  chunksOf(tile, addresses, first, straight).front());
   };
-  if (chunks == together)
-    return span(b.i64(0), carried);
-  return b.loop(b.i64(0), b.i64(chunks / together), 1, carried,
-                [&](Value index, ValueRange values) {
-                  return span(index, ValueList(values));
-                });
+  return forEach(chunks / together, carried, span);
 }
 
 ValueList PanelWalk::forSpans(Value tile, const ValueList &addresses,
@@ -145,13 +146,7 @@ ValueList PanelWalk::forSpans(Value tile, const ValueList &addresses,
     span.kInTile = b.mul(index, depth);
     return body(span, values);
   };
-  int64_t spans = chunks * chunkDepth() / depth;
-  if (spans == 1)
-    return run(b.i64(0), carried);
-  return b.loop(b.i64(0), b.i64(spans), 1, carried,
-                [&](Value index, ValueRange values) {
-                  return run(index, ValueList(values));
-                });
+  return forEach(chunks * chunkDepth() / depth, carried, run);
 }
 
 ValueList PanelWalk::forBlocksOf(const PanelChunk &span, ValueList carried,

@@ -83,6 +83,10 @@ public:
                      StepsBody body);
 
 private:
+  /// Calls `body` on 0 to `count` - 1, in a loop if that is more than once.
+  ValueList forEach(
+      int64_t count, ValueList carried,
+      llvm::function_ref<ValueList(mlir::Value index, ValueList carried)> body);
   /// The `count` chunks of group `group` of as many.
   llvm::SmallVector<PanelChunk> chunksOf(mlir::Value tile,
                                          const ValueList &addresses,

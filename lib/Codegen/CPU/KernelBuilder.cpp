@@ -88,6 +88,10 @@ Value KernelBuilder::divCeil(Value a, int64_t b) {
   return div(add(a, i64(b - 1)), b);
 }
 
+Value KernelBuilder::divCeil(Value a, Value b) {
+  return arith::DivUIOp::create(*this, sub(add(a, b), i64(1)), b);
+}
+
 Value KernelBuilder::min(Value a, Value b) {
   return arith::MinSIOp::create(*this, a, b);
 }

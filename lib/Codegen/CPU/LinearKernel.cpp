@@ -29,7 +29,6 @@ int64_t codegen::tileRows(const CpuTarget &target, const LinearSpec &spec) {
 /// third-level cache that others use too. What a slice reads of them fits the
 /// second-level cache, and fewer blocks decode panels less often.
 static constexpr int64_t kRowBlockBytes = 4 << 20;
-
 namespace {
 /// The outer function: blocks of rows, in them a worker's panels, in these rows
 /// in register tiles.
@@ -58,6 +57,9 @@ private:
   /// The same from panels that are decoded slice by slice.
   void emitDecodedRows(Value panel);
   void emitSlice(Value panel, Value first, Value end);
+  /// Asks for the part of the slice behind tile `end` that falls to `rows` rows
+  /// from `row` on, where all rows of the block ask for all of it.
+  void prefetchSlice(Value panel, Value end, Value row, int64_t rows);
   /// Rows of register tiles, the most first, at least `least`: the largest,
   /// then powers of two.
   SmallVector<int64_t> tileSizes(int64_t least) const;
@@ -158,10 +160,32 @@ void LinearLoops::emitSlice(Value panel, Value first, Value end) {
     func::CallOp::create(b, name + "_decode", TypeRange{}, operands);
   }
   forRowTiles(blockBegin, leastDecodedRows(), [&](Value row, int64_t rows) {
+    prefetchSlice(panel, end, row, rows);
     SmallVector<Value> operands = tileOperands(row, panel);
     operands.append({slices, first, end});
     func::CallOp::create(b, decodedName(rows), TypeRange{}, operands);
   });
+}
+
+void LinearLoops::prefetchSlice(Value panel, Value end, Value row,
+                                int64_t rows) {
+  constexpr int64_t kLine = 64;
+  int64_t bytes = decoded.tiles * shape.tileBytes;
+  Value ofRow = b.divCeil(b.i64(bytes), b.sub(blockEnd, blockBegin));
+  Value from = b.mul(b.sub(row, blockBegin), ofRow);
+  Value to = b.min(b.add(from, b.mul(ofRow, rows)), b.i64(bytes));
+  // Panels follow each other: behind the last tile of a panel lies the next
+  // one, which is of the same register tile but for the last.
+  Value isEnd = b.div(end, shape.tiles);
+  Value next = b.add(panel, b.mul(isEnd, spec.tilePanels - 1));
+  Value start =
+      b.add(b.mul(next, shape.panelBytes), b.mul(end, shape.tileBytes));
+  for (int64_t n = 0; n < spec.tilePanels; ++n) {
+    Value slice = b.offset(b.offset(segments[shape.codeSegment], start),
+                           n * shape.panelBytes);
+    b.loop(from, to, kLine,
+           [&](Value at) { b.prefetch(b.offset(slice, at), kLine); });
+  }
 }
 
 void LinearLoops::emitDecodedRows(Value panel) {

@@ -52,17 +52,12 @@ struct ActivationRow {
     }
     return offset;
   }
-  /// Bytes from one row to the next; a multiple of 64.
+  /// Bytes from one row to the next: whole cache lines, and of long rows an odd
+  /// number of them. A power of two would put the same columns of all rows
+  /// into a few sets of each cache, whose lines then push each other out.
   int64_t stride() const {
-    switch (kind) {
-    case Kind::F32:
-      return 4 * padded();
-    case Kind::BF16:
-      return roundUp(2 * padded(), 64);
-    case Kind::Int8:
-      return roundUp(sumsOffset(0), 64);
-    }
-    return 0;
+    int64_t lines = roundUp(rowBytes(), kLine) / kLine;
+    return kLine * (lines < kLongRow ? lines : lines | 1);
   }
   /// Distinguishes rows that lie differently.
   std::string key() const {
@@ -73,6 +68,21 @@ struct ActivationRow {
   }
 
 private:
+  static constexpr int64_t kLine = 64;
+  /// Lines from which on one more costs little.
+  static constexpr int64_t kLongRow = 16;
+
+  int64_t rowBytes() const {
+    switch (kind) {
+    case Kind::F32:
+      return 4 * padded();
+    case Kind::BF16:
+      return 2 * padded();
+    case Kind::Int8:
+      return sumsOffset(0);
+    }
+    return 0;
+  }
   int64_t partsOf(int64_t columns) const {
     return (padded() + columns - 1) / columns;
   }

@@ -23,21 +23,24 @@ DecodedShape::DecodedShape(const LinearSpec &spec, const PanelShape &shape,
     : form(stepForm(spec, target)) {
   bytesPerK = operandsOf(form) * kOperandBytes / 4;
   bool isScaled = hasIntegers(form) && spec.weight.isScaled();
-  int64_t vectors = isScaled ? (spec.weight.offset ? 2 : 1) : 0;
   isFolded = foldsWhenDecoding(spec, shape, target);
-  scaleVectors = isFolded ? vectors - 1 : vectors;
-  spanVectors = foldedElement(spec, shape) ? vectors : 0;
+  hasScale = isScaled && !isFolded;
+  hasSpanScale = foldedElement(spec, shape).has_value();
+  if (hasIntegerOffsets(spec, shape))
+    offsetPairs = spanDepth(spec, shape) / chunkDepth(spec, shape) / 2;
+  else
+    hasOffset = isScaled && spec.weight.offset;
   int64_t tileBytes = shape.tileDepth * bytesPerK;
   int64_t whole = spanTiles(spec, shape);
   tiles = std::max<int64_t>(1, kSliceBytes / (panels * tileBytes * whole));
   tiles = std::min(tiles * whole, shape.tiles);
   operandBytes = tiles * tileBytes;
   int64_t chunks = shape.tileDepth / chunkDepth(spec, shape);
-  spanOffset = operandBytes + tiles * chunks * scaleVectors * kOperandBytes;
+  spanOffset = operandBytes + tiles * chunks * scaleVectors() * kOperandBytes;
   bytesPerPanel = spanOffset;
-  if (spanVectors > 0)
+  if (spanVectors() > 0)
     bytesPerPanel += tiles * shape.tileDepth / spanDepth(spec, shape) *
-                     spanVectors * kOperandBytes;
+                     spanVectors() * kOperandBytes;
 }
 
 bool DecodedShape::fitsStack(int64_t panels) const {
@@ -59,7 +62,7 @@ ValueList DecodedWeights::tileAddresses(Value tile) {
 }
 
 Value DecodedWeights::scaleAddress(const PanelChunk &chunk, int64_t panel) {
-  int64_t bytes = decoded.scaleVectors * kOperandBytes;
+  int64_t bytes = decoded.scaleVectors() * kOperandBytes;
   Value index = b.add(b.mul(b.sub(chunk.tile, firstTile), walk.chunksOfTile()),
                       b.div(chunk.kInTile, walk.chunkDepth()));
   Value scales =
@@ -80,7 +83,7 @@ Value DecodedWeights::spanAddress(const PanelChunk &first, int64_t panel) {
   Value index = b.div(k, spanDepth(spec, shape));
   Value spans =
       b.offset(memory, panel * decoded.bytesPerPanel + decoded.spanOffset);
-  return b.offset(spans, b.mul(index, decoded.spanVectors * kOperandBytes));
+  return b.offset(spans, b.mul(index, decoded.spanVectors() * kOperandBytes));
 }
 
 void DecodedWeights::loadScales(ChunkScales &to, int64_t panel, Value address,
@@ -95,18 +98,29 @@ void DecodedWeights::loadScales(ChunkScales &to, int64_t panel, Value address,
 
 ChunkScales DecodedWeights::scales(const PanelChunk &chunk) {
   ChunkScales result{ValueList(panels), ValueList(panels)};
-  if (decoded.scaleVectors > 0)
+  if (decoded.scaleVectors() > 0)
     for (int64_t n = 0; n < panels; ++n)
-      loadScales(result, n, scaleAddress(chunk, n), !decoded.isFolded,
-                 bool(spec.weight.offset));
+      loadScales(result, n, scaleAddress(chunk, n), decoded.hasScale,
+                 decoded.hasOffset);
   return result;
 }
 
 ChunkScales DecodedWeights::spanScales(const PanelChunk &first) {
   ChunkScales result{ValueList(panels), ValueList(panels)};
   for (int64_t n = 0; n < panels; ++n)
-    loadScales(result, n, spanAddress(first, n), /*hasScale=*/true,
-               bool(spec.weight.offset));
+    loadScales(result, n, spanAddress(first, n), decoded.hasSpanScale,
+               decoded.offsetPairs > 0);
+  return result;
+}
+
+ValueList DecodedWeights::offsetPairs(const PanelChunk &first, int64_t pair) {
+  ValueList result;
+  int64_t before = decoded.spanVectors() - decoded.offsetPairs + pair;
+  for (int64_t n = 0; n < panels; ++n)
+    result.push_back(
+        b.load(b.vectorOf(b.getI32Type()),
+               b.offset(spanAddress(first, n), before * kOperandBytes),
+               kOperandBytes));
   return result;
 }
 
@@ -121,15 +135,27 @@ void DecodedWeights::storeScales(const ChunkScales &from, Value address,
 
 void DecodedWeights::storeScales(const PanelChunk &chunk,
                                  const ChunkScales &scales) {
-  if (decoded.scaleVectors > 0)
-    storeScales(scales, scaleAddress(chunk, 0), !decoded.isFolded,
-                bool(spec.weight.offset));
+  if (decoded.scaleVectors() > 0)
+    storeScales(scales, scaleAddress(chunk, 0), decoded.hasScale,
+                decoded.hasOffset);
 }
 
 void DecodedWeights::storeSpanScales(const PanelChunk &first,
                                      const ChunkScales &scales) {
-  storeScales(scales, spanAddress(first, 0), /*hasScale=*/true,
-              bool(spec.weight.offset));
+  storeScales(scales, spanAddress(first, 0), decoded.hasSpanScale,
+              decoded.offsetPairs > 0);
+}
+
+void DecodedWeights::storeOffsetPair(const PanelChunk &first, int64_t pair,
+                                     std::pair<Value, Value> offsets) {
+  VectorValues v(b);
+  auto lanes = b.vectorOf(b.getI32Type());
+  Value low = arith::FPToSIOp::create(b, lanes, offsets.first);
+  Value high = arith::FPToSIOp::create(b, lanes, offsets.second);
+  Value words = v.orI(v.andI(low, v.constI32(0xffff)), v.shiftLeft(high, 16));
+  int64_t before = decoded.spanVectors() - decoded.offsetPairs + pair;
+  b.store(words, b.offset(spanAddress(first, 0), before * kOperandBytes),
+          kOperandBytes);
 }
 
 ValueList DecodedWeights::operands(const PanelChunk &chunk, const ChunkScales &,
@@ -165,6 +191,27 @@ Value DecodedWeights::operandsInMemory(const PanelChunk &chunk,
 // Decoding
 //===----------------------------------------------------------------------===//
 
+/// What the spans of a tile have.
+static void decodeSpans(Value tile, const ValueList &from, PanelWalk &walk,
+                        const DecodedShape &decoded, PackedWeights &packed,
+                        DecodedWeights &target) {
+  if (decoded.spanVectors() == 0)
+    return;
+  int64_t together = walk.chunksOfSpan();
+  auto chunk = [&](int64_t index) {
+    return walk.partOfChunk(tile, from, index, walk.chunkDepth());
+  };
+  for (int64_t i = 0; i < walk.chunksOfTile(); i += together) {
+    PanelChunk first = chunk(i);
+    target.storeSpanScales(first, packed.spanScales(first));
+    for (int64_t pair = 0; pair < decoded.offsetPairs; ++pair)
+      target.storeOffsetPair(
+          first, pair,
+          {packed.scales(chunk(i + 2 * pair)).offset[0],
+           packed.scales(chunk(i + 2 * pair + 1)).offset[0]});
+  }
+}
+
 void codegen::emitPanelDecoder(KernelBuilder &b, StringRef name,
                                const LinearSpec &spec, const PanelShape &shape,
                                const DecodedShape &decoded) {
@@ -199,13 +246,7 @@ void codegen::emitPanelDecoder(KernelBuilder &b, StringRef name,
   b.loop(args[2], args[3], 1, [&](Value tile) {
     ValueList from = packed.tileAddresses(tile);
     ValueList to = target.tileAddresses(tile);
-    int64_t span = decoded.spanVectors > 0 ? spanDepth(spec, shape) : 0;
-    for (int64_t first = 0; span > 0 && first < shape.tileDepth;
-         first += span) {
-      PanelChunk begin = walk.partOfChunk(tile, from, first / walk.chunkDepth(),
-                                          walk.chunkDepth());
-      target.storeSpanScales(begin, packed.spanScales(begin));
-    }
+    decodeSpans(tile, from, walk, decoded, packed, target);
     walk.forChunks(tile, from, walk.chunksOfTile(), 1, {},
                    [&](ArrayRef<PanelChunk> one, ValueList) {
                      decodeChunk(one.front(), to);

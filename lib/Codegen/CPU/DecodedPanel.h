@@ -8,9 +8,11 @@
 // are integers (FoldedScales.h) what spans multiply them with:
 //
 //   step 0 [operand]...  step 1 [operand]...  ...
-//   chunk 0 [scale][offset]  ...  span 0 [scale][offset]  ...
+//   chunk 0 [scale][offset]  ...
+//   span 0 [scale][offset][offsets of chunks 0 and 1]...  ...
 //
 // Bytes may be multiplied with the scales of chunks, which then are absent.
+// Integer offsets are words, two chunks to a vector, and not among the chunks.
 
 #ifndef QUERN_LIB_CODEGEN_CPU_DECODEDPANEL_H
 #define QUERN_LIB_CODEGEN_CPU_DECODEDPANEL_H
@@ -27,13 +29,19 @@ struct DecodedShape {
   StepForm form;
   int64_t bytesPerK = 0;     ///< of a panel
   bool isFolded = false;     ///< bytes are times the scales of chunks
-  int64_t scaleVectors = 0;  ///< a chunk has
-  int64_t spanVectors = 0;   ///< a span has
+  bool hasScale = false;     ///< a chunk has
+  bool hasOffset = false;    ///< a chunk has
+  bool hasSpanScale = false; ///< a span has
+  int64_t offsetPairs = 0;   ///< a span has, beside what multiplies them
   int64_t tiles = 0;         ///< of a slice: so many that all panels lie in L1
   int64_t operandBytes = 0;  ///< of a panel's slice: where its scales begin
   int64_t spanOffset = 0;    ///< and those of spans
   int64_t bytesPerPanel = 0; ///< of a slice, a multiple of 64
 
+  int64_t scaleVectors() const { return hasScale + hasOffset; }
+  int64_t spanVectors() const {
+    return hasSpanScale + (offsetPairs > 0) + offsetPairs;
+  }
   /// Whether the slices of a register tile's panels may lie on a stack.
   bool fitsStack(int64_t panels) const;
 };
@@ -53,6 +61,8 @@ public:
   ChunkScales scales(const PanelChunk &chunk) override;
   ChunkScales spanScales(const PanelChunk &first) override;
   bool isFolded() const override { return decoded.isFolded; }
+  bool hasOffsetPairs() const override { return decoded.offsetPairs > 0; }
+  ValueList offsetPairs(const PanelChunk &first, int64_t pair) override;
   ValueList operands(const PanelChunk &chunk, const ChunkScales &scales,
                      int64_t panel, int64_t step) override;
   mlir::Value operandsInMemory(const PanelChunk &chunk,
@@ -62,6 +72,9 @@ public:
   /// Writes what those above read, of panel 0.
   void storeScales(const PanelChunk &chunk, const ChunkScales &scales);
   void storeSpanScales(const PanelChunk &first, const ChunkScales &scales);
+  /// `offsets`: of both chunks, integers in binary32.
+  void storeOffsetPair(const PanelChunk &first, int64_t pair,
+                       std::pair<mlir::Value, mlir::Value> offsets);
   void storeOperands(const PanelChunk &chunk, int64_t step,
                      const ValueList &operands);
 

@@ -136,7 +136,7 @@ bool codegen::hasWordDot(const CpuTarget &target) {
 
 /// pmaddwd: sums of two products of words.
 static Value wordPairs(KernelBuilder &b, Value weights, Value input) {
-  bool isAvx2 = b.target.byteDot == ByteDot::Avx2;
+  bool isAvx2 = b.target.byteDot != ByteDot::Widen;
   int64_t lanes = isAvx2 ? 8 : 4;
   StringRef name = isAvx2 ? "llvm.x86.avx2.pmadd.wd" : "llvm.x86.sse2.pmadd.wd";
   Type word = b.getI16Type();
@@ -162,6 +162,27 @@ Value codegen::wordDot(KernelBuilder &b, Value sum, ArrayRef<Value> weights,
     sum = v.addI(sum,
                  wordPairs(b, weight, view(b, input, b.getI32Type(), kLanes)));
   return sum;
+}
+
+Value codegen::wordPairDot(KernelBuilder &b, Value sum, Value pairs,
+                           Value word) {
+  VectorValues v(b);
+  Value input = b.broadcast(word);
+  if (b.target.byteDot == ByteDot::Vnni512) {
+    auto words = [&](Value x) {
+      return view(b, x, b.getI16Type(), 2 * kLanes);
+    };
+    return b.intrinsic("llvm.x86.avx512.vpdpwssd.512", sum.getType(),
+                       {sum, words(pairs), words(input)});
+  }
+  if (b.target.architecture == Architecture::X86_64)
+    return v.addI(sum, wordPairs(b, pairs, input));
+  auto low = [&](Value x) {
+    return v.shiftRightArithmetic(v.shiftLeft(x, 16), 16);
+  };
+  sum = v.addI(sum, v.mulI(low(pairs), low(input)));
+  return v.addI(sum, v.mulI(v.shiftRightArithmetic(pairs, 16),
+                            v.shiftRightArithmetic(input, 16)));
 }
 
 //===----------------------------------------------------------------------===//

@@ -30,6 +30,11 @@ bool hasWordDot(const CpuTarget &target);
 mlir::Value wordDot(KernelBuilder &b, mlir::Value sum,
                     llvm::ArrayRef<mlir::Value> weights, mlir::Value word);
 
+/// sum[lane] + the two products of signed words of pairs[lane] and of `word`
+/// (both i32), exactly.
+mlir::Value wordPairDot(KernelBuilder &b, mlir::Value sum, mlir::Value pairs,
+                        mlir::Value word);
+
 /// 32 values of bfloat16: those of `first` and `second`, rounded to nearest
 /// even, in turn. For targets with a bfloat16 dot product.
 mlir::Value bf16Pairs(KernelBuilder &b, mlir::Value first, mlir::Value second);

@@ -44,34 +44,41 @@ static bool isConstantInSpan(const Format &format, const std::string &path,
   return true;
 }
 
-/// Whether offsets are summed apart: there are none, or they are integers times
-/// a number of the span.
-static bool hasIntegerOffsets(const Format &format, int64_t span) {
-  if (format.offsetKind == OffsetKind::None)
-    return true;
-  if (format.offsetKind != OffsetKind::Min &&
-      format.offsetKind != OffsetKind::Add)
+/// Whether spans are of several chunks and lie in a tile.
+static bool hasChunksInSpans(const LinearSpec &spec, const PanelShape &shape) {
+  return spec.input.kind == ActivationRow::Kind::Int8 &&
+         spec.weight.isScaled() && spanTiles(spec, shape) == 1 &&
+         spanDepth(spec, shape) > chunkDepth(spec, shape);
+}
+
+bool codegen::hasIntegerOffsets(const LinearSpec &spec,
+                                const PanelShape &shape) {
+  const Format &format = spec.weight;
+  bool isAdded = format.offsetKind == OffsetKind::Min ||
+                 format.offsetKind == OffsetKind::Add;
+  if (!isAdded || !hasChunksInSpans(spec, shape) ||
+      !(format.offsetBlock == format.block))
     return false;
+  int64_t span = spanDepth(spec, shape), chunk = chunkDepth(spec, shape);
   std::optional<CodeRange> codes = integerCodes(*format.offset);
   std::string keyword = offsetKeyword(format.offsetKind);
-  return codes && format.offsetBlock == format.block &&
-         isConstantInSpan(format, keyword + ".scale", span) &&
-         codes->magnitude() * kMostActivation * double(span) < kMostExact;
+  return codes && isConstantInSpan(format, keyword + ".scale", span) &&
+         codes->magnitude() * kMostActivation * double(span) < kMostExact &&
+         span / chunk % 2 == 0 && spec.input.hasSums(chunk) &&
+         ActivationRow::sumBytes(chunk) == 2;
 }
 
 std::optional<IntegerElement> codegen::foldedElement(const LinearSpec &spec,
                                                      const PanelShape &shape) {
   const Format &format = spec.weight;
-  if (spec.input.kind != ActivationRow::Kind::Int8 || !format.isScaled() ||
-      format.dividesByScale || spanTiles(spec, shape) != 1)
+  if (!hasChunksInSpans(spec, shape) || format.dividesByScale)
     return std::nullopt;
   std::optional<IntegerElement> element = integerElement(format.element);
   std::optional<CodeRange> scale = integerCodes(*format.scale);
   int64_t span = spanDepth(spec, shape);
   if (!element || element->planes() != 1 || !scale ||
-      span == chunkDepth(spec, shape) ||
       !isConstantInSpan(format, "scale.scale", span) ||
-      !hasIntegerOffsets(format, span))
+      (format.offset && !hasIntegerOffsets(spec, shape)))
     return std::nullopt;
   double unit = std::ldexp(1.0, element->shift);
   double low = lowestValue(format.element) * unit;

@@ -10,8 +10,11 @@
 // All but the last two factors are integers below 2^24, which are exact in
 // 32-bit integers and in binary32 alike: a kernel may multiply s into the codes
 // of a decoded panel, and have one dot product a span, or into the dot product
-// of each block, and the bits are the same. Integer offsets of blocks, likewise
-// times a number of the span, are summed apart in the same way.
+// of each block, and the bits are the same.
+//
+// Integer offsets of blocks, likewise times a number of the span, are summed
+// apart in the same way, whatever scales are: two blocks at a time by a dot
+// product of words, or one by one in binary32.
 
 #ifndef QUERN_LIB_CODEGEN_CPU_FOLDEDSCALES_H
 #define QUERN_LIB_CODEGEN_CPU_FOLDEDSCALES_H
@@ -26,6 +29,9 @@ namespace quern::codegen {
 /// kind.
 std::optional<numerics::IntegerElement> foldedElement(const LinearSpec &spec,
                                                       const PanelShape &shape);
+
+/// Whether offsets of blocks are summed over a span as integers.
+bool hasIntegerOffsets(const LinearSpec &spec, const PanelShape &shape);
 
 /// Whether decoded panels hold code * s: where the target multiplies bytes of
 /// that many bits as fast as those of the codes.

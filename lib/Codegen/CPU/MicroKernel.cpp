@@ -120,8 +120,7 @@ MicroKernel::Values MicroKernel::accumulateTile(Value tile, int64_t chunks,
         return accumulateChunk(chunk, partial);
       },
       [&](Values carried, Values partial, const PanelChunk &span) {
-        return folded ? closeUnfolded(carried, partial, span)
-                      : addSpan(carried, partial, walk.kOf(span));
+        return closeSpan(carried, partial, span);
       });
 }
 
@@ -156,8 +155,7 @@ MicroKernel::Values MicroKernel::accumulateChunk(const PanelChunk &chunk,
   ChunkScales scales = weights->scales(chunk);
   if (spec.input.kind != ActivationRow::Kind::Int8)
     return accumulateExact(chunk, scales, sums);
-  return folded ? accumulateUnfolded(chunk, scales, sums)
-                : accumulateInteger(chunk, scales, sums);
+  return accumulateInteger(chunk, scales, sums);
 }
 
 //===----------------------------------------------------------------------===//

@@ -21,7 +21,8 @@ public:
   MicroKernel(KernelBuilder &builder, const LinearSpec &spec,
               const PanelShape &shape, int64_t rows, int64_t panels)
       : b(builder), walk(builder, spec, shape), spec(spec), shape(shape),
-        rows(rows), panels(panels), folded(foldedElement(spec, shape)) {}
+        rows(rows), panels(panels), folded(foldedElement(spec, shape)),
+        integerOffsets(hasIntegerOffsets(spec, shape)) {}
 
   /// Over all of K, from packed panels: first panel i64, one ptr a segment.
   void emitPacked(llvm::StringRef name);
@@ -109,16 +110,14 @@ private:
   mlir::Value inputScale(int64_t row, mlir::Value k);
 
   /// What a span begins with: zeros, for offsets as well where they are summed
-  /// apart.
+  /// apart, chunk by chunk.
   Values openSpan();
-  /// Where scales of blocks are integers: adds a chunk to a span that
-  /// openSpan() began, and a span to `sums`.
-  Values accumulateUnfolded(const PanelChunk &chunk, const ChunkScales &scales,
-                            Values partial);
-  Values closeUnfolded(Values sums, const Values &partial,
-                       const PanelChunk &first);
-  /// The same of a whole span whose codes are multiplied with these integers.
+  /// Adds to `sums` what a span has that gave `partial`.
+  Values closeSpan(Values sums, const Values &partial, const PanelChunk &first);
+  /// The same of a whole span whose codes are multiplied with integer scales.
   Values accumulateFoldedSpan(const PanelChunk &span, Values sums);
+  /// Of a span: integer offsets times the sums of their activations.
+  Values offsetSums(const PanelChunk &first);
   void addOffsets(const Values &offset, const Values &inputSums,
                   llvm::MutableArrayRef<mlir::Value> sums);
   /// sums += partial * (scale * unit * inputScale at column `k`).
@@ -141,6 +140,7 @@ private:
   int64_t panels;
   /// If scales of blocks are integers: codes times these.
   std::optional<numerics::IntegerElement> folded;
+  bool integerOffsets;              ///< offsets of blocks are
   numerics::IntegerElement integer; ///< what dot products read
   StepForm form = StepForm::Floats;
   std::unique_ptr<WeightSource> weights;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file One register tile where the scales of blocks are integers.
+// \file One register tile where the scales or offsets of blocks are integers.
 //
 // Over the blocks of a span, all exact:
 //
@@ -13,6 +13,7 @@
 //   y += offsets * (dOffset * -+ inputScale)
 //   y += partial * (d * inputScale)
 
+#include "DotProducts.h"
 #include "MicroKernel.h"
 
 #include <cmath>
@@ -23,8 +24,8 @@ using namespace quern::codegen;
 using namespace quern::numerics;
 
 MicroKernel::Values MicroKernel::openSpan() {
-  bool hasOffsets = folded && spec.weight.offset;
-  return Values(rows * panels * (hasOffsets ? 2 : 1), b.splat(0));
+  bool sumsOffsets = integerOffsets && !weights->hasOffsetPairs();
+  return Values(rows * panels * (sumsOffsets ? 2 : 1), b.splat(0));
 }
 
 void MicroKernel::addOffsets(const Values &offset, const Values &inputSums,
@@ -40,21 +41,29 @@ void MicroKernel::addOffsets(const Values &offset, const Values &inputSums,
   });
 }
 
-MicroKernel::Values MicroKernel::accumulateUnfolded(const PanelChunk &chunk,
-                                                    const ChunkScales &scales,
-                                                    Values partial) {
-  Values inputSums = groupSums(walk.kOf(chunk), walk.chunkDepth());
-  Values dots = integerDots(chunk, scales, inputSums);
+MicroKernel::Values MicroKernel::offsetSums(const PanelChunk &first) {
+  int64_t depth = walk.chunkDepth();
+  int64_t bytes = ActivationRow::sumBytes(depth);
+  Values dots(rows * panels, b.splatI32(0));
   VectorValues v(b);
   b.inPart(kScalePart, [&] {
-    for (int64_t i = 0; i < rows * panels; ++i)
-      partial[i] = b.fusedMultiplyAdd(v.toF32(dots[i]),
-                                      scales.scale[i % panels], partial[i]);
+    Value at = b.mul(b.div(walk.kOf(first), depth), bytes);
+    at = b.add(at, spec.input.sumsOffset(depth));
+    for (int64_t pair = 0; pair < walk.chunksOfSpan() / 2; ++pair) {
+      Values offsets = weights->offsetPairs(first, pair);
+      for (int64_t m = 0; m < rows; ++m) {
+        Value word = b.load(b.getI32Type(),
+                            b.offset(inputAddress(m, at), 2 * bytes * pair), 2);
+        for (int64_t n = 0; n < panels; ++n) {
+          Value &dot = dots[m * panels + n];
+          dot = wordPairDot(b, dot, offsets[n], word);
+        }
+      }
+    }
+    for (Value &dot : dots)
+      dot = v.toF32(dot);
   });
-  if (spec.weight.offset)
-    addOffsets(scales.offset, inputSums,
-               MutableArrayRef(partial).drop_front(rows * panels));
-  return partial;
+  return dots;
 }
 
 void MicroKernel::addScaled(Values &sums, ArrayRef<Value> partial,
@@ -74,14 +83,20 @@ void MicroKernel::addScaled(Values &sums, ArrayRef<Value> partial,
   });
 }
 
-MicroKernel::Values MicroKernel::closeUnfolded(Values sums,
-                                               const Values &partial,
-                                               const PanelChunk &first) {
-  ChunkScales scales = weights->spanScales(first);
+MicroKernel::Values MicroKernel::closeSpan(Values sums, const Values &partial,
+                                           const PanelChunk &first) {
   Value k = walk.kOf(first);
-  if (spec.weight.offset)
-    addScaled(sums, ArrayRef(partial).drop_front(rows * panels), scales.offset,
-              k, offsetUnit());
+  ChunkScales scales;
+  if (folded || integerOffsets)
+    scales = weights->spanScales(first);
+  if (integerOffsets) {
+    Values offsets = weights->hasOffsetPairs()
+                         ? offsetSums(first)
+                         : Values(ArrayRef(partial).drop_front(rows * panels));
+    addScaled(sums, offsets, scales.offset, k, offsetUnit());
+  }
+  if (!folded)
+    return addSpan(sums, partial, k);
   addScaled(sums, ArrayRef(partial).take_front(rows * panels), scales.scale, k,
             /*unit=*/1);
   return sums;
@@ -89,22 +104,10 @@ MicroKernel::Values MicroKernel::closeUnfolded(Values sums,
 
 MicroKernel::Values MicroKernel::accumulateFoldedSpan(const PanelChunk &span,
                                                       Values sums) {
-  ChunkScales scales = weights->spanScales(span);
   Value k = walk.kOf(span);
-  if (spec.weight.offset) {
-    Values zero(rows * panels, b.splat(0));
-    Values offsets = walk.forBlocksOf(
-        span, zero, [&](const PanelChunk &chunk, Values carried) {
-          addOffsets(weights->scales(chunk).offset,
-                     groupSums(walk.kOf(chunk), walk.chunkDepth()), carried);
-          return carried;
-        });
-    addScaled(sums, offsets, scales.offset, k, offsetUnit());
-  }
-  Values dots = integerDots(span, scales, groupSums(k, 4 * span.steps));
+  Values dots = integerDots(span, {}, groupSums(k, 4 * span.steps));
   VectorValues v(b);
   for (Value &dot : dots)
     dot = v.toF32(dot);
-  addScaled(sums, dots, scales.scale, k, /*unit=*/1);
-  return sums;
+  return closeSpan(sums, dots, span);
 }

@@ -19,6 +19,8 @@
 // and after it
 //
 //   y += partial * inputScale
+//
+// Where scales or offsets are integers: MicroKernelFolded.cpp.
 
 #include "DotProducts.h"
 #include "MicroKernel.h"
@@ -48,9 +50,12 @@ MicroKernel::Values MicroKernel::groupSums(Value k, int64_t depth) {
   Type i32 = b.getI32Type();
   for (int64_t m = 0; m < rows; ++m) {
     if (spec.input.hasSums(depth)) {
-      Value address = inputAddress(m, b.mul(b.div(k, depth), 4));
-      sums.push_back(
-          b.load(i32, b.offset(address, spec.input.sumsOffset(depth)), 4));
+      unsigned bytes = unsigned(ActivationRow::sumBytes(depth));
+      Value address = inputAddress(m, b.mul(b.div(k, depth), bytes));
+      Value sum =
+          b.load(b.getIntegerType(8 * bytes),
+                 b.offset(address, spec.input.sumsOffset(depth)), bytes);
+      sums.push_back(bytes == 4 ? sum : arith::ExtSIOp::create(b, i32, sum));
       continue;
     }
     // Blocks of the weight of which rows have no sums.
@@ -141,7 +146,7 @@ Value MicroKernel::offsetTotal(Value inputSum) {
 }
 
 Value MicroKernel::offsetFactor(Value inputSum) {
-  if (spec.weight.offsetKind == OffsetKind::None)
+  if (spec.weight.offsetKind == OffsetKind::None || integerOffsets)
     return {};
   Value total = offsetTotal(inputSum);
   float unit = offsetUnit();
@@ -175,6 +180,9 @@ MicroKernel::Values MicroKernel::accumulateInteger(const PanelChunk &chunk,
       }
     }
   });
+  if (integerOffsets && !weights->hasOffsetPairs())
+    addOffsets(scales.offset, inputSums,
+               MutableArrayRef(sums).drop_front(rows * panels));
   return sums;
 }
 

@@ -71,6 +71,7 @@ PackedWeights::PackedWeights(KernelBuilder &builder, const LinearSpec &spec,
   if (auto found = integerElement(spec.weight.element))
     integer = *found;
   folded = foldedElement(spec, shape);
+  integerOffsets = hasIntegerOffsets(spec, shape);
   for (Value panel : panels)
     at.push_back({SmallVector<Value>(segments), panel});
 }
@@ -94,7 +95,8 @@ ChunkScales PackedWeights::scales(const PanelChunk &chunk) {
   const Format &format = spec.weight;
   return decodeScales(
       chunk, [&](const Format &part, const std::string &path, auto codeOf) {
-        if (folded)
+        bool isOffset = &part == format.offset.get();
+        if (isOffset ? integerOffsets : folded.has_value())
           return decodeElement(v, part.element, codeOf(path));
         Value value = decodeValue(v, part, codeOf, path);
         // A dot product is multiplied.
@@ -109,6 +111,9 @@ ChunkScales PackedWeights::spanScales(const PanelChunk &first) {
   VectorValues v(b);
   return decodeScales(
       first, [&](const Format &part, const std::string &path, auto codeOf) {
+        bool isOffset = &part == spec.weight.offset.get();
+        if (isOffset ? !integerOffsets : !folded)
+          return Value();
         return decodeValue(v, *part.scale, codeOf, childPath(path, "scale"));
       });
 }

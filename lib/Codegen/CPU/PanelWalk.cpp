@@ -149,18 +149,6 @@ ValueList PanelWalk::forSpans(Value tile, const ValueList &addresses,
   return forEach(chunks * chunkDepth() / depth, carried, run);
 }
 
-ValueList PanelWalk::forBlocksOf(const PanelChunk &span, ValueList carried,
-                                 ChunkBody body) {
-  int64_t depth = chunkDepth();
-  return b.loop(b.i64(0), b.i64(4 * span.steps / depth), 1, carried,
-                [&](Value index, ValueRange values) {
-                  PanelChunk chunk = span;
-                  chunk.steps = depth / 4;
-                  chunk.kInTile = b.add(span.kInTile, b.mul(index, depth));
-                  return body(chunk, ValueList(values));
-                });
-}
-
 ValueList PanelWalk::forSteps(const PanelChunk &chunk, int64_t most,
                               ValueList carried, StepsBody body) {
   int64_t steps = chunk.steps, period = shape.stepPeriod, run = 0;

@@ -68,9 +68,6 @@ public:
   /// for sources that do not read pieces: where these are is not said.
   ValueList forSpans(mlir::Value tile, const ValueList &addresses,
                      int64_t chunks, ValueList carried, ChunkBody body);
-  /// Calls `body` on the chunks of such a span.
-  ValueList forBlocksOf(const PanelChunk &span, ValueList carried,
-                        ChunkBody body);
   /// The first `depth` K of chunk `index`.
   PanelChunk partOfChunk(mlir::Value tile, const ValueList &addresses,
                          int64_t index, int64_t depth);

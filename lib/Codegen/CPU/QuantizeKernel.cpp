@@ -30,7 +30,12 @@ private:
   /// Stores codes of `columns` columns from `first` on; gives their sum.
   Value storeCodes(Value x, Value y, Value first, int64_t columns,
                    Value inverse);
-  void storeSums(Value y, Value group);
+  /// Makes the sums of a group, of all but the fewest columns.
+  void foldSums(Value y, Value group);
+  /// The address of the sum over part `part` of `columns` columns.
+  Value sumAddress(Value y, int64_t columns, Value part);
+  Value loadSum(Value y, int64_t columns, Value part);
+  void storeSum(Value sum, Value y, int64_t columns, Value part);
 
   KernelBuilder &b;
   const Format &format;
@@ -73,21 +78,37 @@ Value GroupQuantizer::storeCodes(Value x, Value y, Value first, int64_t columns,
   return vector::ReductionOp::create(b, vector::CombiningKind::ADD, sum);
 }
 
-void GroupQuantizer::storeSums(Value y, Value group) {
+Value GroupQuantizer::sumAddress(Value y, int64_t columns, Value part) {
+  return b.offset(b.offset(y, output.sumsOffset(columns)),
+                  b.mul(part, ActivationRow::sumBytes(columns)));
+}
+
+Value GroupQuantizer::loadSum(Value y, int64_t columns, Value part) {
+  unsigned bytes = unsigned(ActivationRow::sumBytes(columns));
+  Value sum =
+      b.load(b.getIntegerType(8 * bytes), sumAddress(y, columns, part), bytes);
+  return bytes == 4 ? sum : arith::ExtSIOp::create(b, b.getI32Type(), sum);
+}
+
+void GroupQuantizer::storeSum(Value sum, Value y, int64_t columns, Value part) {
+  unsigned bytes = unsigned(ActivationRow::sumBytes(columns));
+  if (bytes < 4)
+    sum = arith::TruncIOp::create(b, b.getIntegerType(8 * bytes), sum);
+  b.store(sum, sumAddress(y, columns, part), bytes);
+}
+
+void GroupQuantizer::foldSums(Value y, Value group) {
   std::vector<int64_t> sizes = output.sumColumns();
   // Each from two of half as many columns.
   for (size_t i = sizes.size() - 1; i-- > 0;) {
-    Value from = b.offset(y, output.sumsOffset(sizes[i + 1]));
-    Value to = b.offset(y, output.sumsOffset(sizes[i]));
     int64_t count = output.group / sizes[i];
     Value first = b.mul(group, count);
     b.loop(first, b.add(first, count), 1, [&](Value part) {
-      Value pair = b.offset(from, b.mul(part, 8));
-      Type i32 = b.getI32Type();
       VectorValues scalar(b, /*scalar=*/true);
-      Value sum =
-          scalar.addI(b.load(i32, pair, 4), b.load(i32, b.offset(pair, 4), 4));
-      b.store(sum, b.offset(to, b.mul(part, 4)), 4);
+      Value half = b.mul(part, 2);
+      Value sum = scalar.addI(loadSum(y, sizes[i + 1], half),
+                              loadSum(y, sizes[i + 1], b.add(half, 1)));
+      storeSum(sum, y, sizes[i], part);
     });
   }
 }
@@ -104,13 +125,12 @@ void GroupQuantizer::emit(Value x, Value y, Value row, Value group) {
           4);
   int64_t columns = output.sumColumns().back();
   int64_t parts = output.group / columns;
-  Value sums = b.offset(y, output.sumsOffset(columns));
   Value firstPart = b.mul(group, parts);
   b.loop(firstPart, b.add(firstPart, parts), 1, [&](Value part) {
     Value sum = storeCodes(x, y, b.mul(part, columns), columns, inverse);
-    b.store(sum, b.offset(sums, b.mul(part, 4)), 4);
+    storeSum(sum, y, columns, part);
   });
-  storeSums(y, group);
+  foldSums(y, group);
 }
 
 /// Kernels write scales in binary32 that follow from the largest magnitude.

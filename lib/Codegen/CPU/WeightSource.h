@@ -37,8 +37,8 @@ constexpr int64_t kOperandBytes = 64;
 constexpr int64_t kOperandsInMemory = 16;
 
 /// What the bytes of integer products are multiplied with, a panel each. Where
-/// scales of blocks are integers (FoldedScales.h), those of a chunk are these,
-/// in binary32, and a span has what they are multiplied with.
+/// scales or offsets of blocks are integers (FoldedScales.h), those of a chunk
+/// are these, in binary32, and a span has what they are multiplied with.
 struct ChunkScales {
   ValueList scale;  ///< 16 lanes; null: unscaled
   ValueList offset; ///< null: none
@@ -55,6 +55,15 @@ public:
   virtual ChunkScales spanScales(const PanelChunk &first) = 0;
   /// Whether bytes are already multiplied with the integers of their blocks.
   virtual bool isFolded() const { return false; }
+  /// Whether integer offsets come by pairs of chunks; those of chunks are then
+  /// null.
+  virtual bool hasOffsetPairs() const { return false; }
+  /// The integer offsets of chunks 2 * `pair` and 2 * `pair` + 1 of the span
+  /// that begins with `first`: the halves of 16 lanes, a panel each.
+  virtual ValueList offsetPairs(const PanelChunk &first, int64_t pair) {
+    (void)first, (void)pair;
+    return {};
+  }
   /// Asks memory for a chunk's worth of what comes some time after `chunk`.
   virtual void prefetchBehind(const PanelChunk &) {}
   /// The operands of a step, as stepForm() says.
@@ -123,6 +132,7 @@ private:
   StepForm form;
   numerics::IntegerElement integer;
   std::optional<numerics::IntegerElement> folded;
+  bool integerOffsets;
   llvm::SmallVector<PanelPointers> at;
   /// A buffer a panel for operandsInMemory, made when first asked for.
   ValueList buffers;

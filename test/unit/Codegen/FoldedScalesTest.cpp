@@ -23,6 +23,14 @@ std::optional<IntegerElement> foldedOf(const std::string &format,
   return foldedElement(p.spec, *shape);
 }
 
+bool sumsOffsetsOf(const std::string &format, int64_t group = 128) {
+  LinearProblem p =
+      LinearProblem::create(format, {kInt8, 512, group}, 1, 16, 1);
+  auto shape = PanelShape::create(p.spec.weight, p.spec.layout, 512);
+  EXPECT_TRUE(shape.isOk()) << shape.status().message();
+  return hasIntegerOffsets(p.spec, *shape);
+}
+
 bool foldsOn(const char *isa, const std::string &format) {
   LinearProblem p = LinearProblem::create(format, {kInt8, 512, 128}, 1, 16, 1);
   auto shape = PanelShape::create(p.spec.weight, p.spec.layout, 512);
@@ -61,6 +69,19 @@ TEST(FoldedScales, WhatIsNotExactOrDoesNotFitDoesNotPass) {
   // Offsets that are no integers, or of other blocks.
   EXPECT_FALSE(foldedOf("u2 [1, 16], scale (u4 [1, 16], scale f16), min f16"));
   EXPECT_FALSE(foldedOf("u2 [1, 16], scale (u4 [1, 16], scale f16), zero u2"));
+}
+
+TEST(FoldedScales, OffsetsAreSummedByIntegersWhateverScalesAre) {
+  EXPECT_TRUE(sumsOffsetsOf("q2_k"));
+  EXPECT_TRUE(sumsOffsetsOf("q4_k"));
+  EXPECT_TRUE(sumsOffsetsOf("q5_k"));
+  EXPECT_TRUE(sumsOffsetsOf("u4 [1, 32], scale f16, "
+                            "add (i4 [1, 4], scale f16)"));
+  EXPECT_FALSE(sumsOffsetsOf("q4_1"));               // no integers
+  EXPECT_FALSE(sumsOffsetsOf("q4_0"));               // none
+  EXPECT_FALSE(sumsOffsetsOf("q4_k", /*group=*/32)); // one block to a span
+  EXPECT_FALSE(sumsOffsetsOf("u4 [1, 32], scale f16, "
+                             "min (u6 [1, 2], scale f16)")); // 64 columns
 }
 
 TEST(FoldedScales, EightBitsAreFoldedWhereOneProductTakesThem) {

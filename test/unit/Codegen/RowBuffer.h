@@ -80,7 +80,8 @@ private:
       break;
     }
     for (int64_t columns : row.sumColumns())
-      if (inArray(row.sumsOffset(columns), 4 * (row.width / columns)))
+      if (inArray(row.sumsOffset(columns),
+                  ActivationRow::sumBytes(columns) * (row.width / columns)))
         return true;
     return inArray(0, row.width) ||
            inArray(row.scalesOffset(), 4 * (row.width / row.group));
@@ -95,11 +96,14 @@ private:
 inline void addToSums(const ActivationRow &row, uint8_t *bytes, int64_t k,
                       int32_t code) {
   for (int64_t columns : row.sumColumns()) {
-    uint8_t *at = bytes + row.sumsOffset(columns) + 4 * (k / columns);
+    int64_t size = ActivationRow::sumBytes(columns);
+    uint8_t *at = bytes + row.sumsOffset(columns) + size * (k / columns);
     int32_t sum;
-    std::memcpy(&sum, at, 4);
-    sum += code;
-    std::memcpy(at, &sum, 4);
+    int16_t shortSum;
+    std::memcpy(size == 2 ? static_cast<void *>(&shortSum) : &sum, at, size);
+    sum = code + (size == 2 ? shortSum : sum);
+    shortSum = int16_t(sum);
+    std::memcpy(at, size == 2 ? static_cast<void *>(&shortSum) : &sum, size);
   }
 }
 

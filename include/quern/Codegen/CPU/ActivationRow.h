@@ -19,7 +19,8 @@ namespace quern::codegen {
 ///   F32:  float[padded]
 ///   BF16: uint16[padded]
 ///   Int8: int8[padded], then float scale[groups], one for `group` columns,
-///         then for each of sumColumns() int32[padded / columns], sums of codes
+///         then for each of sumColumns() sums of codes [padded / columns], of
+///         sumBytes(columns) each
 struct ActivationRow {
   enum class Kind { F32, BF16, Int8 };
   Kind kind = Kind::F32;
@@ -48,10 +49,12 @@ struct ActivationRow {
     for (int64_t each : sumColumns()) {
       if (each == columns)
         return offset;
-      offset += 4 * partsOf(each);
+      offset += roundUp(sumBytes(each) * partsOf(each), 4);
     }
     return offset;
   }
+  /// Of a sum of `columns` codes, of which none is above 127 in magnitude.
+  static int64_t sumBytes(int64_t columns) { return columns <= 256 ? 2 : 4; }
   /// Bytes from one row to the next: whole cache lines, and of long rows an odd
   /// number of them. A power of two would put the same columns of all rows
   /// into a few sets of each cache, whose lines then push each other out.

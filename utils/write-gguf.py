@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Writes a Llama model as GGUF, without a tokenizer, for utils/bench-peers.
+"""Writes a Hugging Face folder of Llama or its kin as GGUF.
 
-write-gguf.py MODEL OUT: in F16. With `--part P`, only every matrix's first 1/P
-of rows. `--like FILE` takes the matrices from FILE instead, a quantized GGUF
-file of such a part, and repeats their rows until the model has all of its own:
-speed depends on shapes and types, and quantizing a part takes 1/P of the time.
+write-gguf.py MODEL OUT: in F16. `--type T` encodes the matrices in one of ggml's
+types that the gguf package has an encoder for. `--pre NAME` adds the tokenizer,
+whose words are split as llama.cpp does under that name.
+
+For utils/bench-peers, `--part P` writes only every matrix's first 1/P of rows.
+`--like FILE` takes the matrices from FILE instead, a quantized GGUF file of such
+a part, and repeats their rows until the model has all of its own: speed depends
+on shapes and types, and quantizing a part takes 1/P of the time.
 """
 
 import argparse
@@ -17,15 +21,16 @@ import gguf_models
 import numpy as np
 
 
-def add_tensors(writer, tensors, config, part):
-    """In F16 but for vectors; the first 1/`part` of the rows."""
+def add_tensors(writer, tensors, config, kind, part):
+    """In `kind` but for vectors; the first 1/`part` of the rows."""
     for name, array in tensors.items():
-        numbers = gguf_models.as_floats(array)
+        data, raw = gguf_models.as_floats(array), None
         if array.ndim == 2:
-            numbers = numbers[: len(array) // part].astype(np.float16)
+            data = gguf.quants.quantize(data[: len(array) // part], kind)
+            raw = kind if data.dtype == np.uint8 else None
         if part == 1:
-            numbers = gguf_models.pair_rows(name, numbers, config)
-        writer.add_tensor(gguf_models.gguf_name(name), numbers)
+            data = gguf_models.pair_rows(name, data, config)
+        writer.add_tensor(gguf_models.gguf_name(name), np.ascontiguousarray(data), raw_dtype=raw)
 
 
 def add_repeated_tensors(writer, tensors, like):
@@ -45,19 +50,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--type", default="F16", metavar="T")
+    parser.add_argument("--pre", metavar="NAME")
     parser.add_argument("--part", type=int, default=1)
     parser.add_argument("--like", type=pathlib.Path)
     arguments = parser.parse_args()
-    writer = gguf.GGUFWriter(arguments.out, "llama", use_temp_file=True)
     config = json.loads((arguments.model / "config.json").read_text())
+    writer = gguf.GGUFWriter(arguments.out, config["model_type"], use_temp_file=True)
     gguf_models.write_facts(writer, config)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    writer.add_tokenizer_model("none")
+    writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{arguments.type}"])
+    if arguments.pre:
+        gguf_models.write_tokenizer(writer, arguments.model, arguments.pre)
+    else:
+        writer.add_tokenizer_model("none")
     tensors = gguf_models.read_safetensors(arguments.model / "model.safetensors")
     if arguments.like:
         add_repeated_tensors(writer, tensors, arguments.like)
     else:
-        add_tensors(writer, tensors, config, arguments.part)
+        kind = gguf.GGMLQuantizationType[arguments.type]
+        add_tensors(writer, tensors, config, kind, arguments.part)
     gguf_models.finish(writer)
 
 

@@ -137,8 +137,8 @@ private:
       remarks[nameOf(wanted) + " " + problem + "; takes " + nameOf(*format)]
           .push_back(global);
     if (stored)
-      remarks["is stored as " + nameOf(stored.getFormat()) +
-              "; is decoded and coded again as " + nameOf(*format)]
+      remarks["stored as " + nameOf(stored.getFormat()) +
+              "; decoded and coded again as " + nameOf(*format)]
           .push_back(global);
     setFormat(global, *format);
     return mlir::success();

@@ -163,9 +163,7 @@ def test_biases_of_llama_are_put_back_in_order(tmp_path, compile_once):
 
 def test_another_format_is_coded_again(mixed, tmp_path):
     report = quern.compile_model(mixed / "m.gguf", tmp_path / "out", "Q8_0", target="host")
-    assert any(
-        "is stored as q4_k; is decoded and coded again as q8_0" in n for n in report["notes"]
-    )
+    assert any("stored as q4_k; decoded and coded again as q8_0" in n for n in report["notes"])
     encodings = {t.encoding for t in quern.inspect(tmp_path / "out").tensors if len(t.shape) == 2}
     assert encodings == {"q8_0"}
     numbers = quern.ReferenceModel(mixed / "numbers", "Q8_0")

@@ -3,9 +3,9 @@
 // RUN: quant-opt %s -pass-pipeline="builtin.module(quantize-assign-encodings{format='i3 [1, 64], scale f16' solver=mse fallback=f16})" | FileCheck %s --check-prefix=TEXT
 // RUN: quant-opt %s -pass-pipeline="builtin.module(quantize-assign-encodings)" | FileCheck %s --check-prefix=NONE
 
-// REMARK: remark: 'arrived': is stored as q8_0; is decoded and coded again as q4_k
 // REMARK: remark: 'narrow': q4_k expects columns divisible by 256 (one 'scale.scale' a block), but got 64; takes q4_0
 // REMARK: remark: 'odd': q4_k expects columns divisible by 32 (one 'scale' a block), but got 44; takes f16
+// REMARK: remark: 'arrived': stored as q8_0; decoded and coded again as q4_k
 
 // CHECK-DAG: #q4_k = #qt.format<u4 [1, 32], scale (u6 [1, 8], scale f16), min (u6 [1, 8], scale f16)>
 // CHECK-DAG: #q8_0 = #qt.format<i8 [1, 32], scale f16, round away exact>

@@ -208,7 +208,7 @@ TEST_F(GgufTest, Strings) {
 TEST_F(GgufTest, Keys) {
   EXPECT_EQ(errorOf(GgufBuilder().u32("", 1)), "value 0: empty key");
   EXPECT_EQ(errorOf(GgufBuilder().u32("k\xff", 1)),
-            "value 0: invalid key 'k\xff': expects printable ASCII");
+            "value 0: invalid key 'k\\xFF': expects printable ASCII");
   EXPECT_EQ(errorOf(GgufBuilder().u32(std::string("k\0k", 3), 1)),
             "value 0: invalid key 'k\\x00k': expects printable ASCII");
   EXPECT_EQ(errorOf(GgufBuilder().u32(std::string(70000, 'k'), 1)),

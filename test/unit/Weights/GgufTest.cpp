@@ -422,6 +422,30 @@ TEST_F(GgufTest, DataSection) {
             "1 bytes follow");
 }
 
+/// Whatever a byte is, the file is read or refused by its name.
+TEST_F(GgufTest, EveryByteMayBeWrong) {
+  GgufBuilder file;
+  file.u32("general.alignment", 32)
+      .array("a.texts", 8, 2, stringOf("x") + stringOf("yz"))
+      .value("a.flag", 7, "\1")
+      .tensor("b", {256, 2}, 12, std::string(288, 'x'))
+      .smallTensor();
+  const std::string whole = file.bytes();
+  for (size_t at = 0; at < file.description().size(); ++at)
+    for (int changed : {0, 1, 255, whole[at] ^ 1, whole[at] ^ 128}) {
+      std::string bytes = whole;
+      bytes[at] = char(changed);
+      std::string path = write(bytes);
+      Result<std::unique_ptr<WeightSource>> source = openWeights(path);
+      if (!source) {
+        EXPECT_EQ(source.status().message().find(path + ": "), 0u) << at;
+        continue;
+      }
+      for (const TensorInfo &tensor : (*source)->tensors())
+        EXPECT_LE(tensor.bytes.size(), whole.size()) << at;
+    }
+}
+
 //===----------------------------------------------------------------------===//
 // Shards: row 46
 //===----------------------------------------------------------------------===//

@@ -26,10 +26,10 @@ Weights: Base Support
 Dialect/Param:
 Dialect/NN: Dialect/Param
 Dialect/QT: Base Numerics
-Dialect/QK: Base Numerics Dialect/QT
+Dialect/QK: Base Numerics Dialect/Param Dialect/QT
 Dialect/Check:
 Reference: Base Support Numerics Weights Dialect/*
-Import: Base Support Weights Dialect/Param Dialect/NN Dialect/QT
+Import: Base Support Numerics Weights Dialect/Param Dialect/NN Dialect/QT Dialect/QK
 Quantize: Base Support Numerics Weights Dialect/Param Dialect/NN Dialect/QT
 Pack: Base Support Numerics Weights Dialect/Param Dialect/NN Dialect/QT Dialect/QK
 Codegen: Base Support Numerics Dialect/Param Dialect/QT Dialect/QK \

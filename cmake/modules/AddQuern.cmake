@@ -19,9 +19,10 @@ function(quern_doc td_file output)
 endfunction()
 
 # quern_dialect(<Name> <mnemonic> [TYPES] [ENUMS] [ATTRS] [INTERFACES]): compiles
-# <Name>Ops.td, which includes the dialect's other .td files.
+# <Name>Ops.td, which includes the dialect's other .td files, and the interfaces
+# of attributes in <Name>Interfaces.td.
 function(quern_dialect name mnemonic)
-  cmake_parse_arguments(ARG "TYPES;ENUMS;ATTRS" "" "" ${ARGN})
+  cmake_parse_arguments(ARG "TYPES;ENUMS;ATTRS;INTERFACES" "" "" ${ARGN})
   set(LLVM_TARGET_DEFINITIONS ${name}Ops.td)
   mlir_tablegen(${name}Ops.h.inc -gen-op-decls)
   mlir_tablegen(${name}Ops.cpp.inc -gen-op-defs)
@@ -38,6 +39,11 @@ function(quern_dialect name mnemonic)
   if(ARG_ENUMS)
     mlir_tablegen(${name}Enums.h.inc -gen-enum-decls)
     mlir_tablegen(${name}Enums.cpp.inc -gen-enum-defs)
+  endif()
+  if(ARG_INTERFACES)
+    set(LLVM_TARGET_DEFINITIONS ${name}Interfaces.td)
+    mlir_tablegen(${name}Interfaces.h.inc -gen-attr-interface-decls)
+    mlir_tablegen(${name}Interfaces.cpp.inc -gen-attr-interface-defs)
   endif()
   add_public_tablegen_target(Quern${name}IncGen)
   add_dependencies(quern-headers Quern${name}IncGen)

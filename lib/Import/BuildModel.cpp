@@ -7,6 +7,8 @@
 #include "WeightNames.h"
 #include "quern/Dialect/NN/IR/NNOps.h"
 #include "quern/Dialect/Param/IR/ParamOps.h"
+#include "quern/Dialect/QK/IR/QKDialect.h"
+#include "quern/Dialect/QT/IR/QTDialect.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -25,14 +27,14 @@ namespace {
 class ModelBuilder {
 public:
   ModelBuilder(MLIRContext &context, const Architecture &architecture,
-               const weights::WeightSource &source)
-      : a(architecture), source(source), builder(&context) {}
+               const BoundWeights &bound)
+      : a(architecture), bound(bound), builder(&context) {}
 
   OwningOpRef<ModuleOp> build();
 
 private:
   DictionaryAttr modelAttr();
-  void addGlobal(const std::string &name, ArrayRef<int64_t> shape);
+  void addGlobal(const std::string &name);
   void addForward();
   nn::KVCacheType cacheType();
   RankedTensorType activations(int64_t width);
@@ -47,7 +49,7 @@ private:
   Location at(const std::string &name);
 
   const Architecture &a;
-  const weights::WeightSource &source;
+  const BoundWeights &bound;
   OpBuilder builder;
   Value position, logitRows;
   Value cache;
@@ -91,29 +93,15 @@ DictionaryAttr ModelBuilder::modelAttr() {
   });
 }
 
-/// The IR type of a checked element type.
-static Type elementType(OpBuilder &builder, weights::DType dtype) {
-  if (dtype == weights::DType::F16)
-    return builder.getF16Type();
-  if (dtype == weights::DType::BF16)
-    return builder.getBF16Type();
-  return builder.getF32Type();
-}
-
-void ModelBuilder::addGlobal(const std::string &name, ArrayRef<int64_t> shape) {
-  Type element = elementType(builder, source.find(name)->dtype);
-  param::GlobalOp::create(
-      builder, at(name), name, RankedTensorType::get(shape, element),
-      /*layout=*/Attribute(),
-      param::ExternalAttr::get(builder.getContext(), modelScope, name),
-      /*sym_visibility=*/StringAttr());
+void ModelBuilder::addGlobal(const std::string &name) {
+  const BoundWeight &weight = bound.at(name);
+  param::GlobalOp::create(builder, at(name), name, weight.type,
+                          /*layout=*/Attribute(), weight.value,
+                          /*sym_visibility=*/StringAttr());
 }
 
 Value ModelBuilder::load(Location where, const std::string &name) {
-  const weights::TensorInfo *tensor = source.find(name);
-  Type type =
-      RankedTensorType::get(tensor->shape, elementType(builder, tensor->dtype));
-  return param::LoadOp::create(builder, where, type, name);
+  return param::LoadOp::create(builder, where, bound.at(name).type, name);
 }
 
 Value ModelBuilder::norm(const std::string &name, Value x, int64_t group) {
@@ -223,22 +211,26 @@ OwningOpRef<ModuleOp> ModelBuilder::build() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(at(a.family));
   (*module)->setAttr(nn::NNDialect::getModelAttrName(), modelAttr());
   builder.setInsertionPointToEnd(module->getBody());
-  forEachTensor(
-      a, [&](const std::string &name, const std::vector<int64_t> &shape) {
-        addGlobal(name, shape);
-        return true;
-      });
+  forEachTensor(a, [&](const std::string &name, const std::vector<int64_t> &) {
+    addGlobal(name);
+    return true;
+  });
   addForward();
   return module;
 }
 
+void loadModelDialects(MLIRContext &context) {
+  context.loadDialect<func::FuncDialect, nn::NNDialect, param::ParamDialect,
+                      qk::QKDialect, qt::QTDialect>();
+}
+
 Result<OwningOpRef<ModuleOp>> buildModel(MLIRContext &context,
                                          const Architecture &architecture,
-                                         const weights::WeightSource &source,
-                                         const ImportOptions &options) {
-  context.loadDialect<func::FuncDialect, nn::NNDialect, param::ParamDialect>();
+                                         const BoundWeights &bound,
+                                         const std::string &path) {
+  loadModelDialects(context);
   OwningOpRef<ModuleOp> module =
-      ModelBuilder(context, architecture, source).build();
+      ModelBuilder(context, architecture, bound).build();
   // Numbers that only the dialects bound, such as the size of a cache, are
   // reported by their verifiers.
   std::string message;
@@ -246,8 +238,7 @@ Result<OwningOpRef<ModuleOp>> buildModel(MLIRContext &context,
     message += (message.empty() ? "" : "; ") + diagnostic.str();
   });
   if (failed(verify(*module)))
-    return Status::error(StatusCode::InvalidFile,
-                         source.path() + ": " + message);
+    return Status::error(StatusCode::InvalidFile, path + ": " + message);
   return module;
 }
 

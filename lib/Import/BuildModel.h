@@ -6,16 +6,19 @@
 #define QUERN_LIB_IMPORT_BUILDMODEL_H
 
 #include "Architecture.h"
+#include "Container.h"
 #include "quern/Import/Import.h"
-#include "quern/Weights/WeightSource.h"
 
 namespace quern::import {
 
-/// Builds the module of `architecture`, whose tensors `source` holds as
-/// `checkTensors` found. The element types of globals are those of the files.
+/// Loads the dialects of an imported module.
+void loadModelDialects(mlir::MLIRContext &context);
+
+/// Builds the module of `architecture`, all of whose weights `bound` holds.
+/// `path` is that of the model, for messages.
 Result<mlir::OwningOpRef<mlir::ModuleOp>>
 buildModel(mlir::MLIRContext &context, const Architecture &architecture,
-           const weights::WeightSource &source, const ImportOptions &options);
+           const BoundWeights &bound, const std::string &path);
 
 } // namespace quern::import
 

@@ -18,7 +18,15 @@ bool Piece::operator==(const Piece &o) const {
 bool Segment::operator==(const Segment &o) const {
   return isFlat == o.isFlat && tileRows == o.tileRows &&
          tileCols == o.tileCols && tileBytes == o.tileBytes &&
-         pieces == o.pieces;
+         order == o.order && pieces == o.pieces;
+}
+
+int64_t Segment::orderExtent() const {
+  int64_t extent = 1;
+  for (const Digit &digit : order)
+    if (__builtin_mul_overflow(extent, digit.extent, &extent))
+      return INT64_MAX; // more than any tensor has
+  return extent;
 }
 
 static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -27,8 +35,9 @@ static int64_t tileCount(int64_t extent, int64_t tile) {
   return tile == 0 ? 1 : ceilDiv(extent, tile);
 }
 
-static int64_t segmentBytes(const Segment &segment, int64_t rows,
-                            int64_t cols) {
+int64_t segmentBytes(const Layout &layout, size_t index, int64_t rows,
+                     int64_t cols) {
+  const Segment &segment = layout.segments[index];
   int64_t tiles = segment.isFlat ? tileCount(rows * cols, segment.tileCols)
                                  : tileCount(rows, segment.tileRows) *
                                        tileCount(cols, segment.tileCols);
@@ -39,7 +48,7 @@ int64_t segmentOffset(const Layout &layout, size_t index, int64_t rows,
                       int64_t cols) {
   int64_t offset = 0;
   for (size_t i = 0; i < index; ++i) {
-    offset += segmentBytes(layout.segments[i], rows, cols);
+    offset += segmentBytes(layout, i, rows, cols);
     offset = ceilDiv(offset, 64) * 64;
   }
   return offset;
@@ -50,7 +59,7 @@ int64_t layoutBytes(const Layout &layout, int64_t rows, int64_t cols) {
     return 0;
   size_t last = layout.segments.size() - 1;
   return segmentOffset(layout, last, rows, cols) +
-         segmentBytes(layout.segments[last], rows, cols);
+         segmentBytes(layout, last, rows, cols);
 }
 
 int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows) {
@@ -59,8 +68,14 @@ int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows) {
     // Past `rows` the exact multiple no longer matters, and must not overflow.
     grain = extent == 0 || grain >= rows ? rows : std::lcm(grain, extent);
   };
-  for (const Segment &segment : layout.segments)
+  for (const Segment &segment : layout.segments) {
     join(segment.tileRows);
+    if (int64_t together = segment.orderExtent(); together > 1) {
+      int64_t tileRows = segment.tileRows;
+      bool isLarge = together >= rows || tileRows >= rows;
+      join(isLarge ? 0 : together * tileRows);
+    }
+  }
   for (const Plane &plane : planesOf(format))
     join(plane.isFlat ? 0 : plane.granule.rows);
   return std::min(grain, rows);

@@ -215,6 +215,37 @@ static Status checkTileBytes(const PlacedSegment &segment) {
                  std::to_string(segment.tileBytes));
 }
 
+/// Fills `placed.order`, which must be a permutation of runs of rows of tiles.
+static Status placeRows(const Segment &segment, PlacedSegment &placed) {
+  if (segment.order.empty())
+    return Status::ok();
+  constexpr int64_t mostOrdered = 65536;
+  int64_t extent = segment.orderExtent();
+  if (extent > mostOrdered || placed.tilesDown % extent)
+    return invalid(
+        "expects an order of at most " + std::to_string(mostOrdered) +
+        " rows of tiles, a divisor of all " + std::to_string(placed.tilesDown) +
+        ", but got " + std::to_string(extent));
+  std::vector<bool> taken(static_cast<size_t>(extent), false);
+  for (int64_t row = 0; row < extent; ++row) {
+    int64_t rest = row, place = 0;
+    for (const Digit &digit : segment.order) {
+      // A stride as long as the run leaves it, and must not overflow.
+      place += rest % digit.extent * std::min(digit.stride, extent);
+      rest /= digit.extent;
+      place = std::min(place, extent);
+    }
+    if (place >= extent || taken[size_t(place)])
+      return invalid(
+          "expects an order that gives each of " + std::to_string(extent) +
+          " rows of tiles a place of its own, but got none for row " +
+          std::to_string(row));
+    taken[size_t(place)] = true;
+    placed.order.push_back(place);
+  }
+  return Status::ok();
+}
+
 static Result<PlacedSegment> placeSegment(const Segment &segment,
                                           const std::vector<Plane> &planes,
                                           int64_t rows, int64_t cols) {
@@ -238,6 +269,8 @@ static Result<PlacedSegment> placeSegment(const Segment &segment,
   placed.tileBytes = segment.tileBytes;
   placed.tilesDown = ceilDiv(rows, *tileRows);
   placed.tilesAcross = ceilDiv(cols, *tileCols);
+  if (Status status = placeRows(segment, placed); !status)
+    return status;
   placed.pieces.reserve(segment.pieces.size());
   for (const Piece &piece : segment.pieces) {
     auto result = placePiece(piece, planes, segment, placed);
@@ -270,6 +303,14 @@ Result<LayoutMap> mapLayout(const Layout &layout, const Format &format,
     map.push_back(std::move(*segment));
   }
   return map;
+}
+
+int64_t PlacedSegment::rowAt(int64_t place) const {
+  if (order.empty())
+    return place;
+  auto extent = int64_t(order.size());
+  auto found = std::find(order.begin(), order.end(), place % extent);
+  return place - place % extent + (found - order.begin());
 }
 
 std::vector<Digit> usedDigits(const std::vector<Digit> &digits, int64_t count) {
@@ -379,8 +420,9 @@ int64_t bitAddress(const Layout &layout, const Format &format, int64_t rows,
       int64_t col = origin.col % piece.codeCols;
       if (col < piece.colBegin || col >= piece.colBegin + piece.colCount())
         continue;
-      int64_t tile = origin.row / piece.codeRows * segment.tilesAcross +
-                     origin.col / piece.codeCols;
+      int64_t tile =
+          segment.placeOf(origin.row / piece.codeRows) * segment.tilesAcross +
+          origin.col / piece.codeCols;
       return (segment.byteOffset + tile * segment.tileBytes) * 8 +
              piece.addressOf(origin.row % piece.codeRows, col) +
              (piece.piece->radix ? 0 : origin.bit - piece.bitLo);
@@ -403,7 +445,8 @@ BitOrigin bitOrigin(const Layout &layout, const Format &format, int64_t rows,
       return {};
     const PlacedPiece &piece = segment.pieces[found.piece];
     BitOrigin origin;
-    origin.row = tile / segment.tilesAcross * piece.codeRows + found.row;
+    origin.row =
+        segment.rowAt(tile / segment.tilesAcross) * piece.codeRows + found.row;
     origin.col = tile % segment.tilesAcross * piece.codeCols + found.col;
     origin.bit = found.bit;
     BlockShape codes = planeShape(piece.plane, rows, cols);

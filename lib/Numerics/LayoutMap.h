@@ -42,8 +42,19 @@ struct PlacedSegment {
   int64_t tilesDown = 0;
   int64_t tilesAcross = 0;
   int64_t byteOffset = 0;
+  /// The place of each row of tiles of a run; empty: its own.
+  std::vector<int64_t> order;
   std::vector<PlacedPiece> pieces;
 
+  /// Where row `tileRow` of tiles lies, counted in such rows.
+  int64_t placeOf(int64_t tileRow) const {
+    if (order.empty())
+      return tileRow;
+    auto extent = int64_t(order.size());
+    return tileRow - tileRow % extent + order[size_t(tileRow % extent)];
+  }
+  /// The inverse: the row of tiles at `place`.
+  int64_t rowAt(int64_t place) const;
   int64_t bytes() const { return tilesDown * tilesAcross * tileBytes; }
 };
 

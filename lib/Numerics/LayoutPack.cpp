@@ -25,7 +25,7 @@ struct RowRange {
 };
 
 /// One row of codes of one piece in one tile: code i's bits begin at bit
-/// base + offsets[i] of `bytes`.
+/// base + offsets[i] of the segment.
 struct Run {
   const PlacedPiece &piece;
   int64_t base;
@@ -201,14 +201,13 @@ static void forEachRun(const PlacedSegment &segment, const PlacedPiece &piece,
   int64_t rowBegin = codeRowsBefore(piece.plane, range.begin);
   int64_t rowEnd = codeRowsBefore(piece.plane, range.end);
   for (int64_t row = rowBegin; row < rowEnd; ++row) {
-    int64_t panel = row / piece.codeRows;
+    int64_t panel = segment.placeOf(row / piece.codeRows);
     int64_t rowBase =
         piece.piece->base + piece.rowOffset[size_t(row % piece.codeRows)];
     Access access = Access::Anywhere;
     for (int64_t tile = 0; tile < segment.tilesAcross; ++tile) {
       int64_t col = tile * piece.codeCols + piece.colBegin;
-      int64_t byte = segment.byteOffset +
-                     (panel * segment.tilesAcross + tile) * segment.tileBytes;
+      int64_t byte = (panel * segment.tilesAcross + tile) * segment.tileBytes;
       Run run{piece, byte * 8 + rowBase, piece.colOffset.data(),
               std::min(piece.colCount(), cols - col)};
       // Tiles are whole bytes, so what holds in the first holds in all.
@@ -221,7 +220,7 @@ static void forEachRun(const PlacedSegment &segment, const PlacedPiece &piece,
 }
 
 static Status checkRange(const Layout &layout, const Format &format,
-                         const RowRange &range, size_t bytes) {
+                         const RowRange &range) {
   int64_t grain = rowGrain(layout, format, range.rows);
   if (range.begin < 0 || range.begin >= range.end || range.end > range.rows ||
       range.begin % grain != 0 ||
@@ -231,6 +230,11 @@ static Status checkRange(const Layout &layout, const Format &format,
                    std::to_string(range.rows) + ", but got " +
                    std::to_string(range.begin) + " to " +
                    std::to_string(range.end));
+  return Status::ok();
+}
+
+static Status checkBuffer(const Layout &layout, const RowRange &range,
+                          size_t bytes) {
   int64_t expected = layoutBytes(layout, range.rows, range.cols);
   if (int64_t(bytes) != expected)
     return invalid("expects a buffer of " + std::to_string(expected) +
@@ -268,7 +272,9 @@ Status packRows(const Layout &layout, const Format &format, int64_t rows,
                    std::to_string(part.rows) + ", " +
                    std::to_string(part.cols) + "]");
   RowRange range{rows, cols, rowBegin, rowBegin + part.rows};
-  if (Status status = checkRange(layout, format, range, bytes.size()); !status)
+  if (Status status = checkRange(layout, format, range); !status)
+    return status;
+  if (Status status = checkBuffer(layout, range, bytes.size()); !status)
     return status;
   for (const PlacedSegment &segment : *map)
     for (const PlacedPiece &piece : segment.pieces) {
@@ -279,10 +285,11 @@ Status packRows(const Layout &layout, const Format &format, int64_t rows,
       if (!codes)
         return codes.status();
       const int32_t *first = (*codes)->codes.data();
+      uint8_t *to = bytes.data() + segment.byteOffset;
       forEachRun(segment, piece, range,
                  [&](const Run &run, Access access, int64_t index) {
                    withAccess(access, [&](auto how) {
-                     writeRun<how.value>(run, first + index, bytes.data());
+                     writeRun<how.value>(run, first + index, to);
                    });
                  });
     }
@@ -299,27 +306,42 @@ static void extendSigns(const Plane &plane, std::vector<int32_t> &codes) {
     code = int32_t(uint32_t(code) << unused) >> unused;
 }
 
-Result<CodedTensor> unpackRows(const Layout &layout, const Format &format,
-                               int64_t rows, int64_t cols, int64_t rowBegin,
-                               int64_t rowEnd, Span<const uint8_t> bytes) {
+/// All planes of rows [range.begin, range.end), with codes of zero.
+static CodedTensor emptyPart(const Format &format, const RowRange &range) {
+  CodedTensor part;
+  part.rows = range.end - range.begin;
+  part.cols = range.cols;
+  for (const Plane &plane : planesOf(format)) {
+    PlaneCodes &codes = part.planes[plane.path];
+    codes.rows =
+        codeRowsBefore(plane, range.end) - codeRowsBefore(plane, range.begin);
+    codes.cols = planeShape(plane, range.rows, range.cols).cols;
+    codes.codes.assign(size_t(codes.rows * codes.cols), 0);
+  }
+  return part;
+}
+
+Result<CodedTensor> unpackSegments(const Layout &layout, const Format &format,
+                                   int64_t rows, int64_t cols, int64_t rowBegin,
+                                   int64_t rowEnd,
+                                   Span<const Span<const uint8_t>> segments) {
   auto map = mapLayout(layout, format, rows, cols);
   if (!map)
     return map.status();
   RowRange range{rows, cols, rowBegin, rowEnd};
-  if (Status status = checkRange(layout, format, range, bytes.size()); !status)
+  if (Status status = checkRange(layout, format, range); !status)
     return status;
-  CodedTensor part;
-  part.rows = rowEnd - rowBegin;
-  part.cols = cols;
-  std::vector<Plane> planes = planesOf(format);
-  for (const Plane &plane : planes) {
-    PlaneCodes &codes = part.planes[plane.path];
-    codes.rows =
-        codeRowsBefore(plane, rowEnd) - codeRowsBefore(plane, rowBegin);
-    codes.cols = planeShape(plane, rows, cols).cols;
-    codes.codes.assign(size_t(codes.rows * codes.cols), 0);
-  }
-  for (const PlacedSegment &segment : *map)
+  if (segments.size() != map->size())
+    return invalid("expects " + std::to_string(map->size()) +
+                   " segments, but got " + std::to_string(segments.size()));
+  CodedTensor part = emptyPart(format, range);
+  for (size_t i = 0; i < map->size(); ++i) {
+    const PlacedSegment &segment = (*map)[i];
+    Span<const uint8_t> bytes = segments[i];
+    if (int64_t(bytes.size()) != segment.bytes())
+      return invalid("segment " + std::to_string(i) + ": expects " +
+                     std::to_string(segment.bytes()) + " bytes, but got " +
+                     std::to_string(bytes.size()));
     for (const PlacedPiece &piece : segment.pieces) {
       int32_t *first = part.planes[piece.piece->plane].codes.data();
       forEachRun(segment, piece, range,
@@ -329,9 +351,24 @@ Result<CodedTensor> unpackRows(const Layout &layout, const Format &format,
                    });
                  });
     }
-  for (const Plane &plane : planes)
+  }
+  for (const Plane &plane : planesOf(format))
     extendSigns(plane, part.planes[plane.path].codes);
   return part;
+}
+
+Result<CodedTensor> unpackRows(const Layout &layout, const Format &format,
+                               int64_t rows, int64_t cols, int64_t rowBegin,
+                               int64_t rowEnd, Span<const uint8_t> bytes) {
+  RowRange range{rows, cols, rowBegin, rowEnd};
+  if (Status status = checkBuffer(layout, range, bytes.size()); !status)
+    return status;
+  std::vector<Span<const uint8_t>> segments;
+  for (size_t i = 0; i < layout.segments.size(); ++i)
+    segments.push_back(
+        bytes.subspan(size_t(segmentOffset(layout, i, rows, cols)),
+                      size_t(segmentBytes(layout, i, rows, cols))));
+  return unpackSegments(layout, format, rows, cols, rowBegin, rowEnd, segments);
 }
 
 Status convertLayout(const Layout &source, const Layout &target,

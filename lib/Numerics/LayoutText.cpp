@@ -105,8 +105,11 @@ private:
     if (!acceptWord("tile"))
       return fail("'tile'");
     if (!expect('[') || !parseExtent(segment.tileRows) || !expect(',') ||
-        !parseExtent(segment.tileCols) || !expect(']') || !parseFlat(segment) ||
-        !parseInteger(segment.tileBytes, 1, mostBytes) || !expect('B') ||
+        !parseExtent(segment.tileCols) || !expect(']') || !parseFlat(segment))
+      return false;
+    if (acceptWord("order") && !parseDigits(segment.order))
+      return false;
+    if (!parseInteger(segment.tileBytes, 1, mostBytes) || !expect('B') ||
         !expect('{'))
       return false;
     do {
@@ -225,9 +228,9 @@ std::string printLayout(const Layout &layout) {
   for (const Segment &segment : layout.segments) {
     out += (out.empty() ? "" : " + ") +
            ("tile [" + extentText(segment.tileRows)) + ", " +
-           extentText(segment.tileCols) + "] " +
-           (segment.isFlat ? "flat " : "") + std::to_string(segment.tileBytes) +
-           "B {";
+           extentText(segment.tileCols) + "]" +
+           (segment.isFlat ? " flat" : "") + digitsText("order", segment.order);
+    out += " " + std::to_string(segment.tileBytes) + "B {";
     const char *separator = " ";
     for (const Piece &piece : segment.pieces) {
       out += separator + pieceText(piece);

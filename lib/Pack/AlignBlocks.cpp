@@ -5,6 +5,7 @@
 
 #include "quern/Numerics/AlignBlocks.h"
 #include "quern/Dialect/Param/IR/ParamUtils.h"
+#include "quern/Dialect/QK/IR/QKAttrs.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
 #include "quern/Pack/Passes.h"
@@ -72,16 +73,19 @@ private:
     mlir::RankedTensorType type = global.getTensorType();
     qt::FormatAttr flat = qt::getFormatAttr(type);
     auto encode = llvm::dyn_cast<qt::EncodeAttr>(global.getValue());
-    if (!flat || !flat.getFormat().isFlat || !encode || global.getLayoutAttr())
+    bool isStored = llvm::isa<qk::StoredAttr>(global.getValue());
+    if (!flat || !flat.getFormat().isFlat || !(encode || isStored) ||
+        global.getLayoutAttr())
       return "";
     Format chosen = formatForKernels(flat.getFormat(), type.getDimSize(1));
     mlir::MLIRContext *context = &getContext();
     global.setType(
         mlir::RankedTensorType::get(type.getShape(), type.getElementType(),
                                     qt::FormatAttr::get(context, chosen)));
-    global.setValueAttr(qt::EncodeAttr::get(context, encode.getSource(),
-                                            encode.getFrom(),
-                                            encode.getSolver(), flat));
+    if (encode)
+      global.setValueAttr(qt::EncodeAttr::get(context, encode.getSource(),
+                                              encode.getFrom(),
+                                              encode.getSolver(), flat));
     return costOf(flat.getFormat(), chosen, type);
   }
 };

@@ -43,7 +43,7 @@ static llvm::DenseSet<mlir::StringAttr> columnRows(mlir::ModuleOp module) {
 
 static Result<numerics::Layout> chooseLayout(param::GlobalOp global,
                                              bool isDense) {
-  Result<MatrixShape> shape = matrixShapeOf(global);
+  Result<MatrixShape> shape = matrixShapeOf(global.getTensorType());
   if (!shape)
     return shape.status();
   Result<numerics::Format> format = qt::formatOf(global.getTensorType());

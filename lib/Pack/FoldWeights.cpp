@@ -54,6 +54,8 @@ static int64_t chunkRowsOf(const PackedGlobal &packed,
     int64_t coded = numerics::codingGrain(*recipe.flat, rows, cols);
     grain = std::min(rows, std::lcm(grain, coded));
   }
+  int64_t read = sourceGrainOf(recipe, packed.shape);
+  grain = std::min(rows, std::lcm(grain, read));
   int64_t grains = std::max<int64_t>(1, chunkElements / cols / grain);
   return std::min(rows, grains * grain);
 }
@@ -113,9 +115,7 @@ Result<int64_t> pack::predictPeakBytes(mlir::ModuleOp module,
         std::min<int64_t>(std::max(1u, options.threads), plan.chunks());
     int64_t scratch =
         threads * plan.chunkRows * plan.packed.shape.cols * scratchPerElement;
-    int64_t mapped =
-        plan.elements() *
-        int64_t(sourceTypeOf(plan.recipe).getIntOrFloatBitWidth()) / 8;
+    int64_t mapped = sourceBytesOf(plan.recipe, plan.packed.shape);
     peak = std::max(peak, plan.tensor.bytes + mapped + scratch);
   }
   return peak;
@@ -170,11 +170,31 @@ private:
 
   Status fold(int64_t chunk) {
     const PackedGlobal &packed = plan.packed;
-    int64_t cols = packed.shape.cols, rows = rowsOf(chunk);
     int64_t begin = chunk * plan.chunkRows;
+    int64_t end = begin + rowsOf(chunk);
+    auto coded = plan.recipe.takesCodes ? take(begin, end) : encode(begin, end);
+    if (!coded)
+      return coded.status();
+    return numerics::packRows(packed.layout, packed.format, packed.shape.rows,
+                              packed.shape.cols, begin, *coded, bytes);
+  }
+
+  /// Codes as the container holds them.
+  Result<numerics::CodedTensor> take(int64_t begin, int64_t end) {
+    auto coded = values.codes()->read(begin, end);
+    const numerics::Format &stored =
+        llvm::cast<qk::StoredAttr>(plan.recipe.source).getStoredFormat();
+    if (coded && stored != plan.packed.format)
+      coded = numerics::alignCodes(stored, plan.packed.format, *coded);
+    return coded;
+  }
+
+  /// Codes that the recipe's solver chooses.
+  Result<numerics::CodedTensor> encode(int64_t begin, int64_t end) {
+    const PackedGlobal &packed = plan.packed;
+    int64_t cols = packed.shape.cols, rows = end - begin;
     std::vector<float> numbers(static_cast<size_t>(rows * cols));
-    if (Status status = values.read(begin, begin + rows, Span<float>(numbers));
-        !status)
+    if (Status status = values.read(begin, end, Span<float>(numbers)); !status)
       return status;
     numerics::EncodeOptions options;
     options.solver = plan.recipe.solver;
@@ -186,10 +206,7 @@ private:
                              Span<const float>(numbers), rows, cols, options);
     if (coded && flat)
       coded = numerics::alignCodes(*flat, packed.format, *coded);
-    if (!coded)
-      return coded.status();
-    return numerics::packRows(packed.layout, packed.format, packed.shape.rows,
-                              cols, begin, *coded, bytes);
+    return coded;
   }
 
   const WeightPlan &plan;

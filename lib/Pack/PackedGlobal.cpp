@@ -10,8 +10,8 @@
 using namespace quern;
 using namespace quern::pack;
 
-Result<MatrixShape> pack::matrixShapeOf(param::GlobalOp global) {
-  llvm::ArrayRef<int64_t> shape = global.getTensorType().getShape();
+Result<MatrixShape> pack::matrixShapeOf(mlir::RankedTensorType type) {
+  llvm::ArrayRef<int64_t> shape = type.getShape();
   if (shape.size() == 1)
     return MatrixShape{1, shape[0]};
   if (shape.size() == 2)
@@ -26,7 +26,7 @@ Result<PackedGlobal> pack::packedGlobalOf(param::GlobalOp global) {
   if (!layout)
     return mismatch("a layout #qk.layout",
                     attribute ? textOf(attribute) : "none");
-  Result<MatrixShape> shape = matrixShapeOf(global);
+  Result<MatrixShape> shape = matrixShapeOf(global.getTensorType());
   if (!shape)
     return shape.status();
   Result<numerics::Format> format = qt::formatOf(global.getTensorType());

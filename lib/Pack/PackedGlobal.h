@@ -17,8 +17,8 @@ struct MatrixShape {
   int64_t cols = 0;
 };
 
-/// Fails unless `global` has one or two dimensions.
-Result<MatrixShape> matrixShapeOf(param::GlobalOp global);
+/// Fails unless `type` has one or two dimensions.
+Result<MatrixShape> matrixShapeOf(mlir::RankedTensorType type);
 
 /// A `param.global` whose layout is known to fit.
 struct PackedGlobal {

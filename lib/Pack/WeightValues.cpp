@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Values of weights: from a file, all the same, cosines and sines, or
-// parts of another.
+// \file Values of weights: from a file, as numbers or codes, all the same,
+// cosines and sines, or parts of another.
 
 #include "WeightValues.h"
 #include "Message.h"
@@ -20,8 +20,11 @@ Result<ValueRecipe> pack::recipeOf(param::GlobalOp global) {
   recipe.source = global.getValue();
   recipe.elementType = global.getTensorType().getElementType();
   auto encode = llvm::dyn_cast<qt::EncodeAttr>(recipe.source);
-  if (!encode)
+  if (!encode) {
+    recipe.takesCodes = llvm::isa<qk::StoredAttr>(recipe.source) &&
+                        qt::getFormatAttr(global.getTensorType());
     return recipe;
+  }
   recipe.source = encode.getSource();
   recipe.elementType = encode.getFrom();
   if (qt::FormatAttr flat = encode.getFlat())
@@ -47,6 +50,25 @@ mlir::Type pack::sourceTypeOf(const ValueRecipe &recipe) {
   if (auto part = llvm::dyn_cast<qt::PartAttr>(recipe.source))
     return part.getWeightType().getElementType();
   return recipe.elementType;
+}
+
+int64_t pack::sourceBytesOf(const ValueRecipe &recipe, MatrixShape shape) {
+  auto stored = llvm::dyn_cast<qk::StoredAttr>(recipe.source);
+  if (!stored)
+    return shape.rows * shape.cols *
+           int64_t(sourceTypeOf(recipe).getIntOrFloatBitWidth()) / 8;
+  int64_t bytes = 0;
+  const numerics::Layout &layout = stored.getStoredLayout();
+  for (size_t i = 0; i < layout.segments.size(); ++i)
+    bytes += numerics::segmentBytes(layout, i, shape.rows, shape.cols);
+  return bytes;
+}
+
+int64_t pack::sourceGrainOf(const ValueRecipe &recipe, MatrixShape shape) {
+  auto stored = llvm::dyn_cast<qk::StoredAttr>(recipe.source);
+  return stored ? numerics::rowGrain(stored.getStoredLayout(),
+                                     stored.getStoredFormat(), shape.rows)
+                : 1;
 }
 
 Result<WeightValues> WeightValues::open(const PackedGlobal &packed,
@@ -102,8 +124,17 @@ Result<WeightValues> WeightValues::open(mlir::Attribute value,
   } else if (auto part = llvm::dyn_cast<qt::PartAttr>(value)) {
     if (Status s = values.openPart(part); !s)
       return s;
+  } else if (auto stored = llvm::dyn_cast<qk::StoredAttr>(value)) {
+    Result<MatrixShape> shape = matrixShapeOf(type);
+    if (!shape)
+      return shape.status();
+    Result<StoredCodes> codes = StoredCodes::open(stored, *shape, source);
+    if (!codes)
+      return codes.status();
+    values.stored = std::move(*codes);
   } else if (!llvm::isa<param::SplatAttr, nn::RopeTableAttr>(value)) {
-    return mismatch("#param.external, #param.splat, #nn.rope_table or #qt.part",
+    return mismatch("#param.external, #param.splat, #qk.stored, #nn.rope_table "
+                    "or #qt.part",
                     textOf(value));
   }
   if (isRounded(type.getElementType(), values.tensor)) {
@@ -141,6 +172,8 @@ Status WeightValues::readRaw(int64_t rowBegin, int64_t rowEnd,
   if (tensor)
     return weights::readRowsAsFloat(*source, tensor->name, rowBegin, rowEnd,
                                     out);
+  if (stored)
+    return stored->readAsFloat(rowBegin, rowEnd, out);
   if (auto table = llvm::dyn_cast<nn::RopeTableAttr>(value)) {
     for (int64_t row = rowBegin; row < rowEnd; ++row)
       fillRopeRow(table.getInverseFrequencies(), row,
@@ -184,6 +217,8 @@ Status WeightValues::read(int64_t rowBegin, int64_t rowEnd,
 void WeightValues::release() const {
   if (whole)
     whole->release();
+  if (stored)
+    stored->release();
   if (tensor)
     source->release(*tensor);
 }

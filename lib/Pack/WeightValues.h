@@ -7,6 +7,7 @@
 #define QUERN_LIB_PACK_WEIGHTVALUES_H
 
 #include "PackedGlobal.h"
+#include "StoredCodes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "quern/Base/Span.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
@@ -25,10 +26,17 @@ struct ValueRecipe {
   /// Set where codes are chosen in a format whose blocks cross rows, and then
   /// aligned with them.
   std::optional<numerics::Format> flat;
+  /// Whether the codes are taken as a container holds them: `source` is a
+  /// `#qk.stored`, and nothing is encoded.
+  bool takesCodes = false;
 };
 
 /// Type of the elements that are read from the file.
 mlir::Type sourceTypeOf(const ValueRecipe &recipe);
+/// Bytes of the file that are read for a weight of `shape`, and rows of it
+/// that must be read together.
+int64_t sourceBytesOf(const ValueRecipe &recipe, MatrixShape shape);
+int64_t sourceGrainOf(const ValueRecipe &recipe, MatrixShape shape);
 
 /// Fails for an unknown solver.
 Result<ValueRecipe> recipeOf(param::GlobalOp global);
@@ -49,6 +57,9 @@ public:
   /// Fails at NaN and infinity, with row and column.
   Status read(int64_t rowBegin, int64_t rowEnd, Span<float> out) const;
 
+  /// Of a `#qk.stored`: its codes, else null.
+  const StoredCodes *codes() const { return stored ? &*stored : nullptr; }
+
   /// Lets go of the mapped pages.
   void release() const;
 
@@ -64,6 +75,7 @@ private:
   mlir::Attribute value;
   const weights::WeightSource *source = nullptr;
   const weights::TensorInfo *tensor = nullptr; ///< null unless external
+  std::optional<StoredCodes> stored;
   int64_t cols = 0;
   /// Of a part: the weight that it is of, and how that is seen. The view reads
   /// the weight, so that both stay where they are.

@@ -13,6 +13,7 @@
 #include "quern/Artifact/Writer.h"
 #include "quern/Codegen/CPU/Target.h"
 #include "quern/Export/EmitTable.h"
+#include "quern/Import/Import.h"
 #include "quern/Pack/FoldWeights.h"
 #include "quern/Pipelines/Compile.h"
 #include "quern/Pipelines/Contract.h"
@@ -69,7 +70,7 @@ private:
   Status writeWeights();
   Status linkModel();
   Status writeManifest();
-  Status copyTokenizer();
+  Status writeTokenizer();
   std::string report() const;
 
   Status runPasses(const std::string &stage,
@@ -92,6 +93,8 @@ private:
   std::unique_ptr<mlir::MLIRContext> context;
   std::unique_ptr<DiagnosticCollector> diagnostics;
   std::unique_ptr<weights::WeightSource> source;
+  /// Of a model that is no folder and describes its tokenizer itself.
+  std::optional<import::TokenizerFiles> tokenizer;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::unique_ptr<artifact::ArtifactFolder> folder;
   std::vector<pack::PackedTensor> tensors;

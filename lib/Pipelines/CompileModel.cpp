@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file The order of the phases, from a model's folder to an artifact.
+// \file The order of the phases, from a model to an artifact.
 
 #include "Compilation.h"
 
@@ -98,10 +98,16 @@ Status Compilation::importModel() {
   if (!opened)
     return opened.status();
   source = std::move(*opened);
+  if (import::isGguf(options.modelPath)) {
+    auto made = import::ggufTokenizer(source->metadata(), options.modelPath);
+    if (!made)
+      return made.status();
+    tokenizer = std::move(*made);
+  }
   import::ImportOptions importOptions;
   importOptions.context = options.context;
   Result<OwningOpRef<ModuleOp>> imported =
-      import::importHuggingFace(*context, options.modelPath, importOptions);
+      import::importModel(*context, options.modelPath, importOptions);
   if (!imported)
     return imported.status();
   module = std::move(*imported);
@@ -218,7 +224,7 @@ Result<std::string> Compilation::run() {
     status =
         runSteps({&Compilation::pack, &Compilation::generateCode,
                   &Compilation::writeWeights, &Compilation::linkModel,
-                  &Compilation::copyTokenizer, &Compilation::writeManifest});
+                  &Compilation::writeTokenizer, &Compilation::writeManifest});
   if (!status)
     return status;
   status = folder->commit();
@@ -237,7 +243,7 @@ Result<std::string> pipelines::importToText(const std::string &modelPath) {
   MLIRContext context(registry);
   DiagnosticCollector diagnostics(context);
   Result<OwningOpRef<ModuleOp>> module =
-      import::importHuggingFace(context, modelPath, import::ImportOptions());
+      import::importModel(context, modelPath, import::ImportOptions());
   if (!module)
     return module.status();
   std::string text;

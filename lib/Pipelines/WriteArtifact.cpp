@@ -173,21 +173,31 @@ std::string Compilation::describeModel() const {
       {"bits_per_weight", manifest.bitsPerWeight}});
 }
 
-Status Compilation::copyTokenizer() {
-  for (const char *name :
-       {artifact::kTokenizerFile, artifact::kTokenizerConfigFile}) {
-    std::string from = options.modelPath + "/" + name;
-    if (!llvm::sys::fs::exists(from))
-      continue; // a model may come without text
-    Result<MappedFile> file = MappedFile::open(from);
-    if (!file)
-      return file.status();
-    if (Status status =
-            artifact::writeFileAtomically(folder->path(name), file->bytes());
-        !status)
-      return status;
+/// Copies file `name` of the model's folder; a model may come without text.
+static Status copyIfThere(const std::string &from, const std::string &to) {
+  if (!llvm::sys::fs::exists(from))
+    return Status::ok();
+  Result<MappedFile> file = MappedFile::open(from);
+  return file ? artifact::writeFileAtomically(to, file->bytes())
+              : file.status();
+}
+
+Status Compilation::writeTokenizer() {
+  const std::string files[] = {artifact::kTokenizerFile,
+                               artifact::kTokenizerConfigFile};
+  if (!tokenizer) {
+    for (const std::string &name : files)
+      if (Status status =
+              copyIfThere(options.modelPath + "/" + name, folder->path(name));
+          !status)
+        return status;
+    return Status::ok();
   }
-  return Status::ok();
+  Status status = artifact::writeFileAtomically(folder->path(files[0]),
+                                                tokenizer->tokenizer);
+  return status ? artifact::writeFileAtomically(folder->path(files[1]),
+                                                tokenizer->config)
+                : status;
 }
 
 /// A small JSON file of the model's folder; empty if it is not there or broken
@@ -204,6 +214,11 @@ static JsonValue readConfig(const std::string &path) {
 
 artifact::TokenizerFacts Compilation::tokenizerFacts() const {
   artifact::TokenizerFacts facts;
+  if (tokenizer) {
+    facts.bosTokenId = tokenizer->bosTokenId;
+    facts.eosTokenIds = tokenizer->eosTokenIds;
+    return facts;
+  }
   JsonValue config = readConfig(options.modelPath + "/config.json");
   if (const JsonValue *bos = config.find("bos_token_id"))
     facts.bosTokenId = bos->asInteger();

@@ -68,7 +68,7 @@ struct AssignEncodings
     }
     if (mlir::failed(checkRulesUsed(isRuleUsed)))
       return signalPassFailure();
-    param::emitRemarks(fallbacks);
+    param::emitRemarks(remarks);
     param::updateLoadTypes(module);
   }
 
@@ -81,7 +81,7 @@ private:
     parsedFormat.reset();
     parsedRules.clear();
     parsedFallback.clear();
-    fallbacks.clear();
+    remarks.clear();
     if (solver != "rtn" && solver != "mse")
       return Status::error(StatusCode::InvalidArgument,
                            "expects solver 'rtn' or 'mse', but got '" + solver +
@@ -120,7 +120,11 @@ private:
   mlir::LogicalResult encode(param::GlobalOp global,
                              const numerics::Format &wanted) {
     mlir::RankedTensorType type = global.getTensorType();
-    if (type.getEncoding() || qt::isPlain(wanted, type.getElementType()))
+    qt::FormatAttr stored = qt::getFormatAttr(type);
+    bool isChosen = llvm::isa<qt::EncodeAttr>(global.getValue());
+    bool isAsWanted = stored ? stored.getFormat() == wanted
+                             : qt::isPlain(wanted, type.getElementType());
+    if (isChosen || isAsWanted)
       return mlir::success();
     int64_t rows = type.getDimSize(0), cols = type.getDimSize(1);
     const numerics::Format *format =
@@ -130,18 +134,33 @@ private:
       return global.emitOpError() << nameOf(wanted) << " " << problem
                                   << ", and no fallback format fits";
     if (format != &wanted)
-      fallbacks[nameOf(wanted) + " " + problem + "; takes " + nameOf(*format)]
+      remarks[nameOf(wanted) + " " + problem + "; takes " + nameOf(*format)]
           .push_back(global);
-    if (qt::isPlain(*format, type.getElementType()))
-      return mlir::success();
-    mlir::MLIRContext *context = &getContext();
-    global.setType(
-        mlir::RankedTensorType::get(type.getShape(), type.getElementType(),
-                                    qt::FormatAttr::get(context, *format)));
-    global.setValueAttr(
-        qt::EncodeAttr::get(context, global.getValue(), type.getElementType(),
-                            mlir::StringAttr::get(context, solver)));
+    if (stored)
+      remarks["stored as " + nameOf(stored.getFormat()) +
+              "; decoded and coded again as " + nameOf(*format)]
+          .push_back(global);
+    setFormat(global, *format);
     return mlir::success();
+  }
+
+  /// Has the numbers of `global` coded in `format`. Those that a container's
+  /// codes stand for are binary32.
+  void setFormat(param::GlobalOp global, const numerics::Format &format) {
+    mlir::MLIRContext *context = &getContext();
+    mlir::RankedTensorType type = global.getTensorType();
+    mlir::Type element = type.getElementType();
+    if (qt::isPlain(format, element)) {
+      global.setType(mlir::RankedTensorType::get(type.getShape(), element));
+      return;
+    }
+    mlir::Type from =
+        type.getEncoding() ? mlir::Float32Type::get(context) : element;
+    global.setType(mlir::RankedTensorType::get(
+        type.getShape(), element, qt::FormatAttr::get(context, format)));
+    global.setValueAttr(
+        qt::EncodeAttr::get(context, global.getValue(), from,
+                            mlir::StringAttr::get(context, solver)));
   }
 
   mlir::LogicalResult checkRulesUsed(const std::vector<bool> &isUsed) {
@@ -157,7 +176,8 @@ private:
   std::optional<numerics::Format> parsedFormat;
   std::vector<EncodingRule> parsedRules;
   std::vector<numerics::Format> parsedFallback;
-  /// Why a weight did not take the wanted format, and which did.
-  param::RemarkMap fallbacks;
+  /// Why a weight did not take the wanted format, and which it did; and what
+  /// changes its codes.
+  param::RemarkMap remarks;
 };
 } // namespace

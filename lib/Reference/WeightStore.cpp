@@ -7,8 +7,10 @@
 #include "Mismatch.h"
 #include "Types.h"
 #include "quern/Dialect/NN/IR/NNAttrs.h"
+#include "quern/Dialect/QK/IR/QKAttrs.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Numerics/AlignBlocks.h"
+#include "quern/Numerics/EncodeTensor.h"
 #include "quern/Reference/Math.h"
 #include "quern/Reference/Quantize.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -20,15 +22,23 @@ using namespace quern::reference;
 using Sources =
     std::map<std::string, std::shared_ptr<const weights::WeightSource>>;
 
+/// The source that `scope` is bound to.
+static Result<const weights::WeightSource *>
+findSource(llvm::StringRef scope, const Sources &sources) {
+  auto source = sources.find(scope.str());
+  if (source == sources.end())
+    return mismatch("weights for the scope '" + scope.str() + "'", "none");
+  return source->second.get();
+}
+
 static Result<Tensor> readExternal(param::ExternalAttr external,
                                    mlir::RankedTensorType type,
                                    const Sources &sources) {
-  auto source = sources.find(external.getScope().str());
-  if (source == sources.end())
-    return mismatch("weights for the scope '" + external.getScope().str() + "'",
-                    "none");
+  auto source = findSource(external.getScope().getValue(), sources);
+  if (!source)
+    return source.status();
   std::string key = external.getKey().str();
-  Result<const weights::TensorInfo *> info = source->second->get(key);
+  Result<const weights::TensorInfo *> info = (*source)->get(key);
   if (!info)
     return info.status();
   if (llvm::ArrayRef((*info)->shape) != type.getShape())
@@ -36,11 +46,57 @@ static Result<Tensor> readExternal(param::ExternalAttr external,
         **info, mismatch("the shape of " + textOf(type),
                          Tensor::ofReals((*info)->shape, {}).shapeText()));
   std::vector<float> values(size_t(type.getNumElements()));
-  if (Status status = weights::readRowsAsFloat(*source->second, key, 0,
-                                               (*info)->rows(), values);
+  if (Status status =
+          weights::readRowsAsFloat(**source, key, 0, (*info)->rows(), values);
       !status)
     return status;
   return Tensor::ofReals(type.getShape().vec(), std::move(values));
+}
+
+/// The codes that the tensors of `stored` hold.
+static Result<numerics::CodedTensor> readStored(qk::StoredAttr stored,
+                                                mlir::RankedTensorType type,
+                                                const Sources &sources) {
+  if (type.getRank() < 1 || type.getRank() > 2)
+    return mismatch("a vector or a matrix", textOf(type));
+  int64_t cols = type.getShape().back();
+  int64_t rows = type.getRank() == 2 ? type.getDimSize(0) : 1;
+  const numerics::Format &format = stored.getStoredFormat();
+  std::vector<Span<const uint8_t>> segments;
+  std::string names;
+  for (mlir::Attribute tensor : stored.getTensors()) {
+    auto external = llvm::cast<param::ExternalAttr>(tensor);
+    auto source = findSource(external.getScope().getValue(), sources);
+    if (!source)
+      return source.status();
+    auto info = (*source)->get(external.getKey().str());
+    if (!info)
+      return info.status();
+    segments.push_back((*info)->bytes);
+    names += (names.empty() ? "" : ", ") + external.getKey().str();
+  }
+  Status status =
+      numerics::checkLayout(stored.getStoredLayout(), format, rows, cols);
+  if (!status)
+    return status.withContext(names);
+  auto coded = numerics::unpackSegments(stored.getStoredLayout(), format, rows,
+                                        cols, 0, rows, segments);
+  status = coded ? numerics::checkFinite(format, *coded, 0) : coded.status();
+  if (!status)
+    return status.withContext(names);
+  return coded;
+}
+
+/// The numbers that the codes of `stored` stand for.
+static Result<Tensor> decodeStored(qk::StoredAttr stored,
+                                   mlir::RankedTensorType type,
+                                   const Sources &sources) {
+  auto coded = readStored(stored, type, sources);
+  if (!coded)
+    return coded.status();
+  return Tensor::ofReals(
+      type.getShape().vec(),
+      numerics::decodeRows(stored.getStoredFormat(), *coded));
 }
 
 static Result<Tensor> makeSplat(param::SplatAttr splat,
@@ -110,28 +166,60 @@ static Result<Tensor> makePlain(mlir::Attribute value,
           })
           .Case([&](param::SplatAttr splat) { return makeSplat(splat, type); })
           .Case([&](nn::RopeTableAttr table) { return makeRopeTable(table); })
+          .Case([&](qk::StoredAttr stored) {
+            return decodeStored(stored, type, sources);
+          })
           .Case([&](qt::PartAttr part) {
             return makePart(part, type, sources, columnWeights);
           })
           .Default([&](mlir::Attribute other) -> Result<Tensor> {
             std::string text;
             llvm::raw_string_ostream(text) << other;
-            return mismatch(
-                "#param.external, #param.splat, #nn.rope_table or #qt.part",
-                text);
+            return mismatch("#param.external, #param.splat, #qk.stored, "
+                            "#nn.rope_table or #qt.part",
+                            text);
           });
   if (!numbers)
     return numbers;
   return roundToElement(*numbers, type.getElementType());
 }
 
+/// The tensor of these codes of `flat`, brought into `format`.
+static Result<Tensor> makeAligned(const numerics::Format &flat,
+                                  const numerics::Format &format,
+                                  const numerics::CodedTensor &coded) {
+  Result<numerics::CodedTensor> aligned =
+      numerics::alignCodes(flat, format, coded);
+  if (!aligned)
+    return aligned.status();
+  return Tensor::ofCodes(std::make_shared<const numerics::Format>(format),
+                         std::move(*aligned));
+}
+
+/// A weight of `format` that takes its codes from a container.
+static Result<Tensor> makeStored(qk::StoredAttr stored,
+                                 mlir::RankedTensorType type,
+                                 const numerics::Format &format,
+                                 const Sources &sources) {
+  auto coded = readStored(stored, type, sources);
+  if (!coded)
+    return coded.status();
+  if (stored.getStoredFormat() != format)
+    return makeAligned(stored.getStoredFormat(), format, *coded);
+  return Tensor::ofCodes(std::make_shared<const numerics::Format>(format),
+                         std::move(*coded));
+}
+
 static Result<Tensor> makeWeight(param::GlobalOp global,
                                  const Sources &sources) {
   mlir::RankedTensorType type = global.getTensorType();
   auto encode = llvm::dyn_cast<qt::EncodeAttr>(global.getValue());
+  auto stored = llvm::dyn_cast<qk::StoredAttr>(global.getValue());
+  qt::FormatAttr format = qt::getFormatAttr(type);
+  if (stored && format)
+    return makeStored(stored, type, format.getFormat(), sources);
   if (!encode)
     return makePlain(global.getValue(), type, sources);
-  qt::FormatAttr format = qt::getFormatAttr(type);
   if (!format)
     return mismatch("a type with the encoding #qt.format", textOf(type));
   auto plain = mlir::RankedTensorType::get(type.getShape(), encode.getFrom());
@@ -147,13 +235,7 @@ static Result<Tensor> makeWeight(param::GlobalOp global,
   Result<Tensor> coded = quantize(*numbers, flat, solver, weights);
   if (!coded)
     return coded;
-  Result<numerics::CodedTensor> aligned =
-      numerics::alignCodes(flat, format.getFormat(), *coded->coded());
-  if (!aligned)
-    return aligned.status();
-  return Tensor::ofCodes(
-      std::make_shared<const numerics::Format>(format.getFormat()),
-      std::move(*aligned));
+  return makeAligned(flat, format.getFormat(), *coded->coded());
 }
 
 void WeightStore::bind(const std::string &scope,

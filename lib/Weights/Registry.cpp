@@ -4,6 +4,7 @@
 
 #include "quern/Weights/Registry.h"
 
+#include "GGUF/Gguf.h"
 #include "Safetensors/Source.h"
 
 #include <filesystem>
@@ -21,6 +22,7 @@ struct Opener {
 static constexpr Opener openers[] = {
     {".safetensors", openSafetensors},
     {".safetensors.index.json", openShardIndex},
+    {".gguf", openGguf},
 };
 
 /// The files that make a folder a model, in the order of preference.
@@ -61,8 +63,8 @@ Result<std::unique_ptr<WeightSource>> openWeights(const std::string &path) {
     if (endsWith(path, opener.suffix))
       return opener.open(path);
   return Status::error(StatusCode::Unsupported,
-                       path + ": expects a name that ends in .safetensors or "
-                              ".safetensors.index.json");
+                       path + ": expects a name that ends in .safetensors, "
+                              ".safetensors.index.json or .gguf");
 }
 
 } // namespace quern::weights

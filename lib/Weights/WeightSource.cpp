@@ -14,11 +14,20 @@ namespace quern::weights {
 
 WeightSource::~WeightSource() = default;
 
+const Metadata &WeightSource::metadata() const {
+  static const Metadata none;
+  return none;
+}
+
 int64_t TensorInfo::rows() const {
   int64_t product = 1;
   for (size_t i = 0; i + 1 < shape.size(); ++i)
     product *= shape[i];
   return product;
+}
+
+std::string TensorInfo::typeText() const {
+  return encoding.empty() ? dtypeName(dtype) : encoding;
 }
 
 const TensorInfo *WeightSource::find(const std::string &name) const {
@@ -104,7 +113,7 @@ static Result<FloatTensor> getFloats(const WeightSource &source,
   return inTensor(info, Status::error(StatusCode::Unsupported,
                                       std::string("expects element type F32, "
                                                   "F16 or BF16, but got ") +
-                                          dtypeName(info.dtype)));
+                                          info.typeText()));
 }
 
 Status readRowsAsFloat(const WeightSource &source, const std::string &name,

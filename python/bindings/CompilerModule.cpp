@@ -96,6 +96,10 @@ std::string importText(const std::string &modelPath) {
   return unwrap(std::move(text));
 }
 
+std::string describe(const std::string &path) {
+  return unwrap(pipelines::describeWeights(path));
+}
+
 } // namespace
 
 NB_MODULE(_compiler, module) {
@@ -110,6 +114,8 @@ NB_MODULE(_compiler, module) {
              "Compiles a model and returns the report as JSON.");
   module.def("import_to_text", &importText, nb::arg("model_path"),
              "The IR of an imported model.");
+  module.def("describe_weights", &describe, nb::arg("path"),
+             "Metadata and tensors of a file of weights as JSON.");
   bindFormats(module);
   bindReference(module);
 }

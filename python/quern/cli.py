@@ -21,6 +21,7 @@ from pathlib import Path
 
 import quern
 
+from .artifact import is_artifact
 from .batch import BatchBenchmark, format_batches
 from .bench import Benchmark, format_benchmark
 from .errors import QuernError
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"quern {quern.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_compile(commands)
+    _add_import(commands)
     _add_run(commands)
     _add_eval(commands)
     _add_sweep(commands)
@@ -132,11 +134,12 @@ def _add_quantization(parser: argparse.ArgumentParser) -> None:
 
 def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "compile", _compile, "Quantize a model and compile it to an artifact.")
-    parser.add_argument("model", metavar="MODEL", help="Hugging Face folder")
+    _add_model(parser)
     parser.add_argument(
         "--format",
-        required=True,
-        help="of the weights: a name, or the text of a format, both as in docs/Formats.md",
+        default="",
+        help="of the weights: a name, or the text of a format, both as in docs/Formats.md "
+        "(default: as the model holds them)",
     )
     parser.add_argument(
         "--rule",
@@ -185,6 +188,12 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--dump", metavar="DIR", help="also write the IR of every stage and the assembly"
     )
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="artifact folder")
+
+
+def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "import", _import, "Print a model as the compiler imports it: its IR.")
+    _add_model(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", help="write it to a file instead")
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -296,7 +305,9 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _add_inspect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "inspect", _inspect, "Show what is in a model or an artifact.")
     parser.add_argument(
-        "path", metavar="MODEL_OR_OUT", help="model folder, artifact folder or safetensors file"
+        "path",
+        metavar="MODEL_OR_OUT",
+        help="model folder, artifact folder, GGUF or safetensors file",
     )
     _add_json(parser)
 
@@ -309,8 +320,17 @@ def _add_synth(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write")
 
 
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="Hugging Face folder or GGUF file")
+
+
 def _add_artifact(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("artifact", metavar="OUT", help="folder written by quern compile")
+    parser.add_argument(
+        "artifact",
+        metavar="OUT",
+        help="folder written by quern compile; a model is compiled as it is first, once, and "
+        "kept in the cache",
+    )
     parser.add_argument(
         "--threads", type=int, default=0, metavar="N", help="0: all that may be used"
     )
@@ -368,6 +388,14 @@ def _compile(options: argparse.Namespace) -> None:
     )
 
 
+def _import(options: argparse.Namespace) -> None:
+    text = quern.import_to_text(options.model)
+    if options.output:
+        Path(options.output).write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
+
+
 @contextmanager
 def _stages() -> Iterator[Callable[[str, float], None]]:
     """A bar for each stage of a compilation. A stage that says something about
@@ -393,7 +421,18 @@ def _stages() -> Iterator[Callable[[str, float], None]]:
         close()
 
 
+def _find_artifact(text: str) -> Path:
+    """The artifact folder that `text` names, or that of the model that it names."""
+    path = Path(text)
+    is_model = path.suffix == ".gguf" or (path / "config.json").exists()
+    if is_artifact(path) or not is_model:
+        return path
+    with _stages() as progress:
+        return quern.reference_artifact(path, progress)
+
+
 def _open_model(options: argparse.Namespace) -> quern.Model:
+    options.artifact = _find_artifact(options.artifact)
     return quern.Model(options.artifact, threads=options.threads, isa=options.isa)
 
 
@@ -416,6 +455,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _eval(options: argparse.Namespace) -> None:
     text = _read_text(Path(options.text))
+    options.artifact = _find_artifact(options.artifact)
     tokenizer = quern.Tokenizer(options.artifact)
     tokens = tokenizer.encode(text)
     bos = tokenizer.bos_id if tokenizer.adds_bos else None
@@ -433,7 +473,7 @@ def _eval(options: argparse.Namespace) -> None:
 
 def _open_reference(options: argparse.Namespace, tokenizer: quern.Tokenizer) -> quern.Model:
     path = Path(options.against)
-    if not (path / "manifest.json").exists():
+    if not is_artifact(path):
         with _stages() as progress:
             path = quern.reference_artifact(path, progress)
     other = quern.Tokenizer(path)

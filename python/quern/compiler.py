@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from . import artifact
-from .errors import QuernError, check_unicode
+from .errors import QuernError, Status, check_unicode
 from .inspect import inspect
 
 
 def compile_model(
     model: str | Path,
     output: str | Path,
-    format: str,
+    format: str = "",
     rules: Sequence[tuple[str, str]] = (),
     compute: str = "f32",
     activations: str = "",
@@ -35,10 +35,10 @@ def compile_model(
     dump_path: str | Path | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
-    """Quantizes and compiles a model folder into an artifact folder.
+    """Quantizes and compiles a Hugging Face folder or a GGUF file into an artifact folder.
 
     target: instruction sets, by the names in docs/Targets.md. format: a name, or the text of a
-    format; "" leaves the weights in the model's own precision. rules: (pattern, format) for
+    format; "" leaves the weights as the model holds them. rules: (pattern, format) for
     weights whose name the pattern matches; the last that matches decides. compute: "int8",
     "bf16" or "f32". activations: their format in "int8"; "" for a scale to up to 128. kv_cache:
     format of a key or value, a row of head_dim; kv_rotate: turns them by a Hadamard matrix
@@ -90,18 +90,29 @@ def import_to_text(model: str | Path) -> str:
         raise QuernError(str(error)) from None
 
 
+def describe_weights(path: str | Path) -> dict[str, Any]:
+    """Metadata and tensors of a file of weights, as `quern/Pipelines/Compile.h` says."""
+    check_unicode("the path", str(path))
+    compiler = load_extension()
+    try:
+        described: dict[str, Any] = json.loads(compiler.describe_weights(str(path)))
+    except compiler.CompileError as error:
+        raise QuernError(str(error), Status.FILE) from None
+    return described
+
+
 def reference_artifact(
     model: str | Path, progress: Callable[[str, float], None] | None = None
 ) -> Path:
-    """The artifact of a model folder in float, compiled on first use.
+    """The artifact of a model as it is, compiled on first use.
 
-    Weights keep the type of the checkpoint and arithmetic is in f32. The
-    artifact is kept under `cache_folder()` and made again when a file of the
-    model changes.
+    Weights keep the type and the encoding of the checkpoint and arithmetic is in
+    f32. The artifact is kept under `cache_folder()` and made again when a file
+    of the model changes.
     """
     folder = Path(model)
-    if inspect(folder).kind != "model":
-        raise QuernError(f"{folder}: expects a model folder with config.json")
+    if inspect(folder).kind not in ("model", "gguf"):
+        raise QuernError(f"{folder}: expects a model folder with config.json or a GGUF file")
     place = cache_folder() / "reference" / _fingerprint(folder)
     if artifact.is_artifact(place):
         return place
@@ -138,12 +149,14 @@ def compiler_identity() -> str:
     return f"{__version__} {artifact.hash_file(Path(load_extension().__file__))}"
 
 
-def _fingerprint(folder: Path) -> str:
+def _fingerprint(model: Path) -> str:
     """Changes with the files of a model, this version and this processor."""
     from . import __version__
 
-    digest = hashlib.sha256(f"{__version__}\n{_processor()}\n{folder.resolve()}\n".encode())
-    for path in sorted(folder.iterdir()):
+    digest = hashlib.sha256(f"{__version__}\n{_processor()}\n{model.resolve()}\n".encode())
+    # Shards lie beside the first one.
+    files = model.parent.glob("*.gguf") if model.is_file() else model.iterdir()
+    for path in sorted(files):
         if path.is_file():
             facts = path.stat()
             digest.update(f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())

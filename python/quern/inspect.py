@@ -41,7 +41,7 @@ class Tensor:
 class Inspection:
     """What `quern inspect --json` prints.
 
-    kind: "artifact", "model" (a Hugging Face folder) or "safetensors".
+    kind: "artifact", "model" (a Hugging Face folder), "gguf" or "safetensors".
     facts: what the folder says about itself.
     """
 
@@ -57,8 +57,10 @@ class Inspection:
 
 
 def inspect(path: str | Path) -> Inspection:
-    """Reads the headers of an artifact, a model folder or a safetensors file."""
+    """Reads the headers of an artifact, a model folder, a GGUF or a safetensors file."""
     path = Path(path)
+    if path.is_file() and path.suffix == ".gguf":
+        return _inspect_gguf(path)
     if path.is_file():
         return _summarize(path, "safetensors", {}, read_header(path))
     if not path.is_dir():
@@ -66,6 +68,20 @@ def inspect(path: str | Path) -> Inspection:
     if artifact.is_artifact(path):
         return _inspect_artifact(path)
     return _inspect_model(path)
+
+
+def _inspect_gguf(path: Path) -> Inspection:
+    from .compiler import describe_weights
+
+    described = describe_weights(path)
+    tensors = []
+    for entry in described["tensors"]:
+        count = math.prod(entry["shape"])
+        bits = 8 * entry["bytes"] / count if count else 0.0
+        tensors.append(
+            Tensor(entry["name"], entry["shape"], entry["type"], "", entry["bytes"], bits)
+        )
+    return _summarize(path, "gguf", described["facts"], tensors)
 
 
 def read_header(path: Path) -> list[Tensor]:

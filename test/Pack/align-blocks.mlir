@@ -36,6 +36,13 @@ param.global @nested : tensor<8x96xf32, #qt.format<i4 [64] flat, scale (i8 [3], 
 param.global @odd : tensor<8x65xf32, #qt.format<i4 [64] flat, scale f16>>
     = #qt.encode<#param.external<"model", "odd">, from = f32, solver = "rtn">
 
+// Codes that a container holds remember what they are.
+// CHECK: param.global @stored : tensor<8x64xf32, #[[WHOLE]]> = #qk.stored<{{.*}}, format = #[[FLAT]]
+param.global @stored : tensor<8x64xf32, #qt.format<i4 [64] flat, scale f16>> = #qk.stored<
+    [#param.external<"model", "codes">, #param.external<"model", "scales">],
+    format = #qt.format<i4 [64] flat, scale f16>,
+    layout = #qk.layout<tile [1, 64] flat 32B { code @0 col(64:4) } + tile [1, 64] flat 2B { scale @0 }>>
+
 // CHECK: param.load @cut : tensor<64x172xbf16, #[[FOUR]]>
 func.func @loads() -> tensor<64x172xbf16> {
   %w = param.load @cut : tensor<64x172xbf16, #qt.format<i4 [64] flat, scale f16>>

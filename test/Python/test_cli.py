@@ -129,7 +129,7 @@ def test_errors_are_one_paragraph(capfd, fake, tmp_path, arguments, message):
         [],
         ["frobnicate"],
         ["run", "x"],
-        ["compile", "x", "-o", "y"],
+        ["compile", "x"],
         ["compile", "x", "-o", "y", "--format", "Q4_0", "--rule", "noequals"],
         ["compile", "x", "-o", "y", "--format", "Q4_0", "--compute", "int9"],
         ["synth", "--shape", "llama-3b", "-o", "x"],

@@ -106,7 +106,8 @@ def without_numbers(text):
 def test_marked_commands_print_what_is_shown(page, text, tmp_path):
     if not (VENV / "quern").is_file():
         pytest.skip("no .venv/bin/quern")
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for name in ("examples", "utils"):
+        (tmp_path / name).symlink_to(ROOT / name)
     path = f"{VENV}:{BIN}:/usr/bin:/bin"
     for command, expected in commands(text):
         done = subprocess.run(

@@ -5,6 +5,7 @@
 
 // REMARK: remark: 'narrow': q4_k expects columns divisible by 256 (one 'scale.scale' a block), but got 64; takes q4_0
 // REMARK: remark: 'odd': q4_k expects columns divisible by 32 (one 'scale' a block), but got 44; takes f16
+// REMARK: remark: 'arrived': stored as q8_0; decoded and coded again as q4_k
 
 // CHECK-DAG: #q4_k = #qt.format<u4 [1, 32], scale (u6 [1, 8], scale f16), min (u6 [1, 8], scale f16)>
 // CHECK-DAG: #q8_0 = #qt.format<i8 [1, 32], scale f16, round away exact>
@@ -28,9 +29,19 @@ param.global @odd : tensor<256x44xf32> = #param.external<"model", "odd">
 // What is bf16 already stays as it is.
 // CHECK: param.global @a.norm2d : tensor<256x64xbf16> = #param.external
 param.global @a.norm2d : tensor<256x64xbf16> = #param.external<"model", "a.norm2d">
-// What arrived encoded stays so.
-// CHECK: param.global @arrived : tensor<64x256xf32, #q8_0> = #param.external
-param.global @arrived : tensor<64x256xf32, #qt.format<q8_0>> = #param.external<"model", "arrived">
+// What arrived encoded stays so, unless another format is asked for: then its
+// numbers are coded again.
+// CHECK: param.global @arrived : tensor<64x256xf16, #q4_k> = #qt.encode<#qk.stored<[#param.external<"model", "arrived">], format = #q8_0, layout = #layout_q8_0>, from = f32, solver = "rtn">
+// NONE: param.global @arrived : tensor<64x256xf16, #q8_0> = #qk.stored
+param.global @arrived : tensor<64x256xf16, #qt.format<q8_0>> = #qk.stored<
+    [#param.external<"model", "arrived">], format = #qt.format<q8_0>, layout = #qk.layout<q8_0>>
+// CHECK: param.global @down.arrived : tensor<64x256xf32, #q8_0> = #qk.stored
+param.global @down.arrived : tensor<64x256xf32, #qt.format<q8_0>> = #qk.stored<
+    [#param.external<"model", "arrived">], format = #qt.format<q8_0>, layout = #qk.layout<q8_0>>
+// To be plain again, a weight needs no code.
+// CHECK: param.global @plain.norm2d : tensor<64x256xbf16> = #qk.stored
+param.global @plain.norm2d : tensor<64x256xbf16, #qt.format<q8_0>> = #qk.stored<
+    [#param.external<"model", "arrived">], format = #qt.format<q8_0>, layout = #qk.layout<q8_0>>
 // Only weights of linears and embeddings are touched.
 // CHECK: param.global @norm : tensor<256xf32> = #param.external
 param.global @norm : tensor<256xf32> = #param.external<"model", "norm">
@@ -53,7 +64,11 @@ func.func @forward(%tokens: tensor<?xi32>, %y: tensor<?x64xf32>, %z: tensor<?x44
   %3 = nn.linear %z, %odd : (tensor<?x44xf32>, tensor<256x44xf32>) -> tensor<?x256xf32>
   %same = param.load @a.norm2d : tensor<256x64xbf16>
   %4 = nn.linear %y, %same : (tensor<?x64xf32>, tensor<256x64xbf16>) -> tensor<?x256xf32>
-  %arrived = param.load @arrived : tensor<64x256xf32, #qt.format<q8_0>>
-  %5 = nn.linear %h, %arrived : (tensor<?x256xf32>, tensor<64x256xf32, #qt.format<q8_0>>) -> tensor<?x64xf32>
+  %arrived = param.load @arrived : tensor<64x256xf16, #qt.format<q8_0>>
+  %5 = nn.linear %h, %arrived : (tensor<?x256xf32>, tensor<64x256xf16, #qt.format<q8_0>>) -> tensor<?x64xf32>
+  %kept = param.load @down.arrived : tensor<64x256xf32, #qt.format<q8_0>>
+  %6 = nn.linear %h, %kept : (tensor<?x256xf32>, tensor<64x256xf32, #qt.format<q8_0>>) -> tensor<?x64xf32>
+  %plain = param.load @plain.norm2d : tensor<64x256xbf16, #qt.format<q8_0>>
+  %7 = nn.linear %h, %plain : (tensor<?x256xf32>, tensor<64x256xbf16, #qt.format<q8_0>>) -> tensor<?x64xf32>
   return
 }

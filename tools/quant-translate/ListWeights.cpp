@@ -16,8 +16,7 @@ Status translate::listWeights(const std::string &input,
   if (!source)
     return source.status();
   for (const weights::TensorInfo &tensor : (*source)->tensors())
-    out << inQuotes(tensor.name) << " " << weights::dtypeName(tensor.dtype)
-        << " " << shapeText(tensor.shape) << " " << tensor.bytes.size()
-        << " bytes\n";
+    out << inQuotes(tensor.name) << " " << tensor.typeText() << " "
+        << shapeText(tensor.shape) << " " << tensor.bytes.size() << " bytes\n";
   return Status::ok();
 }

@@ -13,6 +13,9 @@
 
 namespace quern::translate {
 
+/// Writes the imported IR of the GGUF file at `input`.
+Status importGguf(const std::string &input, llvm::raw_ostream &out);
+
 /// Writes the imported IR of the Hugging Face folder at `input`.
 Status importHuggingFace(const std::string &input, llvm::raw_ostream &out);
 

@@ -13,17 +13,18 @@ using namespace quern;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Action { ImportHuggingFace, Interpret, ListWeights };
+enum class Action { ImportGguf, ImportHuggingFace, Interpret, ListWeights };
 } // namespace
 
 static cl::opt<Action> action(
     cl::desc("What to do with the input:"), cl::Required,
-    cl::values(clEnumValN(Action::ImportHuggingFace, "import-huggingface",
-                          "Import a Hugging Face folder"),
-               clEnumValN(Action::Interpret, "interpret",
-                          "Evaluate functions of IR"),
-               clEnumValN(Action::ListWeights, "list-weights",
-                          "List the tensors of a weight file or folder")));
+    cl::values(
+        clEnumValN(Action::ImportGguf, "import-gguf", "Import a GGUF file"),
+        clEnumValN(Action::ImportHuggingFace, "import-huggingface",
+                   "Import a Hugging Face folder"),
+        clEnumValN(Action::Interpret, "interpret", "Evaluate functions of IR"),
+        clEnumValN(Action::ListWeights, "list-weights",
+                   "List the tensors of a weight file or folder")));
 static cl::opt<std::string> input(cl::Positional, cl::Required,
                                   cl::desc("<input>"));
 static cl::opt<std::string> output("o", cl::init("-"), cl::desc("Output file"),
@@ -31,6 +32,8 @@ static cl::opt<std::string> output("o", cl::init("-"), cl::desc("Output file"),
 
 static Status run(llvm::raw_ostream &out) {
   switch (action) {
+  case Action::ImportGguf:
+    return translate::importGguf(input, out);
   case Action::ImportHuggingFace:
     return translate::importHuggingFace(input, out);
   case Action::Interpret:

@@ -6,11 +6,14 @@
 #define QUERN_IMPORT_IMPORT_H
 
 #include "quern/Base/Status.h"
+#include "quern/Weights/Metadata.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace quern::import {
 
@@ -22,6 +25,43 @@ struct ImportOptions {
 /// The scope that imported globals refer to: `#param.external<"model", key>`
 /// with the keys of `weights::openWeights(path)`.
 constexpr const char *modelScope = "model";
+
+/// Imports the model at `path`, a GGUF file or a Hugging Face folder, as the
+/// functions below do.
+Result<mlir::OwningOpRef<mlir::ModuleOp>>
+importModel(mlir::MLIRContext &context, const std::string &path,
+            const ImportOptions &options);
+
+/// Whether `path` is that of a GGUF file, by its name.
+bool isGguf(const std::string &path);
+
+/// Imports the GGUF file at `path`, or of several shards the first.
+/// Architectures: llama, qwen2, qwen3.
+///
+/// The module is the one that a Hugging Face folder of the same model becomes,
+/// under the same names, but for the weights: each has the encoding of its
+/// tensor, and the value `#qk.stored`. Rows that llama.cpp puts into another
+/// order are where the folder has them.
+///
+/// Errors begin with the file at fault, and name the key or the tensor.
+Result<mlir::OwningOpRef<mlir::ModuleOp>>
+importGguf(mlir::MLIRContext &context, const std::string &path,
+           const ImportOptions &options);
+
+/// The files of a tokenizer as the Hugging Face libraries read them.
+struct TokenizerFiles {
+  std::string tokenizer; ///< tokenizer.json
+  std::string config;    ///< tokenizer_config.json
+  std::optional<int64_t> bosTokenId;
+  std::vector<int64_t> eosTokenIds; ///< all tokens that end a text
+};
+
+/// The tokenizer that a GGUF file describes, byte-level BPE or a sentencepiece
+/// model of pairs; none if it says that it has none. Errors begin with `path`:
+/// descriptions that contradict themselves, and kinds of tokenizers that are
+/// not known.
+Result<std::optional<TokenizerFiles>>
+ggufTokenizer(const weights::Metadata &metadata, const std::string &path);
 
 /// Imports the Hugging Face folder at `path`: `config.json` with its weights as
 /// `model.safetensors` or shards. Families: llama, mistral, qwen2, qwen3.

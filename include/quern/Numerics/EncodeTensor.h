@@ -52,6 +52,12 @@ Result<CodedTensor> encodeRows(const Format &format, Span<const float> values,
 /// the format must be there in full.
 std::vector<float> decodeRows(const Format &format, const CodedTensor &coded);
 
+/// Fails at the first NaN or infinity in a plane of floats, whose place among
+/// rows and columns the message gives; `firstRow` is added to row numbers.
+/// Codes from outside may hold any, an encoder writes none.
+Status checkFinite(const Format &format, const CodedTensor &coded,
+                   int64_t firstRow);
+
 } // namespace quern::numerics
 
 #endif // QUERN_NUMERICS_ENCODETENSOR_H

@@ -15,6 +15,11 @@
 //
 // A flat segment cuts tiles from the tensor taken as one row, [1, rows * cols].
 //
+// Rows of tiles may lie in another order than that of the tensor: with the
+// digits of `order`, whose extents multiply to n, the row of tiles i of each
+// run of n lies at place sum_i digit_i * stride_i of the run (so GGUF stores
+// the query and key rows of Llama).
+//
 // A piece may place only a range of the tile's columns. In a radix piece the
 // last column digit, of extent n, is not an address but a place in a number:
 // the codes of a byte are its digits d_0 … d_(n-1) to the base R, and the byte
@@ -76,8 +81,14 @@ struct Segment {
   int64_t tileRows = 1; ///< in elements; 0 = all rows
   int64_t tileCols = 1; ///< in elements; 0 = all cols
   int64_t tileBytes = 0;
+  /// Where the rows of tiles lie, innermost digit first, strides in rows of
+  /// tiles; empty: as in the tensor.
+  std::vector<Digit> order;
   std::vector<Piece> pieces;
   bool operator==(const Segment &other) const;
+
+  /// Rows of tiles that change places with each other; 1 without an order.
+  int64_t orderExtent() const;
 };
 
 struct Layout {
@@ -92,8 +103,8 @@ struct Layout {
 /// and found, and `errorOffset` (if not null) is the offending character.
 ///
 ///   layout  = segment { "+" segment }
-///   segment = "tile" "[" extent "," extent "]" [ "flat" ] bytes "B"
-///             "{" piece { ";" piece } "}"
+///   segment = "tile" "[" extent "," extent "]" [ "flat" ] [ "order" digits ]
+///             bytes "B" "{" piece { ";" piece } "}"
 ///   extent  = integer | "*"                        elements; "*": whole axis
 ///   piece   = plane [ "{" bit ":" bit "}" ] [ "[" column ":" column "]" ]
 ///             "@" base [ "row" digits ] [ "col" digits ]
@@ -136,7 +147,9 @@ Status checkLayout(const Layout &layout, const Format &format, int64_t rows,
 
 /// Size of the buffer; segments begin at multiples of 64 bytes.
 int64_t layoutBytes(const Layout &layout, int64_t rows, int64_t cols);
-/// Byte offset of segment `index`.
+/// Size of segment `index` and its offset, in bytes.
+int64_t segmentBytes(const Layout &layout, size_t index, int64_t rows,
+                     int64_t cols);
 int64_t segmentOffset(const Layout &layout, size_t index, int64_t rows,
                       int64_t cols);
 
@@ -185,9 +198,14 @@ Status packRows(const Layout &layout, const Format &format, int64_t rows,
 Result<CodedTensor> unpackRows(const Layout &layout, const Format &format,
                                int64_t rows, int64_t cols, int64_t rowBegin,
                                int64_t rowEnd, Span<const uint8_t> bytes);
+/// The same, of segments that lie apart: each in a buffer of its segmentBytes.
+Result<CodedTensor> unpackSegments(const Layout &layout, const Format &format,
+                                   int64_t rows, int64_t cols, int64_t rowBegin,
+                                   int64_t rowEnd,
+                                   Span<const Span<const uint8_t>> segments);
 /// Rows that packRows and unpackRows can handle alone: the least common
-/// multiple of every tile's rows and every granule's rows; `rows` if one of
-/// them is the whole axis or the format is flat.
+/// multiple of every tile's rows, as many as change places, and every granule's
+/// rows; `rows` if one of them is the whole axis or the format is flat.
 int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows);
 
 /// Conversion between any two layouts of one format: target after the inverse

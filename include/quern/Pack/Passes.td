@@ -49,7 +49,8 @@ def AlignBlocksPass : Pass<"pack-align-blocks", "::mlir::ModuleOp"> {
     Where the new blocks are no multiple of the four columns that kernels decode
     together, the weight keeps its values in f32 instead, and a remark says so.
 
-    The weight is still coded in the flat format, which `#qt.encode` remembers.
+    The weight is still coded in the flat format, which `#qt.encode` or
+    `#qk.stored` remembers.
     Weights that have a layout stay as they are.
 
     Example:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file From a model's folder to an artifact, in one call.
+// \file From a model to an artifact, in one call.
 
 #ifndef QUERN_PIPELINES_COMPILE_H
 #define QUERN_PIPELINES_COMPILE_H
@@ -15,10 +15,10 @@
 namespace quern::pipelines {
 
 struct CompileOptions {
-  std::string modelPath;  ///< Hugging Face folder
+  std::string modelPath;  ///< Hugging Face folder or GGUF file
   std::string outputPath; ///< artifact folder; an earlier artifact is replaced
   /// Name or text of the format of all weights that no rule matches; empty
-  /// leaves them in the model's own precision.
+  /// leaves them as the model holds them.
   std::string format;
   /// Pattern of weight names and format; the last that matches decides.
   std::vector<std::pair<std::string, std::string>> rules;
@@ -52,6 +52,11 @@ Result<std::string> compileModel(const CompileOptions &options);
 
 /// The IR of an imported model.
 Result<std::string> importToText(const std::string &modelPath);
+
+/// What a file of weights holds, in JSON: {"facts": {key: value}, "tensors":
+/// [{"name", "shape", "type", "bytes"}]}. Of a list of more than 16 values only
+/// the length is told.
+Result<std::string> describeWeights(const std::string &path);
 
 } // namespace quern::pipelines
 

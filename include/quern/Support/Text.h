@@ -12,9 +12,10 @@
 
 namespace quern {
 
-/// `text` in single quotes. Control characters are written as `\xNN`, so that
-/// a hostile name cannot drive the user's terminal, and a text of more than
-/// 200 bytes is cut and ends in `...`.
+/// `text` in single quotes, as UTF-8. Control characters, and bytes that are no
+/// UTF-8, are written as `\xNN`, so that a hostile name can neither drive the
+/// user's terminal nor break what reads the message. A text of more than 200
+/// bytes is cut and ends in `...`.
 std::string inQuotes(const std::string &text);
 
 /// A shape as `[2, 3]`. Of more than 16 extents the rest is only counted.

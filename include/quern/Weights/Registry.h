@@ -11,11 +11,11 @@
 
 namespace quern::weights {
 
-/// Opens `path`: a `.safetensors` file, a shard index
-/// (`.safetensors.index.json`), or a folder with `model.safetensors` or
-/// `model.safetensors.index.json`, preferred in this order. Headers are read
-/// and checked whole; tensor bytes are mapped and not touched. Every error
-/// begins with the path of the file at fault.
+/// Opens `path`: a `.safetensors` or `.gguf` file, of several GGUF shards the
+/// first, a shard index (`.safetensors.index.json`), or a folder with
+/// `model.safetensors` or `model.safetensors.index.json`, preferred in this
+/// order. Headers are read and checked whole; tensor bytes are mapped and not
+/// touched. Every error begins with the path of the file at fault.
 Result<std::unique_ptr<WeightSource>> openWeights(const std::string &path);
 
 } // namespace quern::weights

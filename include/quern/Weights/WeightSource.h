@@ -7,6 +7,7 @@
 
 #include "quern/Base/Span.h"
 #include "quern/Base/Status.h"
+#include "quern/Weights/Metadata.h"
 
 #include <cstdint>
 #include <optional>
@@ -54,7 +55,11 @@ std::optional<DType> parseDType(const std::string &name);
 /// with no alignment promised; it lives as long as its WeightSource.
 struct TensorInfo {
   std::string name;
-  DType dtype = DType::F32;
+  DType dtype = DType::F32; ///< U8 where there is an encoding
+  /// The name of the format and of the layout (docs/Formats.md) in which
+  /// `bytes` hold elements of `shape`. Empty: the elements themselves, of type
+  /// `dtype`.
+  std::string encoding;
   std::vector<int64_t> shape;
   Span<const uint8_t> bytes;
   const std::string *file = nullptr; ///< path for messages
@@ -63,6 +68,8 @@ struct TensorInfo {
   int64_t columns() const { return shape.empty() ? 1 : shape.back(); }
   /// The product of all extents but the last; 1 for a vector or scalar.
   int64_t rows() const;
+  /// The encoding, or the element type; for messages.
+  std::string typeText() const;
 };
 
 /// The tensors of one model.
@@ -75,6 +82,9 @@ public:
 
   /// The path that the source was opened with.
   virtual const std::string &path() const = 0;
+
+  /// What the container says of the model; nothing by default.
+  virtual const Metadata &metadata() const;
 
   /// Lets go of the memory of a tensor that is not needed for now; reading it
   /// again brings it back.

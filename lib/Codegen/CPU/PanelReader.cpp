@@ -89,13 +89,16 @@ Result<PanelShape> PanelShape::create(const Format &format,
   shape.depth = depth;
   shape.codeBits = format.element.bits;
   const Segment *codes = nullptr;
-  for (size_t s = 0; s < layout.segments.size(); ++s)
+  for (size_t s = 0; s < layout.segments.size(); ++s) {
+    if (!layout.segments[s].order.empty())
+      return unreadable("rows of tiles lie in another order");
     for (const Piece &piece : layout.segments[s].pieces)
       if (piece.plane == "code") {
         codes = &layout.segments[s];
         shape.codeSegment = s;
         shape.codesFlipped |= piece.flipTopBit;
       }
+  }
   if (!codes || codes->tileRows != kPanelRows || codes->tileCols % 4 != 0 ||
       codes->tileCols == 0)
     return unreadable("the codes do not lie in tiles of 16 rows by a multiple "

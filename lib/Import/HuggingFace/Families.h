@@ -9,6 +9,7 @@
 #define QUERN_LIB_IMPORT_HUGGINGFACE_FAMILIES_H
 
 #include "../Architecture.h"
+#include "../Limits.h"
 #include "Config.h"
 
 namespace quern::import {
@@ -17,12 +18,6 @@ void describeLlama(Config &config, Architecture &architecture);
 void describeMistral(Config &config, Architecture &architecture);
 void describeQwen2(Config &config, Architecture &architecture);
 void describeQwen3(Config &config, Architecture &architecture);
-
-/// Upper bounds of what a configuration may ask for: far above every model,
-/// and low enough that products of any two stay in 64 bits.
-constexpr int64_t widthLimit = int64_t(1) << 24;
-constexpr int64_t countLimit = int64_t(1) << 16;
-constexpr int64_t contextLimit = int64_t(1) << 28;
 
 /// What a family assumes where its configuration is silent.
 struct DecoderDefaults {

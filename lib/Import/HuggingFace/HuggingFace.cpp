@@ -4,9 +4,10 @@
 
 #include "quern/Import/Import.h"
 
+#include "../BindWeights.h"
 #include "../BuildModel.h"
-#include "../CheckTensors.h"
 #include "Families.h"
+#include "PlainWeights.h"
 #include "quern/Support/Text.h"
 #include "quern/Weights/Registry.h"
 
@@ -95,9 +96,12 @@ importHuggingFace(mlir::MLIRContext &context, const std::string &path,
       weights::openWeights(path);
   if (!source)
     return source.status();
-  if (Status status = checkTensors(*architecture, **source); !status)
-    return status;
-  return buildModel(context, *architecture, **source, options);
+  loadModelDialects(context);
+  Result<BoundWeights> bound = bindWeights(
+      *architecture, PlainWeights(context, **source, *architecture));
+  if (!bound)
+    return bound.status();
+  return buildModel(context, *architecture, *bound, (*source)->path());
 }
 
 } // namespace quern::import

@@ -5,25 +5,13 @@
 // The arithmetic is binary32 in the order of the transformers library, so that
 // the angles agree with the ones that a model was trained with.
 
+#include "../RotaryFrequencies.h"
 #include "Families.h"
 #include "quern/Support/Text.h"
 
 #include <cmath>
 
 namespace quern::import {
-
-/// base^(-2i / headDim) for each pair i of columns of a head.
-static std::vector<float> plainFrequencies(double base, int64_t headDim) {
-  std::vector<float> frequencies;
-  for (int64_t i = 0; i < headDim; i += 2) {
-    float exponent = static_cast<float>(i) / static_cast<float>(headDim);
-    // Through binary64, so that the power is rounded once.
-    float power = static_cast<float>(
-        std::pow(static_cast<double>(static_cast<float>(base)), exponent));
-    frequencies.push_back(1.0f / power);
-  }
-  return frequencies;
-}
 
 namespace {
 /// Parameters of the llama3 scaling.
@@ -48,13 +36,10 @@ static float scaleLlama3(const Llama3 &scaling, float frequency) {
   return (1 - smooth) * frequency / scaling.factor + smooth * frequency;
 }
 
-/// No scaling in use comes near this.
-constexpr double factorLimit = 1e6;
-
 static Llama3 readLlama3(Config &scaling) {
-  double factor = scaling.real("factor", 1, factorLimit);
-  double low = scaling.real("low_freq_factor", 1e-6, factorLimit);
-  double high = scaling.real("high_freq_factor", 1e-6, factorLimit);
+  double factor = scaling.real("factor", 1, ropeFactorLimit);
+  double low = scaling.real("low_freq_factor", 1e-6, ropeFactorLimit);
+  double high = scaling.real("high_freq_factor", 1e-6, ropeFactorLimit);
   int64_t context =
       scaling.positive("original_max_position_embeddings", contextLimit);
   if (high <= low)
@@ -81,7 +66,8 @@ static void scale(Config &scaling, std::vector<float> &frequencies) {
   if (type == "default")
     return;
   if (type == "linear") {
-    float factor = static_cast<float>(scaling.real("factor", 1, factorLimit));
+    float factor =
+        static_cast<float>(scaling.real("factor", 1, ropeFactorLimit));
     for (float &frequency : frequencies)
       frequency /= factor;
     return;
@@ -99,16 +85,13 @@ static void scale(Config &scaling, std::vector<float> &frequencies) {
                StatusCode::Unsupported);
 }
 
-/// Largest base whose powers are finite in binary32.
-constexpr double baseLimit = 1e38;
-
 std::vector<float> readInverseFrequencies(Config &config, int64_t headDim) {
-  double base = config.real("rope_theta", 1, baseLimit, 10000);
+  double base = config.real("rope_theta", 1, ropeBaseLimit, 10000);
   std::optional<Config> parameters = config.object("rope_parameters");
   std::optional<Config> scaling = config.object("rope_scaling");
   if (parameters) {
     // The one object of recent files holds the base, too.
-    double inner = parameters->real("rope_theta", 1, baseLimit, base);
+    double inner = parameters->real("rope_theta", 1, ropeBaseLimit, base);
     if (config.has("rope_theta") && inner != base)
       parameters->fail("rope_theta",
                        "expects the same as rope_theta, which is " +

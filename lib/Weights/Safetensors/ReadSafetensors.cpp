@@ -3,8 +3,9 @@
 // \file A safetensors file as a whole: header length, names, and the ranges
 // that must tile the data section.
 
+#include "../MappedSource.h"
 #include "Header.h"
-
+#include "Source.h"
 #include "quern/Support/Text.h"
 
 #include <algorithm>
@@ -147,6 +148,15 @@ Result<std::vector<TensorInfo>> readSafetensors(Span<const uint8_t> file) {
     tensors.push_back(std::move(entry.tensor));
   }
   return tensors;
+}
+
+Result<std::unique_ptr<WeightSource>> openSafetensors(const std::string &path) {
+  auto source = std::make_unique<MappedSource>(path);
+  if (Status status = source->addFile(path, readSafetensors); !status)
+    return status;
+  if (Status status = source->finish(); !status)
+    return status;
+  return std::unique_ptr<WeightSource>(std::move(source));
 }
 
 } // namespace quern::weights

@@ -2,7 +2,8 @@
 //
 // \file Sharded checkpoints: `{"weight_map": {tensor: file}}`.
 
-#include "MappedSource.h"
+#include "../MappedSource.h"
+#include "Header.h"
 #include "Source.h"
 #include "quern/Support/Json.h"
 #include "quern/Support/Text.h"
@@ -153,7 +154,8 @@ Result<std::unique_ptr<WeightSource>> openShardIndex(const std::string &path) {
     if (!std::filesystem::exists(folder + shard, ignored))
       return invalid(path + ": expects shard " + inQuotes(shard) +
                      " next to the index, but there is no such file");
-    if (Status status = source->addFile(folder + shard); !status)
+    if (Status status = source->addFile(folder + shard, readSafetensors);
+        !status)
       return status;
   }
   if (Status status = source->finish(); !status)

@@ -18,6 +18,36 @@ func.func private @layout_place() attributes {layout = #qk.layout<tile [1, 32] 1
 
 // -----
 
+// expected-error@below {{expects tensors such as #param.external<...>, but got "w"}}
+func.func private @stored_c1() attributes {value = #qk.stored<["w"], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>}
+
+// -----
+
+// expected-error@below {{expects a tensor for each of the 1 segments of the layout, but got 2}}
+func.func private @stored_c1_count() attributes {value = #qk.stored<
+    [#param.external<"model", "w">, #param.external<"model", "s">],
+    format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>}
+
+// -----
+
+// expected-error@below {{'param.global' op expects a type of 1 or 2 dimensions beside #qk.stored, but got 'tensor<2x2x32xf32>'}}
+param.global @stored_c2 : tensor<2x2x32xf32> = #qk.stored<
+    [#param.external<"model", "w">], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>
+
+// -----
+
+// expected-error@below {{'param.global' op #qk.stored: segment 0: expects a plane of the format, one of 'code', 'scale', but got 'add'}}
+param.global @stored_c2_layout : tensor<2x32xf32> = #qk.stored<
+    [#param.external<"model", "w">], format = #qt.format<q4_0>, layout = #qk.layout<q4_1>>
+
+// -----
+
+// expected-error@below {{'param.global' op expects a type of the format that #qk.stored holds, i4 [1, 32], scale f16 from max / -8, round up exact, but got i8 [1, 32], scale f16, round away exact}}
+param.global @stored_c3 : tensor<2x32xf32, #qt.format<q8_0>> = #qk.stored<
+    [#param.external<"model", "w">], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>
+
+// -----
+
 // expected-error@below {{expects an isa and a compute type that are not empty, but got "" and "int8"}}
 func.func private @tile_isa() attributes {tile = #qk.tile<isa = "", compute = "int8", rows = 8, columns = 32>}
 

@@ -17,6 +17,22 @@ param.global @v : tensor<128x64xf32, #qt.format<q8_0>>
     layout #qk.layout<tile [1, 32] 34B { scale @256; code @0 col(32:8) }>
     = #param.splat<1.0 : f32>
 
+// CHECK: param.global @stored : tensor<128x64xf32, #q4_0> = #qk.stored<[#param.external<"model", "blk.0.attn_q.weight">], format = #q4_0, layout = #layout_q4_0>
+param.global @stored : !w4 = #qk.stored<
+    [#param.external<"model", "blk.0.attn_q.weight">],
+    format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>
+// Each segment a tensor, the rows in another order.
+// CHECK: param.global @apart : tensor<128x64xf32, #q4_0> = #qk.stored<[#param.external<"model", "codes">, #param.external<"model", "scales">], format = #q4_0, layout = #layout1>
+param.global @apart : !w4 = #qk.stored<
+    [#param.external<"model", "codes">, #param.external<"model", "scales">],
+    format = #qt.format<q4_0>,
+    layout = #qk.layout<tile [1, *] order(32:2, 2:1) 32B { code @0 col(64:4) } + tile [1, *] 4B { scale @0 col(2:16) }>>
+// Numbers, of another format than the type.
+// CHECK: param.global @numbers : tensor<64xbf16> = #qk.stored<{{.*}}, format = #f32, layout = #layout2>
+param.global @numbers : tensor<64xbf16> = #qk.stored<
+    [#param.external<"model", "bias">], format = #qt.format<f32>,
+    layout = #qk.layout<tile [1, 64] 256B { code @0 col(32:64, 2:32) }>>
+
 // CHECK-LABEL: func @pack
 func.func @pack(%q: tensor<2x64xf32, #qt.format<q4_0>>) -> tensor<2x64xf32, #qt.format<q4_0>> {
   // CHECK: %[[B:.*]] = qk.pack %{{.*}} layout(#layout_q4_0) : tensor<2x64xf32, #q4_0> to tensor<72xi8>

@@ -2,75 +2,17 @@
 //
 // \file Folding weights: the bytes, their independence of threads, and errors.
 
-#include "quern/Pack/FoldWeights.h"
+#include "FoldFixture.h"
 #include "Numerics/EncodeTestUtil.h"
-#include "Weights/MemorySource.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "quern/Dialect/NN/IR/NNDialect.h"
-#include "quern/Dialect/Param/IR/ParamDialect.h"
-#include "quern/Dialect/QK/IR/QKDialect.h"
-#include "quern/Dialect/QT/IR/QTDialect.h"
 #include "quern/Numerics/AlignBlocks.h"
-#include "quern/Pack/Passes.h"
 #include <cmath>
-#include <cstring>
 
 using namespace quern;
 using namespace quern::pack;
-using weights::test::MemorySource;
+
+using FoldWeights = quern::pack::test::FoldFixture;
 
 namespace {
-
-class FoldWeights : public testing::Test {
-protected:
-  FoldWeights() {
-    context.loadDialect<nn::NNDialect, param::ParamDialect, qk::QKDialect,
-                        qt::QTDialect>();
-  }
-
-  /// Parses a module and gives its weights layouts for `target`.
-  void load(const std::string &text, const std::string &target) {
-    module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
-    ASSERT_TRUE(module);
-    mlir::PassManager manager(&context);
-    if (target == "cpu")
-      manager.addPass(createAlignBlocksPass());
-    manager.addPass(createAssignLayoutsPass({target}));
-    ASSERT_TRUE(succeeded(manager.run(*module)));
-  }
-
-  Status fold(unsigned threads) {
-    FoldOptions options;
-    options.threads = threads;
-    options.progress = [&](int64_t done, int64_t total) {
-      progress = {done, total};
-    };
-    tensors.clear();
-    bytes.clear();
-    return foldWeights(
-        *module, source,
-        [&](const PackedTensor &tensor, Span<const uint8_t> packed) {
-          tensors.push_back(tensor);
-          bytes.emplace_back(packed.begin(), packed.end());
-          return Status::ok();
-        },
-        options);
-  }
-
-  std::vector<float> floatsOf(size_t index) const {
-    std::vector<float> values(bytes[index].size() / 4);
-    std::memcpy(values.data(), bytes[index].data(), bytes[index].size());
-    return values;
-  }
-
-  mlir::MLIRContext context;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-  MemorySource source;
-  std::vector<PackedTensor> tensors;
-  std::vector<std::vector<uint8_t>> bytes;
-  std::pair<int64_t, int64_t> progress;
-};
 
 // Three chunks of rows, the last one short and no multiple of a panel.
 constexpr int64_t rows = 2101, cols = 256;

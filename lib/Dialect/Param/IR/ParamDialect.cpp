@@ -15,6 +15,8 @@ using namespace quern::param;
 
 #include "quern/Dialect/Param/IR/ParamDialect.cpp.inc"
 
+#include "quern/Dialect/Param/IR/ParamInterfaces.cpp.inc"
+
 #define GET_ATTRDEF_CLASSES
 #include "quern/Dialect/Param/IR/ParamAttrs.cpp.inc"
 

@@ -33,6 +33,10 @@ LogicalResult GlobalOp::verify() {
     return emitOpError() << "expects a layout such as #qk.layout<...>, but got "
                             "the builtin attribute "
                          << layout;
+  // global_c4
+  if (auto value = dyn_cast<VerifiableInitialValue>(getValue()))
+    return value.verifyInitialValue(getTensorType(),
+                                    [&] { return emitOpError(); });
   return success();
 }
 

@@ -6,6 +6,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "quern/Dialect/Param/IR/ParamAttrs.h"
 #include "quern/Dialect/QK/IR/QKDialect.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -65,4 +66,19 @@ OpAsmAliasResult LayoutAttr::getAlias(llvm::raw_ostream &os) const {
   }
   os << "layout";
   return OpAsmAliasResult::FinalAlias;
+}
+
+const numerics::Format &StoredAttr::getStoredFormat() const {
+  return getFormat().getFormat();
+}
+
+const numerics::Layout &StoredAttr::getStoredLayout() const {
+  return getLayout().getLayout();
+}
+
+SmallVector<std::string> StoredAttr::getKeys() const {
+  SmallVector<std::string> keys;
+  for (Attribute tensor : getTensors())
+    keys.push_back(cast<param::ExternalAttr>(tensor).getKey().str());
+  return keys;
 }

@@ -5,6 +5,7 @@
 #include "quern/Dialect/QK/IR/QKDialect.h"
 
 #include "mlir/IR/Builders.h"
+#include "quern/Dialect/Param/IR/ParamDialect.h"
 #include "quern/Dialect/QK/IR/QKOps.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"

@@ -3,6 +3,7 @@
 // \file Everything that can reject an attribute or operation of qk, but for the
 // kernel.
 
+#include "quern/Dialect/Param/IR/ParamAttrs.h"
 #include "quern/Dialect/QK/IR/QKOps.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 
@@ -20,6 +21,44 @@ LogicalResult TileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (rows <= 0 || columns <= 0)
     return emitError() << "expects positive rows and columns, but got " << rows
                        << " and " << columns;
+  return success();
+}
+
+LogicalResult StoredAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 ArrayRef<Attribute> tensors, qt::FormatAttr,
+                                 LayoutAttr layout) {
+  // stored_c1
+  for (Attribute tensor : tensors)
+    if (!isa<param::ExternalAttr>(tensor))
+      return emitError() << "expects tensors such as #param.external<...>, but "
+                            "got "
+                         << tensor;
+  size_t segments = layout.getLayout().segments.size();
+  if (tensors.size() != segments)
+    return emitError() << "expects a tensor for each of the " << segments
+                       << " segments of the layout, but got " << tensors.size();
+  return success();
+}
+
+LogicalResult StoredAttr::verifyInitialValue(
+    RankedTensorType type, function_ref<InFlightDiagnostic()> emitError) const {
+  // stored_c2
+  ArrayRef<int64_t> shape = type.getShape();
+  if (shape.empty() || shape.size() > 2)
+    return emitError() << "expects a type of 1 or 2 dimensions beside "
+                          "#qk.stored, but got "
+                       << type;
+  int64_t rows = shape.size() == 2 ? shape[0] : 1;
+  Status status = numerics::checkLayout(getStoredLayout(), getStoredFormat(),
+                                        rows, shape.back());
+  if (!status)
+    return emitError() << "#qk.stored: " << status.message();
+  // stored_c3
+  qt::FormatAttr format = qt::getFormatAttr(type);
+  if (format && format != getFormat() && !getStoredFormat().isFlat)
+    return emitError() << "expects a type of the format that #qk.stored holds, "
+                       << getFormat().getText() << ", but got "
+                       << format.getText();
   return success();
 }
 

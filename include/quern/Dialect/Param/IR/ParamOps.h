@@ -13,6 +13,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "quern/Dialect/Param/IR/ParamAttrs.h"
 #include "quern/Dialect/Param/IR/ParamDialect.h"
+#include "quern/Dialect/Param/IR/ParamInterfaces.h"
 
 #define GET_OP_CLASSES
 #include "quern/Dialect/Param/IR/ParamOps.h.inc"

@@ -22,7 +22,7 @@ def Param_GlobalOp : Param_Op<"global", [Symbol]> {
     it (`#qt.format`) says how elements are coded, `layout` (`#qk.layout`) where
     the bits of the codes lie. The initial value says how to get the values and
     is an attribute of any dialect: `#param.external`, `#param.splat`,
-    `#qt.encode`, `#nn.rope_table`.
+    `#qk.stored`, `#qt.encode`, `#nn.rope_table`.
 
     Lifespan: importers create globals; `quantize-*` passes put an encoding on
     their types, `pack-*` passes a layout; export writes their bytes.
@@ -32,6 +32,7 @@ def Param_GlobalOp : Param_Op<"global", [Symbol]> {
     - (C2) The initial value is an attribute of a dialect, not of the builtin
       one: values themselves never lie in IR.
     - (C3) `layout`, if present, is an attribute of a dialect.
+    - (C4) An initial value that is a `VerifiableInitialValue` accepts the type.
 
     Example:
 
@@ -56,7 +57,7 @@ def Param_GlobalOp : Param_Op<"global", [Symbol]> {
       return ::llvm::cast<::mlir::RankedTensorType>(getType());
     }
   }];
-  let hasVerifier = 1; /*global_c2, global_c3*/
+  let hasVerifier = 1; /*global_c2, global_c3, global_c4*/
 }
 
 def Param_LoadOp : Param_Op<"load",

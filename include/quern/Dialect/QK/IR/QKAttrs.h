@@ -7,6 +7,8 @@
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/OpImplementation.h"
+#include "quern/Dialect/Param/IR/ParamInterfaces.h"
+#include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Numerics/Layout.h"
 #include <memory>
 #include <string>

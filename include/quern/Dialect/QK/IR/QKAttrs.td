@@ -7,6 +7,7 @@
 
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/OpAsmInterface.td"
+include "quern/Dialect/Param/IR/ParamInterfaces.td"
 include "quern/Dialect/QK/IR/QKBase.td"
 
 class QK_Attr<string name, string attrMnemonic, list<Trait> traits = []>
@@ -52,6 +53,52 @@ def QK_Layout : Attr<CPred<"::llvm::isa<::quern::qk::LayoutAttr>($_self)">,
   let returnType = "::quern::qk::LayoutAttr";
   let convertFromStorage =
       "::llvm::cast_if_present<::quern::qk::LayoutAttr>($_self)";
+}
+
+def QK_StoredAttr : QK_Attr<"Stored", "stored",
+    [DeclareAttrInterfaceMethods<Param_VerifiableInitialValue>]> {
+  let summary = "Weight whose codes a container holds";
+  let description = [{
+    The initial value of a `param.global`: the codes of `format` that the bytes
+    of `tensors` hold as `layout` says. The bytes of each tensor are those of
+    one segment of the layout, in the order of the segments, whatever shape and
+    element type the container gives them: GGUF keeps a weight in one tensor,
+    others its codes, scales and zero points each in its own.
+
+    A weight whose type has a `#qt.format` takes the codes as they are, from one
+    layout to another; no number is computed. A weight whose type has none takes
+    the numbers that the codes stand for, rounded to its element type; so does
+    the `source` of a `#qt.encode`, which is how a weight gets another format.
+
+    Constraints:
+    - (C1) `tensors` are `#param.external`, one for each segment of `layout`.
+    - (C2) The type has one or two dimensions, and `layout` places every bit of
+      `format` for its extents; a vector is one row.
+    - (C3) The type's format, if it has one, is `format`, or any where `format`
+      is flat: then codes are brought into it as by `pack-align-blocks`.
+
+    Example:
+
+    ```mlir
+    #qk.stored<[#param.external<"model", "blk.0.attn_q.weight">],
+               format = #qt.format<i8 [1, 32], scale f16>,
+               layout = #qk.layout<tile [1, 32] 34B { scale @0; code @16 col(32:8) }>>
+    ```
+  }];
+  let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$tensors,
+                        "::quern::qt::FormatAttr":$format,
+                        "::quern::qk::LayoutAttr":$layout);
+  let assemblyFormat = [{
+    `<` `[` $tensors `]` `,` `format` `=` qualified($format) `,`
+    `layout` `=` qualified($layout) `>`
+  }];
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    const ::quern::numerics::Format &getStoredFormat() const;
+    const ::quern::numerics::Layout &getStoredLayout() const;
+    /// The key of each tensor in its weight source.
+    ::llvm::SmallVector<::std::string> getKeys() const;
+  }];
 }
 
 def QK_TileAttr : QK_Attr<"Tile", "tile"> {

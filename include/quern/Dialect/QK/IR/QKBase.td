@@ -13,10 +13,12 @@ def QK_Dialect : Dialect {
   let summary = "Layouts of quantized tensors and the kernels that read them";
   let description = [{
     The `qk` dialect says where the bits of a format's codes lie
-    (`#qk.layout`), converts between numbers and bytes, and holds the fused
+    (`#qk.layout`), in a kernel's memory or in a container (`#qk.stored`),
+    converts between numbers and bytes, and holds the fused
     kernels that code generation turns into machine code.
   }];
-  let dependentDialects = ["::quern::qt::QTDialect"];
+  let dependentDialects = ["::quern::param::ParamDialect",
+                           "::quern::qt::QTDialect"];
   let useDefaultAttributePrinterParser = 1;
   let extraClassDeclaration = [{ void registerAttributes(); }];
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file --import-huggingface
+// \file --import-gguf and --import-huggingface
 
 #include "Translate.h"
 
@@ -12,20 +12,29 @@
 using namespace quern;
 namespace cl = llvm::cl;
 
-static cl::OptionCategory category("Options of --import-huggingface");
+static cl::OptionCategory category("Options of --import-...");
 static cl::opt<int64_t> contextLength(
     "context", cl::cat(category), cl::init(0), cl::value_desc("positions"),
     cl::desc("Positions to provide for (default: as many as the model's)"));
 
-Status translate::importHuggingFace(const std::string &input,
-                                    llvm::raw_ostream &out) {
+static Status importWith(decltype(import::importModel) *importer,
+                         const std::string &input, llvm::raw_ostream &out) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   import::ImportOptions options;
   options.context = contextLength;
   Result<mlir::OwningOpRef<mlir::ModuleOp>> module =
-      import::importHuggingFace(context, input, options);
+      importer(context, input, options);
   if (!module)
     return module.status();
   (*module)->print(out);
   return Status::ok();
+}
+
+Status translate::importGguf(const std::string &input, llvm::raw_ostream &out) {
+  return importWith(import::importGguf, input, out);
+}
+
+Status translate::importHuggingFace(const std::string &input,
+                                    llvm::raw_ostream &out) {
+  return importWith(import::importHuggingFace, input, out);
 }

@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file The tensors of mapped safetensors files.
+// \file The tensors of mapped files, of any container.
 
 #include "MappedSource.h"
 
-#include "Header.h"
-#include "Source.h"
 #include "quern/Support/Text.h"
 
 #include <algorithm>
 
 namespace quern::weights {
 
-Status MappedSource::addFile(const std::string &file) {
+Status MappedSource::addFile(const std::string &file, const Reader &read) {
   Result<MappedFile> map = MappedFile::open(file);
   if (!map)
     return map.status();
-  Result<std::vector<TensorInfo>> tensors = readSafetensors(map->bytes());
+  Result<std::vector<TensorInfo>> tensors = read(map->bytes());
   if (!tensors)
     return tensors.status().withContext(file);
   files.push_back(std::move(*map));
@@ -48,15 +46,6 @@ void MappedSource::release(const TensorInfo &tensor) const {
     if (tensor.file == &file.path())
       file.release(tensor.bytes.data() - file.bytes().data(),
                    tensor.bytes.size());
-}
-
-Result<std::unique_ptr<WeightSource>> openSafetensors(const std::string &path) {
-  auto source = std::make_unique<MappedSource>(path);
-  if (Status status = source->addFile(path); !status)
-    return status;
-  if (Status status = source->finish(); !status)
-    return status;
-  return std::unique_ptr<WeightSource>(std::move(source));
 }
 
 } // namespace quern::weights

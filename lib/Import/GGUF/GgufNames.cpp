@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file What GGUF files call the tensors of a model. Source: llama.cpp,
+// gguf-py/gguf/tensor_mapping.py.
+
+#include "GgufNames.h"
+
+#include "../WeightNames.h"
+
+namespace quern::import {
+
+namespace {
+struct NamePair {
+  const char *model;
+  const char *gguf;
+};
+} // namespace
+
+static constexpr NamePair wholeNames[] = {
+    {embeddingName, "token_embd.weight"},
+    {finalNormName, "output_norm.weight"},
+    {outputName, "output.weight"},
+};
+
+/// Of a layer, without `.weight` or `.bias`.
+static constexpr NamePair layerNames[] = {
+    {"input_layernorm", "attn_norm"},
+    {"self_attn.q_proj", "attn_q"},
+    {"self_attn.k_proj", "attn_k"},
+    {"self_attn.v_proj", "attn_v"},
+    {"self_attn.q_norm", "attn_q_norm"},
+    {"self_attn.k_norm", "attn_k_norm"},
+    {"self_attn.o_proj", "attn_output"},
+    {"post_attention_layernorm", "ffn_norm"},
+    {"mlp.gate_proj", "ffn_gate"},
+    {"mlp.up_proj", "ffn_up"},
+    {"mlp.down_proj", "ffn_down"},
+};
+
+std::string ggufNameOf(const std::string &name) {
+  for (const NamePair &pair : wholeNames)
+    if (name == pair.model)
+      return pair.gguf;
+  const std::string prefix = "model.layers.";
+  size_t dot = name.find('.', prefix.size());
+  size_t end = name.rfind('.');
+  std::string part = name.substr(dot + 1, end - dot - 1);
+  for (const NamePair &pair : layerNames)
+    if (part == pair.model)
+      return "blk." + name.substr(prefix.size(), dot - prefix.size()) + "." +
+             pair.gguf + name.substr(end);
+  return name; // of a family that the table does not know yet
+}
+
+} // namespace quern::import

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The weights of a model in a GGUF file, with their encodings.
+
+#include "GgufWeights.h"
+
+#include "GgufNames.h"
+#include "quern/Dialect/Param/IR/ParamAttrs.h"
+#include "quern/Dialect/QK/IR/QKAttrs.h"
+#include "quern/Dialect/QT/IR/QTFormats.h"
+#include "quern/Import/Import.h"
+#include "quern/Support/Text.h"
+
+using namespace quern;
+using namespace quern::import;
+using numerics::Format;
+using numerics::FormatRegistry;
+using numerics::Layout;
+using weights::TensorInfo;
+
+static bool endsWith(const std::string &text, const std::string &end) {
+  return text.size() >= end.size() &&
+         text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+static bool contains(const std::string &text, const char *part) {
+  return text.find(part) != std::string::npos;
+}
+
+std::string GgufWeights::tensorNameOf(const std::string &name) const {
+  return ggufNameOf(name);
+}
+
+/// `blk.0.attn_q.scale` of `blk.0.attn_q.weight`.
+static std::string companionOf(const std::string &weight, const char *suffix) {
+  return weight.substr(0, weight.rfind('.')) + suffix;
+}
+
+/// A layout may have a second segment, the factor of a whole tensor, which is a
+/// tensor of its own, and left out if it is one: then the format ends a level
+/// above.
+static void leaveOutFactor(Format &format, Layout &layout) {
+  layout.segments.resize(1);
+  auto scale = std::make_shared<Format>();
+  scale->element = format.scale->element;
+  format.scale = std::move(scale);
+}
+
+Result<GgufWeights::Stored>
+GgufWeights::storedOf(const TensorInfo &tensor,
+                      std::set<std::string> &used) const {
+  const Format *format = FormatRegistry::builtin().lookup(tensor.encoding);
+  const Layout *layout = numerics::lookupLayout(tensor.encoding);
+  if (!format || !layout)
+    return weights::inTensor(
+        tensor, Status::error(StatusCode::Unsupported,
+                              "expects a type whose format is known, but got " +
+                                  tensor.typeText()));
+  Stored stored{*format, *layout, {tensor.name}};
+  if (layout->segments.size() == 1)
+    return stored;
+  std::string factor = companionOf(tensor.name, ".scale");
+  if (!source.find(factor)) {
+    leaveOutFactor(stored.format, stored.layout);
+    return stored;
+  }
+  used.insert(factor);
+  stored.tensors.push_back(factor);
+  return stored;
+}
+
+/// Whether rows of `name` lie in pairs.
+bool GgufWeights::hasPairedRows(const std::string &name) const {
+  return family.pairsRotatedRows &&
+         (contains(name, ".q_proj.") || contains(name, ".k_proj."));
+}
+
+/// The layout of numbers, one row after another.
+static Layout plainLayout(const Format &format,
+                          const std::vector<int64_t> &shape) {
+  int64_t rows = shape.size() == 2 ? shape[0] : 1;
+  return numerics::makeDenseLayout(format, rows, shape.back());
+}
+
+/// Puts row half * width / 2 + k of each head at place 2 * k + half.
+static void pairRows(Layout &layout, const std::vector<int64_t> &shape,
+                     int64_t headDim) {
+  numerics::Segment &segment = layout.segments.front();
+  if (shape.size() == 2) {
+    segment.order = {{headDim / 2, 2}, {2, 1}};
+    return;
+  }
+  // A vector is one row: its columns are what the matrix' rows are.
+  numerics::Piece &piece = segment.pieces.front();
+  int64_t bits = piece.cols.front().stride;
+  piece.cols = {{headDim / 2, 2 * bits}, {2, bits}};
+  segment.tileCols = headDim;
+  segment.tileBytes = headDim * bits / 8;
+}
+
+Result<std::optional<BoundWeight>>
+GgufWeights::bind(const std::string &name, const std::vector<int64_t> &shape,
+                  std::set<std::string> &used) const {
+  const TensorInfo *tensor = source.find(ggufNameOf(name));
+  if (!tensor)
+    return std::optional<BoundWeight>();
+  used.insert(tensor->name);
+  if (Status status = checkTensorShape(*tensor, shape); !status)
+    return status;
+  bool isPaired = hasPairedRows(name);
+  if (tensor->encoding.empty() && !isPaired) {
+    Result<BoundWeight> weight = bindNumbers(*tensor, shape);
+    if (!weight)
+      return weight.status();
+    return std::optional<BoundWeight>(*weight);
+  }
+
+  mlir::FloatType element = mlir::Float32Type::get(&context);
+  Stored stored;
+  if (tensor->encoding.empty()) {
+    Result<BoundWeight> plain = bindNumbers(*tensor, shape); // checks the type
+    if (!plain)
+      return plain.status();
+    element = floatTypeOf(context, tensor->dtype);
+    stored.format = *qt::formatOf(plain->type);
+    stored.layout = plainLayout(stored.format, shape);
+    stored.tensors = {tensor->name};
+  } else {
+    Result<Stored> found = storedOf(*tensor, used);
+    if (!found)
+      return found.status();
+    stored = std::move(*found);
+  }
+  if (isPaired)
+    pairRows(stored.layout, shape, architecture.headDim);
+
+  std::vector<mlir::Attribute> tensors;
+  for (const std::string &key : stored.tensors)
+    tensors.push_back(param::ExternalAttr::get(&context, modelScope, key));
+  auto format = qt::FormatAttr::get(&context, stored.format);
+  auto value = qk::StoredAttr::get(
+      &context, tensors, format, qk::LayoutAttr::get(&context, stored.layout));
+  // Vectors have no encoding: they are numbers, whatever the file holds.
+  bool isCoded = !tensor->encoding.empty() && shape.size() == 2;
+  mlir::Attribute encoding = isCoded ? mlir::Attribute(format) : nullptr;
+  return std::optional<BoundWeight>(BoundWeight{
+      mlir::RankedTensorType::get(shape, element, encoding), value});
+}
+
+Result<bool> GgufWeights::mayIgnore(const TensorInfo &tensor) const {
+  // Scales of activations say nothing of weights.
+  return tensor.name == ropeFactorsName ||
+         endsWith(tensor.name, ".input_scale");
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The weights of a model in a GGUF file, with their encodings.
+
+#ifndef QUERN_LIB_IMPORT_GGUF_GGUFWEIGHTS_H
+#define QUERN_LIB_IMPORT_GGUF_GGUFWEIGHTS_H
+
+#include "../Architecture.h"
+#include "../Container.h"
+#include "Families.h"
+#include "quern/Numerics/Layout.h"
+
+namespace quern::import {
+
+class GgufWeights : public Container {
+public:
+  GgufWeights(mlir::MLIRContext &context, const weights::WeightSource &source,
+              const GgufFamily &family, const Architecture &architecture)
+      : Container(context, source), family(family), architecture(architecture) {
+  }
+
+  std::string tensorNameOf(const std::string &name) const override;
+  Result<std::optional<BoundWeight>>
+  bind(const std::string &name, const std::vector<int64_t> &shape,
+       std::set<std::string> &used) const override;
+  Result<bool> mayIgnore(const weights::TensorInfo &tensor) const override;
+
+private:
+  /// A format, its layout, and the tensors of the layout's segments.
+  struct Stored {
+    numerics::Format format;
+    numerics::Layout layout;
+    std::vector<std::string> tensors;
+  };
+
+  Result<Stored> storedOf(const weights::TensorInfo &tensor,
+                          std::set<std::string> &used) const;
+  bool hasPairedRows(const std::string &name) const;
+
+  const GgufFamily &family;
+  const Architecture &architecture;
+};
+
+} // namespace quern::import
+
+#endif // QUERN_LIB_IMPORT_GGUF_GGUFWEIGHTS_H

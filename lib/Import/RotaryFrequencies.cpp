@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The angles of rotary positions before any scaling.
+
+#include "RotaryFrequencies.h"
+
+#include <cmath>
+
+std::vector<float> quern::import::plainFrequencies(double base,
+                                                   int64_t headDim) {
+  std::vector<float> frequencies;
+  for (int64_t i = 0; i < headDim; i += 2) {
+    float exponent = static_cast<float>(i) / static_cast<float>(headDim);
+    // Through binary64, so that the power is rounded once.
+    float power = static_cast<float>(
+        std::pow(static_cast<double>(static_cast<float>(base)), exponent));
+    frequencies.push_back(1.0f / power);
+  }
+  return frequencies;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// \file The search for NaN and infinity among codes.
+
+#include "quern/Numerics/Decode.h"
+#include "quern/Numerics/EncodeTensor.h"
+#include <cmath>
+
+namespace quern::numerics {
+
+static std::string rangeText(const char *axis, int64_t begin, int64_t count,
+                             int64_t extent) {
+  if (count == 0) // the whole axis
+    return std::string("all ") + axis + "s";
+  int64_t last = std::min(begin + count, extent) - 1;
+  return count == 1 ? axis + (" " + std::to_string(begin))
+                    : std::string(axis) + "s " + std::to_string(begin) +
+                          " to " + std::to_string(last);
+}
+
+/// The elements that code `index` of `plane` is of.
+static std::string placeText(const Plane &plane, const CodedTensor &coded,
+                             const PlaneCodes &codes, int64_t index,
+                             int64_t firstRow) {
+  if (plane.isFlat)
+    return "elements from " +
+           std::to_string(firstRow * coded.cols + index * plane.granule.cols) +
+           " on";
+  int64_t row = index / codes.cols * plane.granule.rows;
+  int64_t col = index % codes.cols * plane.granule.cols;
+  return rangeText("row", firstRow + row, plane.granule.rows, INT64_MAX) +
+         ", " + rangeText("column", col, plane.granule.cols, coded.cols);
+}
+
+Status checkFinite(const Format &format, const CodedTensor &coded,
+                   int64_t firstRow) {
+  ScalarValues values;
+  for (const Plane &plane : planesOf(format)) {
+    const Element &element = *plane.element;
+    if (element.kind != ElementKind::Float ||
+        element.floatType->special == FloatType::Special::FiniteOnly)
+      continue;
+    const PlaneCodes &codes = coded.planes.at(plane.path);
+    for (size_t i = 0; i < codes.codes.size(); ++i) {
+      float value = decodeFloat(values, *element.floatType, codes.codes[i]);
+      if (std::isfinite(value))
+        continue;
+      return Status::error(
+          StatusCode::InvalidFile,
+          "expects finite values, but got " +
+              std::string(std::isnan(value) ? "NaN" : "infinity") +
+              " in plane '" + plane.path + "' for " +
+              placeText(plane, coded, codes, int64_t(i), firstRow));
+    }
+  }
+  return Status::ok();
+}
+
+} // namespace quern::numerics

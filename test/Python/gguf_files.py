@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""GGUF files of Hugging Face folders, and blocks of every type."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import gguf
+import numpy as np
+from gguf import GGMLQuantizationType as Type
+from numpy.typing import NDArray
+from support import ROOT
+
+sys.path.insert(0, str(ROOT / "utils"))
+import gguf_models
+
+# Where the halves lie that a block's scales and offsets are multiplied by. The
+# blocks of two types end in other scales: see random_blocks.
+HALVES = {
+    Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0],
+    Type.Q2_K: [80, 82], Type.Q3_K: [108], Type.Q4_K: [0, 2], Type.Q5_K: [0, 2],
+    Type.Q6_K: [208], Type.IQ4_NL: [0], Type.IQ4_XS: [0], Type.IQ3_S: [0], Type.IQ3_XXS: [0],
+    Type.IQ2_S: [0], Type.IQ2_XS: [0], Type.IQ2_XXS: [0], Type.IQ1_S: [0], Type.TQ1_0: [52],
+    Type.TQ2_0: [64],
+}  # fmt: skip
+TYPES = [*HALVES, Type.IQ1_M, Type.MXFP4]
+
+
+def random_blocks(kind: Type, rows: int, cols: int, seed: int) -> NDArray[np.uint8]:
+    """Rows of blocks whose bytes are random and whose values are a few hundredths."""
+    random = np.random.default_rng(seed)
+    columns, size = gguf.GGML_QUANT_SIZES[kind]
+    blocks = random.integers(0, 256, (rows * cols // columns, size), np.uint8)
+    largest = np.abs(gguf.quants.dequantize(_with_scales(kind, blocks, 1.0), kind)).max()
+    for place in range(len(blocks)):
+        scale = random.uniform(0.02, 0.1) / largest
+        blocks[place : place + 1] = _with_scales(kind, blocks[place : place + 1], scale)
+    return blocks.reshape(rows, -1)
+
+
+def _with_scales(kind: Type, blocks: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    blocks = blocks.copy()
+    half = np.frombuffer(np.float16(scale).tobytes(), np.uint8)
+    for offset in HALVES.get(kind, []):
+        blocks[:, offset : offset + 2] = half
+    if kind == Type.IQ1_M:  # four bits in the top of each of four words
+        word = int(half.view("<u2")[0])
+        for i in range(4):
+            blocks[:, 49 + 2 * i] = (blocks[:, 49 + 2 * i] & 15) | ((word >> (4 * i) & 15) << 4)
+    if kind == Type.MXFP4:  # a power of two
+        blocks[:, 0] = 127 + round(np.log2(scale))
+    if kind == Type.TQ1_0:  # only 243 of 256 numbers are five digits
+        digits = np.random.default_rng(1).integers(0, 243, (len(blocks), 48))
+        blocks[:, :48] = (digits * 256 + 242) // 243
+        blocks[:, 48:52] = (digits[:, :4] // 3 * 3 * 256 + 242) // 243
+    return blocks
+
+
+def write_gguf(
+    folder: Path,
+    out: Path,
+    type_of: Callable[[str], Type | None] = lambda name: None,
+    pre: str | None = None,
+    scores: list[float] | None = None,
+    dequantized: Path | None = None,
+) -> None:
+    """Writes the model in `folder` as a GGUF file.
+
+    type_of: the type of each matrix by its name in the folder; None keeps its
+    numbers. A type that the gguf package cannot encode gets random blocks. pre,
+    scores: how the tokenizer is described; None leaves it out. dequantized: is
+    made a folder of the same model with the numbers that the file holds, in F32.
+    """
+    config = json.loads((folder / "config.json").read_text())
+    writer = gguf.GGUFWriter(out, config["model_type"])
+    gguf_models.write_facts(writer, config)
+    if pre or scores:
+        gguf_models.write_tokenizer(writer, folder, pre, scores)
+    else:
+        writer.add_tokenizer_model("none")
+    factors = gguf_models.rope_factors(config)
+    if factors is not None:
+        writer.add_tensor("rope_freqs.weight", factors)
+    held = {}
+    tensors = gguf_models.read_safetensors(folder / "model.safetensors")
+    for number, (name, array) in enumerate(tensors.items()):
+        values = gguf_models.as_floats(array)
+        kind = type_of(name) if array.ndim == 2 else None
+        if kind is None:
+            held[name] = _add_numbers(writer, name, array, values, config)
+        else:
+            held[name] = _add_blocks(writer, name, values, kind, config, number)
+    gguf_models.finish(writer)
+    if dequantized:
+        dequantized.mkdir()
+        for file in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(folder / file, dequantized / file)
+        write_safetensors(dequantized / "model.safetensors", held)
+
+
+def _add_numbers(writer, name, array, values, config):
+    """As GGUF files have them: vectors in F32, matrices in their own type."""
+    rows = gguf_models.pair_rows(name, array if array.ndim == 2 else values, config)
+    raw = Type.BF16 if rows.dtype == np.uint16 else None
+    data = np.ascontiguousarray(rows)
+    writer.add_tensor(
+        gguf_models.gguf_name(name), data.view(np.uint8) if raw else data, raw_dtype=raw
+    )
+    return values
+
+
+def _add_blocks(writer, name, values, kind, config, seed):
+    rows, cols = values.shape
+    try:
+        blocks = gguf.quants.quantize(values, kind)
+    except NotImplementedError:
+        blocks = random_blocks(kind, rows, cols, seed)
+    stored = gguf_models.pair_rows(name, blocks, config)
+    writer.add_tensor(gguf_models.gguf_name(name), np.ascontiguousarray(stored), raw_dtype=kind)
+    return gguf.quants.dequantize(blocks, kind)
+
+
+def write_safetensors(path: Path, tensors: dict[str, NDArray[np.float32]]) -> None:
+    entries, data = {}, b""
+    for name, values in tensors.items():
+        begin = len(data)
+        data += np.ascontiguousarray(values, "<f4").tobytes()
+        entries[name] = {
+            "dtype": "F32",
+            "shape": list(values.shape),
+            "data_offsets": [begin, len(data)],
+        }
+    header = json.dumps(entries).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)

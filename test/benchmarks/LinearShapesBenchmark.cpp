@@ -89,8 +89,9 @@ void runLayer(quern_step *step, int64_t worker) {
   for (size_t i = 0; i < layout.segments.size(); ++i)
     at[i] = layer.weight +
             segmentOffset(layout, i, layer.N, layer.spec->input.width);
-  layer.linear(layer.coded, layer.y, 4 * layer.N, nullptr, nullptr, layer.M,
-               layer.N, worker, layer.workers, at[0], at[1], at[2], at[3]);
+  layer.linear(layer.coded, layer.y, floatRow(layer.N).stride(), nullptr,
+               nullptr, layer.M, layer.N, worker, layer.workers, at[0], at[1],
+               at[2], at[3]);
 }
 
 /// What the benchmarks of one setup share.
@@ -104,11 +105,14 @@ struct Bench {
   Bench(const Shape &shape, LinearProblem &&p,
         std::shared_ptr<KernelLibrary> kernels)
       : problem(std::move(p)), library(std::move(kernels)),
-        weights(problem.weights, kStreamBytes), x(4 * kMostTokens * shape.K),
+        weights(problem.weights, kStreamBytes),
+        x(kMostTokens * floatRow(shape.K).stride()),
         coded(kMostTokens * problem.spec.input.stride()),
-        y(4 * kMostTokens * shape.N) {
+        y(kMostTokens * floatRow(shape.N).stride()) {
     std::vector<float> values = randomValues(kMostTokens * shape.K, 2);
-    std::memcpy(x.data(), values.data(), 4 * values.size());
+    for (int64_t m = 0; m < kMostTokens; ++m)
+      std::memcpy(x.data() + m * floatRow(shape.K).stride(),
+                  values.data() + m * shape.K, size_t(4 * shape.K));
     layer.quantize = library->lookup<QuantizeFunction>("quantize");
     layer.linear = library->lookup<LinearProblem::Function>("linear");
     layer.spec = &problem.spec;

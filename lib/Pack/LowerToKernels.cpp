@@ -45,7 +45,9 @@ static KernelSpec specOf(nn::EmbeddingOp op) {
 static KernelSpec specOf(nn::RMSNormOp op) {
   return {qk::KernelKind::RMSNorm,
           {{"x", op.getInput()}, {"weight", op.getWeight()}},
-          {{"eps", op.getEpsAttr()}, {"group", op.getGroupAttr()}}};
+          {{"eps", op.getEpsAttr()},
+           {"group", op.getGroupAttr()},
+           {"unit_offset", op.getUnitOffsetAttr()}}};
 }
 
 static KernelSpec specOf(nn::LinearOp op, mlir::Value input) {
@@ -116,7 +118,20 @@ static KernelSpec specOf(nn::AttentionOp op) {
            {"position", op.getPosition()}},
           {{"layer", op.getLayerAttr()},
            {"scale", op.getScaleAttr()},
-           {"window", op.getWindowAttr()}}};
+           {"window", op.getWindowAttr()},
+           {"softcap", op.getSoftcapAttr()}}};
+}
+
+static KernelSpec specOf(nn::ScaleOp op) {
+  return {qk::KernelKind::Scale,
+          {{"x", op.getInput()}},
+          {{"factor", op.getFactorAttr()}}};
+}
+
+static KernelSpec specOf(nn::SoftcapOp op) {
+  return {qk::KernelKind::Softcap,
+          {{"x", op.getInput()}},
+          {{"softcap", op.getCapAttr()}}};
 }
 
 static KernelSpec specOf(qt::QuantizeOp op) {
@@ -188,9 +203,9 @@ static mlir::LogicalResult lower(mlir::Operation *op,
       .Case([&](nn::RopeOp rope) { return lowerRope(rope, tables); })
       .Case([](nn::LinearOp linear) { return lowerLinear(linear); })
       .Case<nn::EmbeddingOp, nn::RMSNormOp, nn::AddOp, nn::GatedActivationOp,
-            nn::LastRowsOp, nn::HadamardOp, nn::GatherColumnsOp,
-            nn::ScaleColumnsOp, nn::KVAppendOp, nn::AttentionOp,
-            qt::QuantizeOp>([](auto lowered) {
+            nn::ScaleOp, nn::SoftcapOp, nn::LastRowsOp, nn::HadamardOp,
+            nn::GatherColumnsOp, nn::ScaleColumnsOp, nn::KVAppendOp,
+            nn::AttentionOp, qt::QuantizeOp>([](auto lowered) {
         replace(lowered, specOf(lowered));
         return mlir::success();
       })

@@ -111,7 +111,7 @@ Result<Tensor> reference::linear(const Tensor &x, const Tensor &w,
 //===----------------------------------------------------------------------===//
 
 Result<Tensor> reference::rmsNorm(const Tensor &x, const Tensor &weight,
-                                  double eps, int64_t group) {
+                                  double eps, int64_t group, double offset) {
   if (Status status = checkCols("a weight", weight, group); !status)
     return status;
   if (!x.isReal() || group <= 0 || x.cols() % group != 0)
@@ -125,8 +125,8 @@ Result<Tensor> reference::rmsNorm(const Tensor &x, const Tensor &weight,
       squares += double(result[begin + i]) * result[begin + i];
     double scale = 1 / std::sqrt(squares / double(group) + eps);
     for (int64_t i = 0; i < group; ++i)
-      result[begin + i] =
-          float(result[begin + i] * scale * weight.values()[size_t(i)]);
+      result[begin + i] = float(result[begin + i] * scale *
+                                (offset + double(weight.values()[size_t(i)])));
   }
   return Tensor::ofReals(x.shape(), std::move(result));
 }
@@ -225,9 +225,44 @@ Result<Tensor> reference::add(const Tensor &a, const Tensor &b) {
   return Tensor::ofReals(a.shape(), std::move(result));
 }
 
-double reference::silu(double x) { return x / (1 + std::exp(-x)); }
+Result<Tensor> reference::scale(const Tensor &x, float factor) {
+  if (!x.isReal())
+    return mismatch("real numbers", "shape " + x.shapeText());
+  std::vector<float> result(x.values().begin(), x.values().end());
+  for (float &value : result)
+    value *= factor;
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
 
-Result<Tensor> reference::gatedActivation(double (*activation)(double),
+double reference::softcap(double x, double cap) {
+  return cap * std::tanh(x / cap);
+}
+
+Result<Tensor> reference::softcap(const Tensor &x, double cap) {
+  if (!x.isReal())
+    return mismatch("real numbers", "shape " + x.shapeText());
+  std::vector<float> result(x.values().begin(), x.values().end());
+  for (float &value : result)
+    value = float(softcap(double(value), cap));
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
+
+static double silu(double x) { return x / (1 + std::exp(-x)); }
+
+static double gelu(double x) { return x * std::erfc(-x * M_SQRT1_2) / 2; }
+
+/// 1 + tanh(u) = 2 / (1 + exp(-2 u)), which keeps its digits where tanh(u) is
+/// nearly -1.
+static double geluTanh(double x) {
+  double u = std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x);
+  return x / (1 + std::exp(-2 * u));
+}
+
+reference::Activation reference::lookupActivation(const std::string &name) {
+  return name == "gelu" ? gelu : name == "gelu_tanh" ? geluTanh : silu;
+}
+
+Result<Tensor> reference::gatedActivation(Activation activation,
                                           const Tensor &gate,
                                           const Tensor &up) {
   if (Status status = checkSameShape(gate, up); !status)

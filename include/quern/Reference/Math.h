@@ -24,10 +24,10 @@ Result<Tensor> embedding(const Tensor &tokens, const Tensor &table);
 Result<Tensor> linear(const Tensor &x, const Tensor &w, const Tensor *bias,
                       const numerics::FloatType *rounding);
 
-/// x / sqrt(mean(x^2) + eps) * weight, where the mean is taken over each run
-/// of `group` columns and `weight` has `group` elements.
+/// x / sqrt(mean(x^2) + eps) * (offset + weight), where the mean is taken over
+/// each run of `group` columns and `weight` has `group` elements.
 Result<Tensor> rmsNorm(const Tensor &x, const Tensor &weight, double eps,
-                       int64_t group);
+                       int64_t group, double offset);
 
 /// Row t holds cos(angle_i) for every inverse frequency, then sin(angle_i),
 /// where angle_i = (first + t) * inverseFrequencies[i] as a product in
@@ -53,11 +53,20 @@ Result<Tensor> scaleColumns(const Tensor &x, const Tensor &scales);
 
 Result<Tensor> add(const Tensor &a, const Tensor &b);
 
-/// x / (1 + exp(-x)).
-double silu(double x);
+/// x * factor, in binary32.
+Result<Tensor> scale(const Tensor &x, float factor);
+
+/// cap * tanh(x / cap).
+double softcap(double x, double cap);
+Result<Tensor> softcap(const Tensor &x, double cap);
+
+using Activation = double (*)(double);
+
+/// The function that `#nn<activation>` calls `name`.
+Activation lookupActivation(const std::string &name);
 
 /// activation(gate) * up.
-Result<Tensor> gatedActivation(double (*activation)(double), const Tensor &gate,
+Result<Tensor> gatedActivation(Activation activation, const Tensor &gate,
                                const Tensor &up);
 
 /// The trailing `count` rows.

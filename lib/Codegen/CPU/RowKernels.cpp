@@ -5,6 +5,7 @@
 #include "quern/Codegen/CPU/Kernels.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "quern/Codegen/CPU/MathFunctions.h"
 
 using namespace mlir;
 using namespace quern;
@@ -58,22 +59,32 @@ static Value sumOfSquares(KernelBuilder &b, Value x, int64_t width) {
   return b.sumLanes(sums);
 }
 
-void codegen::emitRmsNormKernel(KernelBuilder &b, StringRef name, int64_t width,
-                                int64_t group, float eps) {
+std::string NormSpec::key() const {
+  return std::to_string(width) + " by " + std::to_string(group) + ", eps " +
+         std::to_string(llvm::bit_cast<uint32_t>(eps)) +
+         (unitOffset ? ", unit offset" : "");
+}
+
+void codegen::emitRmsNormKernel(KernelBuilder &b, StringRef name,
+                                const NormSpec &spec) {
   Type p = b.ptrType(), i = b.getI64Type();
   auto args = b.beginFunction(name, {p, p, p, i, i, i}).getArguments();
-  int64_t groups = width / group, stride = rowStride(width);
+  int64_t group = spec.group, groups = spec.width / group;
+  int64_t stride = rowStride(spec.width);
   b.forShare(b.mul(args[3], groups), args[4], args[5], [&](Value item) {
     Value at = b.add(b.mul(b.div(item, groups), stride),
                      b.mul(b.rem(item, groups), 4 * group));
     Value x = b.offset(args[0], at), y = b.offset(args[1], at);
     Value mean = b.divF(sumOfSquares(b, x, group), b.f32(float(group)));
-    Value root = math::SqrtOp::create(b, b.addF(mean, b.f32(eps)));
+    Value root = math::SqrtOp::create(b, b.addF(mean, b.f32(spec.eps)));
     Value factor = b.broadcast(b.divF(b.f32(1), root));
     forColumns(b, group, [&](Value column, VectorLoad load, VectorStore store) {
       Value bytes = b.mul(column, 4);
       Value normal = b.mulF(load(b.offset(x, bytes)), factor);
-      store(b.mulF(normal, load(b.offset(args[2], bytes))), b.offset(y, bytes));
+      Value weight = load(b.offset(args[2], bytes));
+      if (spec.unitOffset)
+        weight = b.addF(weight, b.splat(1));
+      store(b.mulF(normal, weight), b.offset(y, bytes));
     });
   });
   b.endFunction();
@@ -139,11 +150,27 @@ void codegen::emitAddKernel(KernelBuilder &b, StringRef name, int64_t width) {
                    [&](Value x, Value y) { return b.addF(x, y); });
 }
 
-void codegen::emitGatedSiluKernel(KernelBuilder &b, StringRef name,
-                                  int64_t width) {
+void codegen::emitGatedKernel(KernelBuilder &b, StringRef name,
+                              StringRef activation, int64_t width) {
   emitBinaryKernel(b, name, width, [&](Value gate, Value up) {
-    Value power = b.exp(b.subF(b.splat(0), gate));
-    Value silu = b.divF(gate, b.addF(b.splat(1), power));
-    return b.mulF(silu, up);
+    return b.mulF(applyActivation(b, activation, gate), up);
   });
+}
+
+void codegen::emitMapKernel(KernelBuilder &b, StringRef name, int64_t width,
+                            function_ref<Value(Value)> apply) {
+  Type p = b.ptrType(), i = b.getI64Type();
+  auto args = b.beginFunction(name, {p, p, i, i, i, i}).getArguments();
+  int64_t vectors = (width + kLanes - 1) / kLanes;
+  b.forShare(b.mul(args[3], vectors), args[4], args[5], [&](Value item) {
+    Value row = b.div(item, vectors),
+          column = b.mul(b.rem(item, vectors), kLanes);
+    Value bytes = b.mul(column, 4);
+    Value from = b.offset(args[0], b.add(b.mul(row, rowStride(width)), bytes));
+    Value to = b.offset(args[1], b.add(b.mul(row, args[2]), bytes));
+    // Rows that lie densely have no padding to write to.
+    b.storeVectorPart(apply(b.loadVector(from)), to,
+                      b.min(b.sub(b.i64(width), column), b.i64(kLanes)));
+  });
+  b.endFunction();
 }

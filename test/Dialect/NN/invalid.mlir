@@ -340,3 +340,37 @@ func.func @attention_c4(%q: tensor<?x64xf32>, %p: index,
       : (tensor<?x64xf32>, !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) -> tensor<?x64xf32>
   return
 }
+
+// -----
+
+func.func @attention_c5(%q: tensor<?x64xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) {
+  // expected-error@below {{'nn.attention' op attribute 'softcap' failed to satisfy constraint: 32-bit float attribute whose value is positive}}
+  %a = nn.attention %q, %cache[0] at %p scale 1.0 softcap 0.0
+      : (tensor<?x64xf32>, !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @softcap_c1(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'nn.softcap' op failed to verify that all of {input, result} have same type}}
+  %y = "nn.softcap"(%x) {cap = 1.0 : f32} : (tensor<?x64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @softcap_c2(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'nn.softcap' op attribute 'cap' failed to satisfy constraint: 32-bit float attribute whose value is positive}}
+  %y = nn.softcap %x cap -1.0 : tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @scale_c1(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'nn.scale' op failed to verify that all of {input, result} have same type}}
+  %y = "nn.scale"(%x) {factor = 1.0 : f32} : (tensor<?x64xf32>) -> tensor<?x32xf32>
+  return
+}

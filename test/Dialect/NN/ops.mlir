@@ -26,7 +26,9 @@ func.func @rms_norm(%x: tensor<?x64xf32>, %g: tensor<64xf32>, %gq: tensor<8xf16>
   %h = nn.rms_norm %x, %g eps 1.0e-05 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
   // CHECK: nn.rms_norm %{{.*}}, %{{.*}} eps 9.99999997E-7 group 8 : (tensor<?x64xf32>, tensor<8xf16>) -> tensor<?x64xf32>
   %q = nn.rms_norm %h, %gq eps 1.0e-06 group 8 : (tensor<?x64xf32>, tensor<8xf16>) -> tensor<?x64xf32>
-  return %q : tensor<?x64xf32>
+  // CHECK: nn.rms_norm %{{.*}}, %{{.*}} eps 9.99999997E-7 group 8 unit_offset : (tensor<?x64xf32>, tensor<8xf16>) -> tensor<?x64xf32>
+  %r = nn.rms_norm %q, %gq eps 1.0e-06 group 8 unit_offset : (tensor<?x64xf32>, tensor<8xf16>) -> tensor<?x64xf32>
+  return %r : tensor<?x64xf32>
 }
 
 // The default precision is not printed.
@@ -57,6 +59,14 @@ func.func @elementwise(%x: tensor<?x64xf32>, %y: tensor<?x64xf32>, %rows: index)
   %s = nn.add %x, %y : tensor<?x64xf32>
   // CHECK: nn.gated_activation silu %{{.*}}, %{{.*}} : tensor<?x64xf32>
   %m = nn.gated_activation silu %s, %y : tensor<?x64xf32>
+  // CHECK: nn.gated_activation gelu %{{.*}}, %{{.*}} : tensor<?x64xf32>
+  %g = nn.gated_activation gelu %s, %y : tensor<?x64xf32>
+  // CHECK: nn.gated_activation gelu_tanh %{{.*}}, %{{.*}} : tensor<?x64xf32>
+  %h = nn.gated_activation gelu_tanh %s, %y : tensor<?x64xf32>
+  // CHECK: nn.scale %{{.*}} by 8.000000e+00 : tensor<?x64xf32>
+  %e = nn.scale %h by 8.0 : tensor<?x64xf32>
+  // CHECK: nn.softcap %{{.*}} cap 3.000000e+01 : tensor<?x64xf32>
+  %c = nn.softcap %e cap 30.0 : tensor<?x64xf32>
   // CHECK: nn.last_rows %{{.*}}, %{{.*}} : tensor<?x64xf32>
   %t = nn.last_rows %m, %rows : tensor<?x64xf32>
   return %t : tensor<?x64xf32>
@@ -75,6 +85,8 @@ func.func @attention(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %position: inde
   %a = nn.attention %r, %cache[0] at %position scale 0.353553385 : (tensor<?x64xf32>, !cache) -> tensor<?x64xf32>
   // CHECK: nn.attention %{{.*}}, %{{.*}}[4] at %{{.*}} scale 1.000000e+00 window 4096
   %b = nn.attention %a, %cache[4] at %position scale 1.0 window 4096 : (tensor<?x64xf32>, !cache) -> tensor<?x64xf32>
+  // CHECK: nn.attention %{{.*}}, %{{.*}}[4] at %{{.*}} scale 1.000000e+00 softcap 5.000000e+01
+  %c = nn.attention %b, %cache[4] at %position scale 1.0 softcap 50.0 : (tensor<?x64xf32>, !cache) -> tensor<?x64xf32>
   return %b : tensor<?x64xf32>
 }
 

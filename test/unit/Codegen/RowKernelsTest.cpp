@@ -6,6 +6,7 @@
 #include "LinearProblem.h"
 #include "RowBuffer.h"
 #include "quern/Codegen/CPU/Kernels.h"
+#include "quern/Codegen/CPU/MathFunctions.h"
 #include <cmath>
 #include <optional>
 
@@ -62,28 +63,37 @@ RowBuffer randomRows(int64_t width, int64_t M, unsigned seed) {
 /// the reciprocal, and two products one each.
 double normBound(int64_t n) { return ((n / 16.0 + 8) / 2 + 5) * u; }
 
-void checkNorm(const std::vector<TargetLibrary> &libraries, int64_t width,
-               int64_t group, float eps) {
+std::string nameOf(const NormSpec &spec) {
+  return numbered(spec.unitOffset ? "offset_norm" : "norm", spec.width,
+                  spec.group);
+}
+
+void checkNorm(const std::vector<TargetLibrary> &libraries,
+               const NormSpec &spec) {
+  int64_t width = spec.width, group = spec.group;
   std::vector<float> weight = randomValues(group, 5);
   for (int64_t M : kRowCounts) {
     RowBuffer x = randomRows(width, M, unsigned(width + M));
     std::fill_n(x.floats(M - 1), group, 0.0f); // nothing but eps is left
-    std::vector<float> y = runEverywhere(
-        libraries, width, M,
-        [&](const KernelLibrary &library, RowBuffer &out, int64_t rows,
-            int64_t w, int64_t workers) {
-          library.call(numbered("norm", width, group), x.data(), out.data(),
-                       weight.data(), rows, w, workers);
-        });
+    std::vector<float> y =
+        runEverywhere(libraries, width, M,
+                      [&](const KernelLibrary &library, RowBuffer &out,
+                          int64_t rows, int64_t w, int64_t workers) {
+                        library.call(nameOf(spec), x.data(), out.data(),
+                                     weight.data(), rows, w, workers);
+                      });
     for (int64_t m = 0; m < M; ++m)
       for (int64_t k = 0; k < width; ++k) {
         const float *run = x.floats(m) + k / group * group;
         double sum = 0;
         for (int64_t i = 0; i < group; ++i)
           sum += double(run[i]) * run[i];
-        double exact =
-            run[k % group] / std::sqrt(sum / group + eps) * weight[k % group];
-        ASSERT_NEAR(y[m * width + k], exact, normBound(group) * fabs(exact))
+        double factor = weight[k % group] + (spec.unitOffset ? 1.0 : 0.0);
+        double normal = run[k % group] / std::sqrt(sum / group + spec.eps);
+        double exact = normal * factor;
+        // Where one is added to the weight, the sum is rounded.
+        double bound = normBound(group) + (spec.unitOffset ? u : 0);
+        ASSERT_NEAR(y[m * width + k], exact, bound * fabs(exact))
             << "width " << width << " m " << m << " k " << k;
       }
   }
@@ -93,18 +103,23 @@ TEST(RowKernels, RmsNorm) {
   const std::pair<int64_t, int64_t> shapes[] = {
       {1, 1},     {7, 7},   {16, 16}, {17, 17},  {64, 64},
       {172, 172}, {96, 32}, {64, 8},  {192, 48}, {256, 128}};
-  const float eps = 1e-5f;
-  std::vector<KernelSource> sources;
+  std::vector<NormSpec> specs;
   for (auto [width, group] : shapes)
-    sources.push_back({numbered("norm", width, group),
-                       [=, width = width, group = group](KernelBuilder &b) {
-                         emitRmsNormKernel(b, numbered("norm", width, group),
-                                           width, group, eps);
+    for (bool unitOffset : {false, true}) {
+      NormSpec spec;
+      spec.width = width, spec.group = group, spec.eps = 1e-5f;
+      spec.unitOffset = unitOffset;
+      specs.push_back(spec);
+    }
+  std::vector<KernelSource> sources;
+  for (const NormSpec &spec : specs)
+    sources.push_back({nameOf(spec), [spec](KernelBuilder &b) {
+                         emitRmsNormKernel(b, nameOf(spec), spec);
                          return Status::ok();
                        }});
   auto libraries = compileForAllTargets(sources);
-  for (auto [width, group] : shapes)
-    checkNorm(libraries, width, group, eps);
+  for (const NormSpec &spec : specs)
+    checkNorm(libraries, spec);
 }
 
 //===----------------------------------------------------------------------===//
@@ -235,35 +250,130 @@ std::vector<float> runBinary(const std::vector<TargetLibrary> &libraries,
                        });
 }
 
-TEST(RowKernels, AddAndGatedSilu) {
+TEST(RowKernels, Add) {
   std::vector<KernelSource> sources;
-  for (int64_t width : kWidths) {
+  for (int64_t width : kWidths)
     sources.push_back({numbered("add", width), [width](KernelBuilder &b) {
                          emitAddKernel(b, numbered("add", width), width);
                          return Status::ok();
                        }});
-    sources.push_back({numbered("silu", width), [width](KernelBuilder &b) {
-                         emitGatedSiluKernel(b, numbered("silu", width), width);
-                         return Status::ok();
-                       }});
-  }
   auto libraries = compileForAllTargets(sources);
   for (int64_t width : kWidths)
     for (int64_t M : kRowCounts) {
       RowBuffer x = randomRows(width, M, 1), z = randomRows(width, M, 2);
-      for (int64_t m = 0; m < M; ++m) // gates up to about +-100
-        x.floats(m)[m % width] *= 60.0f;
       std::vector<float> a = x.values(), b = z.values();
       std::vector<float> sums = runBinary(libraries, "add", width, x, z, M);
-      std::vector<float> gated = runBinary(libraries, "silu", width, x, z, M);
-      for (size_t i = 0; i < a.size(); ++i) {
+      for (size_t i = 0; i < a.size(); ++i)
         EXPECT_EQ(sums[i], a[i] + b[i]);
-        double exact = a[i] / (1 + std::exp(-double(a[i]))) * b[i];
-        // e^x to 4 u (see Exp below), and one rounding each of the sum, the
-        // quotient and the product. e^88.3 stands for all larger powers.
-        double bound = 7.01 * u * fabs(exact) + 1e-36 * fabs(a[i] * b[i]);
-        EXPECT_NEAR(gated[i], exact, bound) << a[i] << " " << b[i];
+    }
+}
+
+/// A function, how many times u its relative error is at most, and that of the
+/// power e^-g inside it, whose exponent g has one: of |g| times so many u.
+struct ExactFunction {
+  const char *name;
+  double (*value)(double);
+  double ulps;
+  double exponentUlps;
+  double (*exponent)(double);
+};
+
+double tanhArgument(double x) {
+  return 2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x);
+}
+
+/// e^x to 4 u (see Exp below). silu: one rounding each of the sum, the
+/// quotient and the product with `up`. gelu_tanh: the same, and the argument
+/// has five roundings. gelu: p(t) has ten steps whose sums are below 2, t three
+/// roundings; 1 - tail, up to a half, and three products one each.
+const ExactFunction kActivations[] = {
+    {"silu", [](double x) { return x / (1 + std::exp(-x)); }, 7, 0,
+     [](double) { return 0.0; }},
+    {"gelu", [](double x) { return x * std::erfc(-x * M_SQRT1_2) / 2; }, 30, 3,
+     [](double x) { return x * x / 2; }},
+    {"gelu_tanh", [](double x) { return x / (1 + std::exp(-tanhArgument(x))); },
+     7, 5, tanhArgument},
+};
+
+TEST(RowKernels, GatedActivations) {
+  std::vector<KernelSource> sources;
+  for (const ExactFunction &f : kActivations)
+    for (int64_t width : kWidths)
+      sources.push_back({numbered(f.name, width), [=](KernelBuilder &b) {
+                           emitGatedKernel(b, numbered(f.name, width), f.name,
+                                           width);
+                           return Status::ok();
+                         }});
+  auto libraries = compileForAllTargets(sources);
+  for (const ExactFunction &f : kActivations)
+    for (int64_t width : kWidths)
+      for (int64_t M : kRowCounts) {
+        RowBuffer x = randomRows(width, M, 1), z = randomRows(width, M, 2);
+        for (int64_t m = 0; m < M; ++m) // gates up to about +-100
+          x.floats(m)[m % width] *= 60.0f;
+        std::vector<float> a = x.values(), b = z.values();
+        std::vector<float> y = runBinary(libraries, f.name, width, x, z, M);
+        for (size_t i = 0; i < a.size(); ++i) {
+          double exact = f.value(a[i]) * b[i];
+          // e^88.3 stands for all larger powers.
+          double ulps =
+              f.ulps + f.exponentUlps * std::fabs(f.exponent(double(a[i])));
+          EXPECT_NEAR(y[i], exact,
+                      1.01 * ulps * u * fabs(exact) + 1e-36 * fabs(a[i] * b[i]))
+              << f.name << " " << a[i] << " " << b[i];
+        }
       }
+}
+
+//===----------------------------------------------------------------------===//
+// Functions of one number
+//===----------------------------------------------------------------------===//
+
+/// Rows of `y` lie densely or as ActivationRow says.
+std::vector<float> runMap(const KernelLibrary &library, const std::string &name,
+                          const RowBuffer &x, int64_t width, int64_t M,
+                          int64_t stride, int64_t workers) {
+  std::vector<float> y(M * stride / 4 + 1, 777.0f);
+  for (int64_t w = 0; w < workers; ++w)
+    library.call(name, x.rowBytes(0), y.data(), stride, M, w, workers);
+  EXPECT_EQ(y.back(), 777.0f);
+  std::vector<float> result;
+  for (int64_t m = 0; m < M; ++m)
+    result.insert(result.end(), &y[m * stride / 4], &y[m * stride / 4] + width);
+  return result;
+}
+
+/// tanh: below 0.625 a polynomial of four steps; else e^2|x| to 4 u, a sum, a
+/// quotient and a difference, relative to tanh(0.625) = 0.55. The quotient by
+/// the cap changes tanh(z) by less than z does, and the product rounds once.
+TEST(RowKernels, Softcap) {
+  constexpr float cap = 1.5f;
+  std::vector<KernelSource> sources;
+  for (int64_t width : kWidths)
+    sources.push_back({numbered("cap", width), [=](KernelBuilder &b) {
+                         emitMapKernel(b, numbered("cap", width), width,
+                                       [&](mlir::Value x) {
+                                         return applySoftcap(b, x, cap);
+                                       });
+                         return Status::ok();
+                       }});
+  auto libraries = compileForAllTargets(sources);
+  for (int64_t width : kWidths)
+    for (int64_t M : kRowCounts) {
+      RowBuffer x = randomRows(width, M, 3);
+      for (int64_t m = 0; m < M; ++m) // far into both ends
+        x.floats(m)[m % width] *= m % 2 ? 400.0f : 1e-20f;
+      std::vector<float> a = x.values();
+      for (auto &[target, library] : libraries)
+        for (int64_t stride : {4 * width, floatRow(width).stride()}) {
+          std::vector<float> y = runMap(*library, numbered("cap", width), x,
+                                        width, M, stride, 1 + stride % 3);
+          for (size_t i = 0; i < a.size(); ++i) {
+            double exact = cap * std::tanh(double(a[i]) / cap);
+            EXPECT_NEAR(y[i], exact, 12 * u * std::fabs(exact))
+                << target->isa << " " << a[i];
+          }
+        }
     }
 }
 

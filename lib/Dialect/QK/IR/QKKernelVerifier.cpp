@@ -31,15 +31,18 @@ static KernelSignature signatureOf(KernelKind kind) {
   case KernelKind::Embedding:
     return {{"tokens", "table"}, {}};
   case KernelKind::RMSNorm:
-    return {{"x", "weight"}, {"eps"}, {}, {"group"}};
+    return {{"x", "weight"}, {"eps"}, {}, {"group", "unit_offset"}};
   case KernelKind::Linear:
-    return {{"x", "w"}, {"compute"}, {"bias", "residual"}};
+    return {{"x", "w"}, {"compute"}, {"bias", "residual"}, {"softcap"}};
   case KernelKind::Rope:
     return {{"x", "table", "position"}, {"head_dim"}};
   case KernelKind::KVAppend:
     return {{"key", "value", "cache", "position"}, {"layer"}};
   case KernelKind::Attention:
-    return {{"query", "cache", "position"}, {"layer", "scale"}, {}, {"window"}};
+    return {{"query", "cache", "position"},
+            {"layer", "scale"},
+            {},
+            {"window", "softcap"}};
   case KernelKind::Add:
     return {{"lhs", "rhs"}, {}};
   case KernelKind::GatedActivation:
@@ -54,6 +57,10 @@ static KernelSignature signatureOf(KernelKind kind) {
     return {{"x", "columns"}, {}};
   case KernelKind::ScaleColumns:
     return {{"x", "scales"}, {}};
+  case KernelKind::Scale:
+    return {{"x"}, {"factor"}};
+  case KernelKind::Softcap:
+    return {{"x"}, {"softcap"}};
   }
   return {};
 }
@@ -98,9 +105,16 @@ static Expectation expectAttribute(StringRef name, Attribute value) {
                 llvm::is_contained({"f32", "bf16", "int8"}, text.getValue()),
             "\"f32\", \"bf16\" or \"int8\""};
   if (name == "activation")
-    return {text && text.getValue() == "silu", "\"silu\""};
-  if (name == "eps" || name == "scale")
-    return {number && number.getType().isF32(), "an f32"};
+    return {text && llvm::is_contained({"silu", "gelu", "gelu_tanh"},
+                                       text.getValue()),
+            "\"silu\", \"gelu\" or \"gelu_tanh\""};
+  if (name == "unit_offset")
+    return {isa<UnitAttr>(value), "a unit attribute"};
+  bool isF32 = number && number.getType().isF32();
+  if (name == "eps" || name == "scale" || name == "factor")
+    return {isF32, "an f32"};
+  if (name == "softcap")
+    return {isF32 && number.getValueAsDouble() > 0, "a positive f32"};
   if (name == "layer")
     return {isI64 && integer.getInt() >= 0, "an i64 that is not negative"};
   return {isI64 && integer.getInt() > 0, "a positive i64"};
@@ -306,6 +320,8 @@ LogicalResult KernelShapes::verify() const {
   case KernelKind::LastRows:
     return equal("a result", ofResult(), {ofResult()[0], of("x")[1]});
   case KernelKind::Quantize:
+  case KernelKind::Scale:
+  case KernelKind::Softcap:
     return equal("a result", ofResult(), of("x"));
   case KernelKind::Hadamard:
     return verifyHadamard();

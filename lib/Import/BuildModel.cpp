@@ -13,8 +13,6 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 
-#include <cmath>
-
 using namespace mlir;
 
 namespace quern::import {
@@ -42,7 +40,11 @@ private:
   Value feedForwardPart(int64_t layer, Value x);
   Value norm(const std::string &name, Value x, int64_t group = 0);
   Value linear(const std::string &name, Value x, bool bias);
-  Value rope(Value x);
+  Value postNorm(int64_t layer, const char *suffix, Value x);
+  Value rope(int64_t layer, Value x);
+  Value embedding(Value tokens, Value table);
+  Value layers(Value x);
+  Value logits(Value x, Value table);
   Value load(Location where, const std::string &name);
   Location at(const std::string &name);
 
@@ -119,9 +121,15 @@ Value ModelBuilder::load(Location where, const std::string &name) {
 Value ModelBuilder::norm(const std::string &name, Value x, int64_t group) {
   Location where = at(withoutWeight(name));
   IntegerAttr groupAttr = group ? builder.getI64IntegerAttr(group) : nullptr;
-  return nn::RMSNormOp::create(builder, where, x.getType(), x,
-                               load(where, name),
-                               builder.getF32FloatAttr(a.normEps), groupAttr);
+  UnitAttr offset = a.normUnitOffset ? builder.getUnitAttr() : nullptr;
+  return nn::RMSNormOp::create(
+      builder, where, x.getType(), x, load(where, name),
+      builder.getF32FloatAttr(a.normEps), groupAttr, offset);
+}
+
+/// The norm of what a part of a layer adds, in architectures that have one.
+Value ModelBuilder::postNorm(int64_t layer, const char *suffix, Value x) {
+  return a.postNorms ? norm(layerTensor(layer, suffix), x) : x;
 }
 
 Value ModelBuilder::linear(const std::string &name, Value x, bool bias) {
@@ -133,10 +141,11 @@ Value ModelBuilder::linear(const std::string &name, Value x, bool bias) {
                               biasValue);
 }
 
-Value ModelBuilder::rope(Value x) {
-  return nn::RopeOp::create(builder, x.getLoc(), x.getType(), x, position,
-                            builder.getI64IntegerAttr(a.headDim),
-                            builder.getDenseF32ArrayAttr(a.inverseFrequencies));
+Value ModelBuilder::rope(int64_t layer, Value x) {
+  return nn::RopeOp::create(
+      builder, x.getLoc(), x.getType(), x, position,
+      builder.getI64IntegerAttr(a.headDim),
+      builder.getDenseF32ArrayAttr(a.ropeOf(layer).inverseFrequencies));
 }
 
 Value ModelBuilder::attentionPart(int64_t layer, Value x) {
@@ -153,15 +162,17 @@ Value ModelBuilder::attentionPart(int64_t layer, Value x) {
   IntegerAttr layerAttr = builder.getI64IntegerAttr(layer);
   IntegerAttr window =
       a.windows[layer] ? builder.getI64IntegerAttr(a.windows[layer]) : nullptr;
-  query = rope(query);
-  nn::KVAppendOp::create(builder, where, rope(key), value, cache, layerAttr,
-                         position);
-  FloatAttr scale = builder.getF32FloatAttr(1 / std::sqrt(double(a.headDim)));
-  Value mixed =
-      nn::AttentionOp::create(builder, where, query.getType(), query, cache,
-                              layerAttr, position, scale, window);
-  return linear(name("self_attn.o_proj"), rowsAfterAttention(layer, mixed),
-                a.outputBias);
+  query = rope(layer, query);
+  nn::KVAppendOp::create(builder, where, rope(layer, key), value, cache,
+                         layerAttr, position);
+  Value mixed = nn::AttentionOp::create(
+      builder, where, query.getType(), query, cache, layerAttr, position,
+      builder.getF32FloatAttr(a.attentionScale), window,
+      a.attentionSoftcap ? builder.getF32FloatAttr(a.attentionSoftcap)
+                         : FloatAttr());
+  Value output = linear(name("self_attn.o_proj"),
+                        rowsAfterAttention(layer, mixed), a.outputBias);
+  return postNorm(layer, attentionPostNorm, output);
 }
 
 /// Behind the last attention nothing looks at other tokens: only the rows whose
@@ -175,34 +186,27 @@ Value ModelBuilder::rowsAfterAttention(int64_t layer, Value x) {
 
 Value ModelBuilder::feedForwardPart(int64_t layer, Value x) {
   auto name = [&](const char *suffix) { return layerTensor(layer, suffix); };
-  Value h = norm(name("post_attention_layernorm.weight"), x);
+  Value h = norm(name(feedForwardNorm(a)), x);
   Value gate = linear(name("mlp.gate_proj"), h, a.mlpBias);
   Value up = linear(name("mlp.up_proj"), h, a.mlpBias);
   Value gated = nn::GatedActivationOp::create(
-      builder, at(name("mlp")), gate.getType(), nn::Activation::SiLU, gate, up);
-  return linear(name("mlp.down_proj"), gated, a.mlpBias);
+      builder, at(name("mlp")), gate.getType(),
+      *nn::symbolizeActivation(a.activation), gate, up);
+  Value output = linear(name("mlp.down_proj"), gated, a.mlpBias);
+  return postNorm(layer, feedForwardPostNorm, output);
 }
 
-void ModelBuilder::addForward() {
-  MLIRContext *context = builder.getContext();
-  Type index = builder.getIndexType();
-  Type tokens =
-      RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
-  Type logits = activations(a.vocabulary);
-  auto function = func::FuncOp::create(
-      builder, at("forward"), "forward",
-      FunctionType::get(context, {tokens, index, index, cacheType()}, logits));
-  Block *body = function.addEntryBlock();
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(body);
-  position = body->getArgument(1);
-  logitRows = body->getArgument(2);
-  cache = body->getArgument(3);
+Value ModelBuilder::embedding(Value tokens, Value table) {
+  Location where = at(withoutWeight(embeddingName));
+  Value x = nn::EmbeddingOp::create(builder, where, activations(a.hidden),
+                                    tokens, table);
+  if (a.embeddingScale == 1)
+    return x;
+  return nn::ScaleOp::create(builder, where, x.getType(), x,
+                             builder.getF32FloatAttr(a.embeddingScale));
+}
 
-  Location embedding = at(withoutWeight(embeddingName));
-  Value table = load(embedding, embeddingName);
-  Value x = nn::EmbeddingOp::create(builder, embedding, activations(a.hidden),
-                                    body->getArgument(0), table);
+Value ModelBuilder::layers(Value x) {
   for (int64_t layer = 0; layer < a.layers; ++layer) {
     Location where = at(withoutWeight(layerTensor(layer, "")));
     Value mixed = attentionPart(layer, x);
@@ -211,12 +215,42 @@ void ModelBuilder::addForward() {
     Value processed = feedForwardPart(layer, x);
     x = nn::AddOp::create(builder, where, x.getType(), x, processed);
   }
+  return x;
+}
+
+/// The output matrix is `table`, the embedding, where that is tied.
+Value ModelBuilder::logits(Value x, Value table) {
+  Location where = at(withoutWeight(outputName));
   x = norm(finalNormName, x);
-  Location output = at(withoutWeight(outputName));
-  Value outputMatrix = a.tiedEmbedding ? table : load(output, outputName);
-  Value result =
-      nn::LinearOp::create(builder, output, logits, x, outputMatrix, Value());
-  func::ReturnOp::create(builder, output, result);
+  Value matrix = a.tiedEmbedding ? table : load(where, outputName);
+  Value result = nn::LinearOp::create(builder, where, activations(a.vocabulary),
+                                      x, matrix, Value());
+  if (a.logitSoftcap == 0)
+    return result;
+  return nn::SoftcapOp::create(builder, where, result.getType(), result,
+                               builder.getF32FloatAttr(a.logitSoftcap));
+}
+
+void ModelBuilder::addForward() {
+  MLIRContext *context = builder.getContext();
+  Type index = builder.getIndexType();
+  Type tokens =
+      RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
+  auto function = func::FuncOp::create(
+      builder, at("forward"), "forward",
+      FunctionType::get(context, {tokens, index, index, cacheType()},
+                        activations(a.vocabulary)));
+  Block *body = function.addEntryBlock();
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(body);
+  position = body->getArgument(1);
+  logitRows = body->getArgument(2);
+  cache = body->getArgument(3);
+
+  Value table = load(at(withoutWeight(embeddingName)), embeddingName);
+  Value x = layers(embedding(body->getArgument(0), table));
+  func::ReturnOp::create(builder, at(withoutWeight(outputName)),
+                         logits(x, table));
 }
 
 OwningOpRef<ModuleOp> ModelBuilder::build() {

@@ -18,6 +18,11 @@ std::string layerTensor(int64_t layer, const std::string &suffix) {
   return "model.layers." + std::to_string(layer) + "." + suffix;
 }
 
+const char *feedForwardNorm(const Architecture &a) {
+  return a.postNorms ? "pre_feedforward_layernorm.weight"
+                     : "post_attention_layernorm.weight";
+}
+
 static std::vector<Expected> layerTensors(const Architecture &a,
                                           int64_t layer) {
   std::vector<Expected> tensors;
@@ -39,10 +44,14 @@ static std::vector<Expected> layerTensors(const Architecture &a,
     add("self_attn.k_norm.weight", {a.headDim});
   }
   addLinear("self_attn.o_proj", a.hidden, a.queryWidth(), a.outputBias);
-  add("post_attention_layernorm.weight", {a.hidden});
+  if (a.postNorms)
+    add(attentionPostNorm, {a.hidden});
+  add(feedForwardNorm(a), {a.hidden});
   addLinear("mlp.gate_proj", a.intermediate, a.hidden, a.mlpBias);
   addLinear("mlp.up_proj", a.intermediate, a.hidden, a.mlpBias);
   addLinear("mlp.down_proj", a.hidden, a.intermediate, a.mlpBias);
+  if (a.postNorms)
+    add(feedForwardPostNorm, {a.hidden});
   return tensors;
 }
 

@@ -17,6 +17,12 @@ namespace quern::import {
 constexpr const char *embeddingName = "model.embed_tokens.weight";
 constexpr const char *finalNormName = "model.norm.weight";
 constexpr const char *outputName = "lm_head.weight";
+/// Of a layer with postNorms.
+constexpr const char *attentionPostNorm = "post_attention_layernorm.weight";
+constexpr const char *feedForwardPostNorm = "post_feedforward_layernorm.weight";
+/// The norm before a layer's feed-forward part: with postNorms, the name that
+/// it has elsewhere is that of the norm behind attention.
+const char *feedForwardNorm(const Architecture &architecture);
 
 /// The name of a tensor of one layer: `model.layers.3.` and `suffix`.
 std::string layerTensor(int64_t layer, const std::string &suffix);

@@ -24,7 +24,7 @@ struct ImportOptions {
 constexpr const char *modelScope = "model";
 
 /// Imports the Hugging Face folder at `path`: `config.json` with its weights as
-/// `model.safetensors` or shards. Families: llama, mistral, qwen2, qwen3.
+/// `model.safetensors` or shards.
 ///
 /// The result is a verified module with `nn.model`, one `param.global` for each
 /// weight and `@forward(tokens, position, rows, cache) -> logits`, whose cache

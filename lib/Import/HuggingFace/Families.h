@@ -13,6 +13,8 @@
 
 namespace quern::import {
 
+void describeGemma2(Config &config, Architecture &architecture);
+void describeGemma3(Config &config, Architecture &architecture);
 void describeLlama(Config &config, Architecture &architecture);
 void describeMistral(Config &config, Architecture &architecture);
 void describeQwen2(Config &config, Architecture &architecture);
@@ -29,18 +31,32 @@ struct DecoderDefaults {
   int64_t context;
   int64_t kvHeads = 0; ///< 0: as many as heads
   int64_t headDim = 0; ///< 0: hidden / heads
+  const char *activation = "silu";
+  const char *activationKey = "hidden_act";
+  bool tiedEmbedding = false;
 };
 
-/// Reads what all families share: extents, norm, activation, tying, rope.
+/// Reads what all families share: extents, norm, activation, tying.
 void readDecoder(Config &config, const DecoderDefaults &defaults,
                  Architecture &architecture);
 
 /// Reads which layers attend to a sliding window, as Qwen2 and Qwen3 say it.
 void readWindowedLayers(Config &config, Architecture &architecture);
 
+/// One truth value a layer, whether it attends to the window only: as
+/// `layer_types` says, or `silent` where there is none. Without `usesWindow`, a
+/// layer with a window is an error.
+std::vector<bool> readLayerTypes(Config &config,
+                                 const std::vector<bool> &silent,
+                                 bool usesWindow);
+
 /// Reads base and scaling of the rotary positions of heads of `headDim`
-/// columns into the angle a position adds to each pair of columns.
-std::vector<float> readInverseFrequencies(Config &config, int64_t headDim);
+/// columns; `base` is what a silent configuration means.
+Rope readRope(Config &config, int64_t headDim, double base = 10000);
+
+/// Reads rotary positions for layers that attend to everything, and others for
+/// layers with a window.
+void readRopes(Config &config, Architecture &architecture);
 
 } // namespace quern::import
 

@@ -21,6 +21,8 @@ struct Family {
 } // namespace
 
 static constexpr Family families[] = {
+    {"gemma2", "Gemma2ForCausalLM", describeGemma2},
+    {"gemma3_text", "Gemma3ForCausalLM", describeGemma3},
     {"llama", "LlamaForCausalLM", describeLlama},
     {"mistral", "MistralForCausalLM", describeMistral},
     {"qwen2", "Qwen2ForCausalLM", describeQwen2},

@@ -6,6 +6,7 @@
 
 void quern::import::describeQwen2(Config &config, Architecture &architecture) {
   readDecoder(config, {/*context=*/32768, /*kvHeads=*/32}, architecture);
+  architecture.rope = readRope(config, architecture.headDim);
   architecture.qkvBias = true;
   readWindowedLayers(config, architecture);
 }

@@ -102,29 +102,59 @@ static void scale(Config &scaling, std::vector<float> &frequencies) {
 /// Largest base whose powers are finite in binary32.
 constexpr double baseLimit = 1e38;
 
-std::vector<float> readInverseFrequencies(Config &config, int64_t headDim) {
-  double base = config.real("rope_theta", 1, baseLimit, 10000);
+/// The rotary positions that the members of `parameters` describe.
+static Rope readParameters(Config &parameters, int64_t headDim, double base) {
+  base = parameters.real("rope_theta", 1, baseLimit, base);
+  Rope rope{plainFrequencies(base, headDim)};
+  scale(parameters, rope.inverseFrequencies);
+  return rope;
+}
+
+/// Recent files hold everything in the object rope_parameters, older ones the
+/// base beside an object rope_scaling.
+Rope readRope(Config &config, int64_t headDim, double base) {
+  base = config.real("rope_theta", 1, baseLimit, base);
   std::optional<Config> parameters = config.object("rope_parameters");
   std::optional<Config> scaling = config.object("rope_scaling");
-  if (parameters) {
-    // The one object of recent files holds the base, too.
-    double inner = parameters->real("rope_theta", 1, baseLimit, base);
-    if (config.has("rope_theta") && inner != base)
-      parameters->fail("rope_theta",
-                       "expects the same as rope_theta, which is " +
-                           realText(base) + ", but got " + realText(inner));
-    if (scaling)
-      config.fail(
-          "rope_scaling",
-          "expects either rope_parameters or rope_scaling, but got both");
-    base = inner;
-  }
-  std::vector<float> frequencies = plainFrequencies(base, headDim);
+  if (parameters && scaling)
+    config.fail("rope_scaling", "expects either rope_parameters or "
+                                "rope_scaling, but got both");
+  Rope rope{plainFrequencies(base, headDim)};
   if (std::optional<Config> &source = parameters ? parameters : scaling) {
-    scale(*source, frequencies);
+    double inner = source->real("rope_theta", 1, baseLimit, base);
+    if (config.has("rope_theta") && inner != base)
+      source->fail("rope_theta", "expects the same as rope_theta, which is " +
+                                     realText(base) + ", but got " +
+                                     realText(inner));
+    rope = readParameters(*source, headDim, base);
     config.adopt(*source);
   }
-  return frequencies;
+  return rope;
+}
+
+void readRopes(Config &config, Architecture &a) {
+  constexpr double base = 1e6, windowBase = 1e4;
+  std::optional<Config> parameters = config.object("rope_parameters");
+  bool isNested = parameters && (parameters->has("full_attention") ||
+                                 parameters->has("sliding_attention"));
+  if (!isNested) {
+    a.rope = readRope(config, a.headDim, base);
+    a.windowRope = Rope{plainFrequencies(
+        config.real("rope_local_base_freq", 1, baseLimit, windowBase),
+        a.headDim)};
+    return;
+  }
+  auto read = [&](const char *key, double fallback) {
+    std::optional<Config> part = parameters->object(key);
+    if (!part)
+      return Rope{plainFrequencies(fallback, a.headDim)};
+    Rope rope = readParameters(*part, a.headDim, fallback);
+    config.adopt(*part);
+    return rope;
+  };
+  a.rope = read("full_attention", base);
+  a.windowRope = read("sliding_attention", windowBase);
+  config.adopt(*parameters);
 }
 
 } // namespace quern::import

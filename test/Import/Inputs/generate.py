@@ -39,6 +39,18 @@ FAMILIES = {
     "mistral": {"architectures": ["MistralForCausalLM"], "sliding_window": 32},
     "qwen2": {"architectures": ["Qwen2ForCausalLM"], "tie_word_embeddings": True},
     "qwen3": {"architectures": ["Qwen3ForCausalLM"], "head_dim": 16, "tie_word_embeddings": True},
+    "gemma2": {
+        "architectures": ["Gemma2ForCausalLM"],
+        "head_dim": 16,
+        "sliding_window": 32,
+        "query_pre_attn_scalar": 64,
+    },
+    "gemma3_text": {
+        "architectures": ["Gemma3ForCausalLM"],
+        "head_dim": 16,
+        "sliding_window": 32,
+        "sliding_window_pattern": 2,
+    },
 }
 WIDTHS = {
     "BOOL": 8,
@@ -61,7 +73,8 @@ def tensors_of(family, c):
     head_dim = c.get("head_dim") or hidden // heads
     q, kv = heads * head_dim, (c.get("num_key_value_heads") or heads) * head_dim
     result = {"model.embed_tokens.weight": [c["vocab_size"], hidden], "model.norm.weight": [hidden]}
-    if not c.get("tie_word_embeddings"):
+    is_gemma = family in ("gemma2", "gemma3_text")
+    if not c.get("tie_word_embeddings", is_gemma):
         result["lm_head.weight"] = [c["vocab_size"], hidden]
     attention_bias = c.get("attention_bias", False)
     qkv_bias = attention_bias or family == "qwen2"
@@ -78,7 +91,10 @@ def tensors_of(family, c):
         layer = "model.layers.%d." % i
         for name in ("input_layernorm", "post_attention_layernorm"):
             result[layer + name + ".weight"] = [hidden]
-        if family == "qwen3":
+        if is_gemma:
+            result[layer + "pre_feedforward_layernorm.weight"] = [hidden]
+            result[layer + "post_feedforward_layernorm.weight"] = [hidden]
+        if family in ("qwen3", "gemma3_text"):
             result[layer + "self_attn.q_norm.weight"] = [head_dim]
             result[layer + "self_attn.k_norm.weight"] = [head_dim]
         for name, rows, columns, bias in linears:

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What the families of models call their numbers and weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Dimensions of a decoder."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocabulary: int
+    context: int
+    tied: bool = True
+    family: str = "llama"
+    epsilon: float = 1e-5
+    theta: float = 10000.0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+_ARCHITECTURES = {
+    "gemma2": "Gemma2ForCausalLM",
+    "gemma3_text": "Gemma3ForCausalLM",
+    "llama": "LlamaForCausalLM",
+    "mistral": "MistralForCausalLM",
+    "qwen2": "Qwen2ForCausalLM",
+    "qwen3": "Qwen3ForCausalLM",
+}
+_GEMMAS = frozenset(("gemma2", "gemma3_text"))
+
+
+def norm_center(shape: Shape, name: str, dimensions: tuple[int, ...]) -> float | None:
+    """What the weights of a norm lie about, for norms scale: one, or zero where
+    one is added to them. None for other weights."""
+    if len(dimensions) != 1 or not name.endswith(".weight"):
+        return None
+    return 0 if shape.family in _GEMMAS else 1
+
+
+def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight."""
+    tensors: dict[str, tuple[int, ...]] = {
+        "model.embed_tokens.weight": (shape.vocabulary, shape.hidden)
+    }
+    for layer in range(shape.layers):
+        for name, dimensions in _layer_tensors(shape).items():
+            tensors[f"model.layers.{layer}.{name}"] = dimensions
+    tensors["model.norm.weight"] = (shape.hidden,)
+    if not shape.tied:
+        tensors["lm_head.weight"] = (shape.vocabulary, shape.hidden)
+    return tensors
+
+
+def _layer_tensors(shape: Shape) -> dict[str, tuple[int, ...]]:
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    tensors: dict[str, tuple[int, ...]] = {}
+    for name, rows in (("q", queries), ("k", keys), ("v", keys)):
+        tensors[f"self_attn.{name}_proj.weight"] = (rows, shape.hidden)
+        if shape.family == "qwen2":
+            tensors[f"self_attn.{name}_proj.bias"] = (rows,)
+    tensors["self_attn.o_proj.weight"] = (shape.hidden, queries)
+    if shape.family in ("qwen3", "gemma3_text"):
+        tensors["self_attn.q_norm.weight"] = (shape.head_dim,)
+        tensors["self_attn.k_norm.weight"] = (shape.head_dim,)
+    tensors["mlp.gate_proj.weight"] = (shape.intermediate, shape.hidden)
+    tensors["mlp.up_proj.weight"] = (shape.intermediate, shape.hidden)
+    tensors["mlp.down_proj.weight"] = (shape.hidden, shape.intermediate)
+    tensors["input_layernorm.weight"] = (shape.hidden,)
+    tensors["post_attention_layernorm.weight"] = (shape.hidden,)
+    if shape.family in _GEMMAS:
+        tensors["pre_feedforward_layernorm.weight"] = (shape.hidden,)
+        tensors["post_feedforward_layernorm.weight"] = (shape.hidden,)
+    return tensors
+
+
+def model_config(shape: Shape) -> dict[str, Any]:
+    """What config.json says of the model."""
+    activation = (
+        {"hidden_activation": "gelu_pytorch_tanh"}
+        if shape.family in _GEMMAS
+        else {"hidden_act": "silu"}
+    )
+    return {
+        "architectures": [_ARCHITECTURES[shape.family]],
+        "model_type": shape.family,
+        "hidden_size": shape.hidden,
+        "intermediate_size": shape.intermediate,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "head_dim": shape.head_dim,
+        "vocab_size": shape.vocabulary,
+        "max_position_embeddings": shape.context,
+        "rms_norm_eps": shape.epsilon,
+        "rope_theta": shape.theta,
+        **activation,
+        "tie_word_embeddings": shape.tied,
+    }

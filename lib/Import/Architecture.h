@@ -5,6 +5,8 @@
 #ifndef QUERN_LIB_IMPORT_ARCHITECTURE_H
 #define QUERN_LIB_IMPORT_ARCHITECTURE_H
 
+#include "Checkpoint.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +18,7 @@ namespace quern::import {
 struct Rope {
   /// What a position adds to the angle of each pair of columns.
   std::vector<float> inverseFrequencies;
+  double magnitude = 1; ///< what turns is multiplied by it
 };
 
 /// A decoder with rotary positions and a gated feed-forward part: the Llama
@@ -24,6 +27,8 @@ struct Architecture {
   std::string family;
   int64_t vocabulary = 0;
   int64_t context = 0;
+  /// What of the configuration says how large `context` is.
+  std::string contextSource = "max_position_embeddings";
   int64_t hidden = 0;
   int64_t layers = 0;
   int64_t heads = 0;
@@ -46,6 +51,7 @@ struct Architecture {
   double logitSoftcap = 0;      ///< 0: none
   Rope rope;
   std::optional<Rope> windowRope; ///< of layers with a window, if another
+  Checkpoint checkpoint;
 
   int64_t queryWidth() const { return heads * headDim; }
   int64_t keyWidth() const { return kvHeads * headDim; }

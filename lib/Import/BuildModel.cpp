@@ -30,7 +30,7 @@ public:
 
 private:
   DictionaryAttr modelAttr();
-  void addGlobal(const std::string &name, ArrayRef<int64_t> shape);
+  void addGlobal(const Weight &weight);
   void addForward();
   nn::KVCacheType cacheType();
   RankedTensorType activations(int64_t width);
@@ -53,13 +53,9 @@ private:
   OpBuilder builder;
   Value position, logitRows;
   Value cache;
+  llvm::StringMap<RankedTensorType> types; ///< of the weights
 };
 } // namespace
-
-/// `name` without the `.weight` at its end.
-static std::string withoutWeight(const std::string &name) {
-  return name.substr(0, name.rfind('.'));
-}
 
 Location ModelBuilder::at(const std::string &name) {
   return NameLoc::get(builder.getStringAttr(name));
@@ -102,28 +98,32 @@ static Type elementType(OpBuilder &builder, weights::DType dtype) {
   return builder.getF32Type();
 }
 
-void ModelBuilder::addGlobal(const std::string &name, ArrayRef<int64_t> shape) {
-  Type element = elementType(builder, source.find(name)->dtype);
-  param::GlobalOp::create(
-      builder, at(name), name, RankedTensorType::get(shape, element),
-      /*layout=*/Attribute(),
-      param::ExternalAttr::get(builder.getContext(), modelScope, name),
-      /*sym_visibility=*/StringAttr());
+void ModelBuilder::addGlobal(const Weight &weight) {
+  const Stored &stored = weight.stored;
+  Type element = elementType(builder, source.find(stored.name)->dtype);
+  auto type = RankedTensorType::get(weight.shape, element);
+  auto external =
+      param::ExternalAttr::get(builder.getContext(), modelScope, stored.name);
+  Attribute value = external;
+  if (stored.isPart)
+    value = param::ViewAttr::get(builder.getContext(), external, stored.first,
+                                 stored.run, stored.stride, stored.transposed);
+  param::GlobalOp::create(builder, at(weight.name), weight.name, type,
+                          /*layout=*/Attribute(), value,
+                          /*sym_visibility=*/StringAttr());
+  types[weight.name] = type;
 }
 
 Value ModelBuilder::load(Location where, const std::string &name) {
-  const weights::TensorInfo *tensor = source.find(name);
-  Type type =
-      RankedTensorType::get(tensor->shape, elementType(builder, tensor->dtype));
-  return param::LoadOp::create(builder, where, type, name);
+  return param::LoadOp::create(builder, where, types.lookup(name), name);
 }
 
 Value ModelBuilder::norm(const std::string &name, Value x, int64_t group) {
-  Location where = at(withoutWeight(name));
+  Location where = at(name);
   IntegerAttr groupAttr = group ? builder.getI64IntegerAttr(group) : nullptr;
   UnitAttr offset = a.normUnitOffset ? builder.getUnitAttr() : nullptr;
   return nn::RMSNormOp::create(
-      builder, where, x.getType(), x, load(where, name),
+      builder, where, x.getType(), x, load(where, name + ".weight"),
       builder.getF32FloatAttr(a.normEps), groupAttr, offset);
 }
 
@@ -142,21 +142,25 @@ Value ModelBuilder::linear(const std::string &name, Value x, bool bias) {
 }
 
 Value ModelBuilder::rope(int64_t layer, Value x) {
+  const Rope &rope = a.ropeOf(layer);
+  FloatAttr magnitude = rope.magnitude != 1
+                            ? builder.getF32FloatAttr(rope.magnitude)
+                            : FloatAttr();
   return nn::RopeOp::create(
       builder, x.getLoc(), x.getType(), x, position,
       builder.getI64IntegerAttr(a.headDim),
-      builder.getDenseF32ArrayAttr(a.ropeOf(layer).inverseFrequencies));
+      builder.getDenseF32ArrayAttr(rope.inverseFrequencies), magnitude);
 }
 
 Value ModelBuilder::attentionPart(int64_t layer, Value x) {
   auto name = [&](const char *suffix) { return layerTensor(layer, suffix); };
-  Value h = norm(name("input_layernorm.weight"), x);
+  Value h = norm(name("input_layernorm"), x);
   Value query = linear(name("self_attn.q_proj"), h, a.qkvBias);
   Value key = linear(name("self_attn.k_proj"), h, a.qkvBias);
   Value value = linear(name("self_attn.v_proj"), h, a.qkvBias);
   if (a.queryKeyNorm) {
-    query = norm(name("self_attn.q_norm.weight"), query, a.headDim);
-    key = norm(name("self_attn.k_norm.weight"), key, a.headDim);
+    query = norm(name("self_attn.q_norm"), query, a.headDim);
+    key = norm(name("self_attn.k_norm"), key, a.headDim);
   }
   Location where = at(name("self_attn"));
   IntegerAttr layerAttr = builder.getI64IntegerAttr(layer);
@@ -197,7 +201,7 @@ Value ModelBuilder::feedForwardPart(int64_t layer, Value x) {
 }
 
 Value ModelBuilder::embedding(Value tokens, Value table) {
-  Location where = at(withoutWeight(embeddingName));
+  Location where = at(embeddingName);
   Value x = nn::EmbeddingOp::create(builder, where, activations(a.hidden),
                                     tokens, table);
   if (a.embeddingScale == 1)
@@ -208,7 +212,7 @@ Value ModelBuilder::embedding(Value tokens, Value table) {
 
 Value ModelBuilder::layers(Value x) {
   for (int64_t layer = 0; layer < a.layers; ++layer) {
-    Location where = at(withoutWeight(layerTensor(layer, "")));
+    Location where = at("model.layers." + std::to_string(layer));
     Value mixed = attentionPart(layer, x);
     x = nn::AddOp::create(builder, where, x.getType(),
                           rowsAfterAttention(layer, x), mixed);
@@ -220,9 +224,11 @@ Value ModelBuilder::layers(Value x) {
 
 /// The output matrix is `table`, the embedding, where that is tied.
 Value ModelBuilder::logits(Value x, Value table) {
-  Location where = at(withoutWeight(outputName));
+  Location where = at(outputName);
   x = norm(finalNormName, x);
-  Value matrix = a.tiedEmbedding ? table : load(where, outputName);
+  Value matrix = a.tiedEmbedding
+                     ? table
+                     : load(where, outputName + std::string(".weight"));
   Value result = nn::LinearOp::create(builder, where, activations(a.vocabulary),
                                       x, matrix, Value());
   if (a.logitSoftcap == 0)
@@ -247,21 +253,19 @@ void ModelBuilder::addForward() {
   logitRows = body->getArgument(2);
   cache = body->getArgument(3);
 
-  Value table = load(at(withoutWeight(embeddingName)), embeddingName);
+  Value table = load(at(embeddingName), embeddingName + std::string(".weight"));
   Value x = layers(embedding(body->getArgument(0), table));
-  func::ReturnOp::create(builder, at(withoutWeight(outputName)),
-                         logits(x, table));
+  func::ReturnOp::create(builder, at(outputName), logits(x, table));
 }
 
 OwningOpRef<ModuleOp> ModelBuilder::build() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(at(a.family));
   (*module)->setAttr(nn::NNDialect::getModelAttrName(), modelAttr());
   builder.setInsertionPointToEnd(module->getBody());
-  forEachTensor(
-      a, [&](const std::string &name, const std::vector<int64_t> &shape) {
-        addGlobal(name, shape);
-        return true;
-      });
+  forEachWeight(a, [&](const Weight &weight) {
+    addGlobal(weight);
+    return true;
+  });
   addForward();
   return module;
 }

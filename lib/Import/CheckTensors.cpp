@@ -7,6 +7,7 @@
 #include "WeightNames.h"
 #include "quern/Support/Text.h"
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_set>
 
@@ -61,22 +62,25 @@ static Status checkTensor(const TensorInfo &tensor,
 
 /// Checks the second copy of a tied output matrix, which some checkpoints hold.
 static Status checkTiedCopy(const WeightSource &source,
+                            const std::string &embedding,
                             const TensorInfo &copy) {
-  const TensorInfo *table = source.find(embeddingName);
+  const TensorInfo *table = source.find(embedding);
   if (copy.dtype == table->dtype && copy.shape == table->shape &&
       !std::memcmp(copy.bytes.data(), table->bytes.data(), copy.bytes.size()))
     return Status::ok();
   return weights::inTensor(
-      copy, invalid("expects the values of " + inQuotes(embeddingName) +
+      copy, invalid("expects the values of " + inQuotes(embedding) +
                     " because tie_word_embeddings is true, but got others"));
 }
 
-/// Rotary tables that old checkpoints carry along; they follow from the
-/// configuration.
-static bool isHarmless(const std::string &name) {
-  const std::string suffix = ".rotary_emb.inv_freq";
-  return name.size() >= suffix.size() &&
-         name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+/// Rotary tables, masks and the like, which old checkpoints carry along.
+static bool isHarmless(const Checkpoint &checkpoint, const std::string &name) {
+  return std::any_of(checkpoint.ignored.begin(), checkpoint.ignored.end(),
+                     [&](const std::string &end) {
+                       return name.size() >= end.size() &&
+                              name.compare(name.size() - end.size(), end.size(),
+                                           end) == 0;
+                     });
 }
 
 Status checkTensors(const Architecture &architecture,
@@ -84,15 +88,19 @@ Status checkTensors(const Architecture &architecture,
   std::unordered_set<std::string> known;
   NameList missing;
   Status status;
-  forEachTensor(architecture, [&](const std::string &name,
-                                  const std::vector<int64_t> &shape) {
-    const TensorInfo *tensor = source.find(name);
+  std::string embedding;
+  forEachWeight(architecture, [&](const Weight &weight) {
+    const Stored &stored = weight.stored;
+    if (embedding.empty()) // the first weight
+      embedding = stored.name;
+    if (!known.insert(stored.name).second)
+      return true; // another part of the same tensor
+    const TensorInfo *tensor = source.find(stored.name);
     if (!tensor) {
-      missing.add(name);
+      missing.add(stored.name);
       return true;
     }
-    known.insert(name);
-    status = checkTensor(*tensor, shape);
+    status = checkTensor(*tensor, stored.shape);
     return status.isOk();
   });
   if (!status)
@@ -102,10 +110,12 @@ Status checkTensors(const Architecture &architecture,
 
   NameList unknown;
   for (const TensorInfo &tensor : source.tensors()) {
-    if (known.count(tensor.name) || isHarmless(tensor.name))
+    if (known.count(tensor.name) ||
+        isHarmless(architecture.checkpoint, tensor.name))
       continue;
-    if (architecture.tiedEmbedding && tensor.name == outputName) {
-      if (Status same = checkTiedCopy(source, tensor); !same)
+    if (architecture.tiedEmbedding &&
+        tensor.name == outputName + std::string(".weight")) {
+      if (Status same = checkTiedCopy(source, embedding, tensor); !same)
         return same;
       continue;
     }

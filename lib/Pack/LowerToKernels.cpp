@@ -31,8 +31,10 @@ struct KernelSpec {
   llvm::SmallVector<std::pair<llvm::StringRef, mlir::Attribute>> attributes;
 };
 
-/// Rope tables by frequencies.
-using RopeTables = llvm::SmallDenseMap<mlir::Attribute, param::GlobalOp>;
+/// Rope tables by frequencies and magnitude.
+using RopeTables =
+    llvm::SmallDenseMap<std::pair<mlir::Attribute, mlir::Attribute>,
+                        param::GlobalOp>;
 
 } // namespace
 
@@ -160,7 +162,8 @@ static void replace(mlir::Operation *op, const KernelSpec &spec) {
 
 static mlir::LogicalResult lowerRope(nn::RopeOp rope,
                                      const RopeTables &tables) {
-  auto table = tables.find(rope.getInverseFrequenciesAttr());
+  auto table =
+      tables.find({rope.getInverseFrequenciesAttr(), rope.getMagnitudeAttr()});
   if (table == tables.end())
     return rope.emitOpError()
            << "expects a #nn.rope_table weight with its inverse frequencies, "
@@ -224,7 +227,8 @@ struct LowerToKernels
     RopeTables tables;
     for (auto global : module.getOps<param::GlobalOp>())
       if (auto table = llvm::dyn_cast<nn::RopeTableAttr>(global.getValue()))
-        tables.try_emplace(table.getInverseFrequencies(), global);
+        tables.try_emplace(
+            {table.getInverseFrequencies(), table.getMagnitude()}, global);
     llvm::SmallVector<mlir::Operation *> ops;
     module.walk([&](mlir::Operation *op) {
       if (llvm::isa_and_nonnull<nn::NNDialect, qt::QTDialect>(op->getDialect()))

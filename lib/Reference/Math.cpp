@@ -132,23 +132,26 @@ Result<Tensor> reference::rmsNorm(const Tensor &x, const Tensor &weight,
 }
 
 Tensor reference::ropeTable(int64_t first, int64_t rows,
-                            Span<const float> inverseFrequencies) {
+                            Span<const float> inverseFrequencies,
+                            double magnitude) {
   int64_t half = int64_t(inverseFrequencies.size());
   std::vector<float> table(size_t(rows * 2 * half));
   for (int64_t t = 0; t < rows; ++t)
     for (int64_t i = 0; i < half; ++i) {
       float angle = float(first + t) * inverseFrequencies[size_t(i)];
       float *row = table.data() + t * 2 * half;
-      row[i] = float(std::cos(double(angle)));
-      row[half + i] = float(std::sin(double(angle)));
+      row[i] = float(std::cos(double(angle)) * magnitude);
+      row[half + i] = float(std::sin(double(angle)) * magnitude);
     }
   return Tensor::ofReals({rows, 2 * half}, std::move(table));
 }
 
 Result<Tensor> reference::rope(const Tensor &x, int64_t headDim,
                                const Tensor &table, int64_t first) {
-  if (Status status = checkCols("a table", table, headDim); !status)
-    return status;
+  if (!table.isReal() || table.cols() % 2 != 0 || table.cols() > headDim)
+    return mismatch("a table with an even number of columns, at most " +
+                        std::to_string(headDim),
+                    "shape " + table.shapeText());
   if (headDim <= 0 || headDim % 2 != 0 || x.cols() % headDim != 0)
     return mismatch("an even head width that divides the rows of " +
                         x.shapeText(),
@@ -158,7 +161,7 @@ Result<Tensor> reference::rope(const Tensor &x, int64_t headDim,
                         ", the rows of the table",
                     std::to_string(first + x.rows() - 1));
 
-  int64_t half = headDim / 2;
+  int64_t half = table.cols() / 2;
   std::vector<float> result(x.values().begin(), x.values().end());
   for (int64_t t = 0; t < x.rows(); ++t) {
     const float *cosines = table.row(first + t).data();

@@ -62,8 +62,10 @@ static Status evalLastRows(nn::LastRowsOp op, Scope &scope) {
 static Status evalRope(nn::RopeOp op, Scope &scope) {
   const Tensor &input = scope.tensor(op.getInput());
   llvm::ArrayRef<float> frequencies = op.getInverseFrequencies();
-  Tensor table = ropeTable(scope.index(op.getPosition()), input.rows(),
-                           {frequencies.data(), frequencies.size()});
+  Tensor table =
+      ropeTable(scope.index(op.getPosition()), input.rows(),
+                {frequencies.data(), frequencies.size()},
+                op.getMagnitude() ? op.getMagnitude()->convertToFloat() : 1);
   return scope.set(op.getResult(),
                    rope(input, op.getHeadDim(), table, /*first=*/0));
 }

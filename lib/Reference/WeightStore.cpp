@@ -11,6 +11,7 @@
 #include "quern/Numerics/AlignBlocks.h"
 #include "quern/Reference/Math.h"
 #include "quern/Reference/Quantize.h"
+#include "quern/Weights/TensorView.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -43,6 +44,27 @@ static Result<Tensor> readExternal(param::ExternalAttr external,
   return Tensor::ofReals(type.getShape().vec(), std::move(values));
 }
 
+static Result<Tensor> readView(param::ViewAttr attribute,
+                               mlir::RankedTensorType type,
+                               const Sources &sources) {
+  std::string scope = attribute.getSource().getScope().str();
+  auto source = sources.find(scope);
+  if (source == sources.end())
+    return mismatch("weights for the scope '" + scope + "'", "none");
+  weights::TensorView view = {attribute.getSource().getKey().str(),
+                              attribute.getFirst(), attribute.getRun(),
+                              attribute.getStride(), attribute.getTransposed()};
+  std::vector<int64_t> shape = type.getShape().vec();
+  if (Status status = weights::checkView(*source->second, view, shape); !status)
+    return status;
+  std::vector<float> values(size_t(type.getNumElements()));
+  if (Status status = weights::readViewAsFloat(*source->second, view, 0,
+                                               shape.front(), values);
+      !status)
+    return status;
+  return Tensor::ofReals(std::move(shape), std::move(values));
+}
+
 static Result<Tensor> makeSplat(param::SplatAttr splat,
                                 mlir::RankedTensorType type) {
   float value = float(splat.getValue().getValueAsDouble());
@@ -54,7 +76,7 @@ static Result<Tensor> makeSplat(param::SplatAttr splat,
 static Result<Tensor> makeRopeTable(nn::RopeTableAttr table) {
   llvm::ArrayRef<float> frequencies = table.getInverseFrequencies();
   return ropeTable(0, table.getPositions(),
-                   {frequencies.data(), frequencies.size()});
+                   {frequencies.data(), frequencies.size()}, table.getFactor());
 }
 
 /// The numbers that `value` says, as a plain tensor of type `type`. Where an
@@ -108,6 +130,9 @@ static Result<Tensor> makePlain(mlir::Attribute value,
           .Case([&](param::ExternalAttr external) {
             return readExternal(external, type, sources);
           })
+          .Case([&](param::ViewAttr view) {
+            return readView(view, type, sources);
+          })
           .Case([&](param::SplatAttr splat) { return makeSplat(splat, type); })
           .Case([&](nn::RopeTableAttr table) { return makeRopeTable(table); })
           .Case([&](qt::PartAttr part) {
@@ -117,7 +142,8 @@ static Result<Tensor> makePlain(mlir::Attribute value,
             std::string text;
             llvm::raw_string_ostream(text) << other;
             return mismatch(
-                "#param.external, #param.splat, #nn.rope_table or #qt.part",
+                "#param.external, #param.view, #param.splat, #nn.rope_table or "
+                "#qt.part",
                 text);
           });
   if (!numbers)

@@ -56,6 +56,17 @@ SHAPES: dict[str, Shape] = {
     ),
     "tiny-qwen2": Shape(96, 160, 2, 6, 2, 16, 320, 256, family="qwen2", epsilon=1e-6),
     "tiny-qwen3": Shape(96, 160, 2, 5, 1, 32, 320, 256, family="qwen3", epsilon=1e-6),
+    "tiny-phi3": Shape(
+        96, 160, 2, 6, 2, 16, 320, 256, tied=False, family="phi3",
+        extra={
+            "sliding_window": 40, "partial_rotary_factor": 0.75,
+            "original_max_position_embeddings": 128,
+            "rope_scaling": {
+                "type": "longrope", "long_factor": [9.0] * 6,
+                "short_factor": [1.0, 1.1, 1.25, 1.5, 2.0, 3.0],
+            },
+        },
+    ),
     # Caps so low that they bend what weights of this deviation give.
     "tiny-gemma2": Shape(
         96, 160, 3, 6, 2, 16, 320, 256, family="gemma2", epsilon=1e-6,

@@ -31,6 +31,7 @@ _ARCHITECTURES = {
     "gemma3_text": "Gemma3ForCausalLM",
     "llama": "LlamaForCausalLM",
     "mistral": "MistralForCausalLM",
+    "phi3": "Phi3ForCausalLM",
     "qwen2": "Qwen2ForCausalLM",
     "qwen3": "Qwen3ForCausalLM",
 }
@@ -62,16 +63,22 @@ def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
 def _layer_tensors(shape: Shape) -> dict[str, tuple[int, ...]]:
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     tensors: dict[str, tuple[int, ...]] = {}
-    for name, rows in (("q", queries), ("k", keys), ("v", keys)):
-        tensors[f"self_attn.{name}_proj.weight"] = (rows, shape.hidden)
-        if shape.family == "qwen2":
-            tensors[f"self_attn.{name}_proj.bias"] = (rows,)
+    if shape.family == "phi3":
+        tensors["self_attn.qkv_proj.weight"] = (queries + 2 * keys, shape.hidden)
+    else:
+        for name, rows in (("q", queries), ("k", keys), ("v", keys)):
+            tensors[f"self_attn.{name}_proj.weight"] = (rows, shape.hidden)
+            if shape.family == "qwen2":
+                tensors[f"self_attn.{name}_proj.bias"] = (rows,)
     tensors["self_attn.o_proj.weight"] = (shape.hidden, queries)
     if shape.family in ("qwen3", "gemma3_text"):
         tensors["self_attn.q_norm.weight"] = (shape.head_dim,)
         tensors["self_attn.k_norm.weight"] = (shape.head_dim,)
-    tensors["mlp.gate_proj.weight"] = (shape.intermediate, shape.hidden)
-    tensors["mlp.up_proj.weight"] = (shape.intermediate, shape.hidden)
+    if shape.family == "phi3":
+        tensors["mlp.gate_up_proj.weight"] = (2 * shape.intermediate, shape.hidden)
+    else:
+        tensors["mlp.gate_proj.weight"] = (shape.intermediate, shape.hidden)
+        tensors["mlp.up_proj.weight"] = (shape.intermediate, shape.hidden)
     tensors["mlp.down_proj.weight"] = (shape.hidden, shape.intermediate)
     tensors["input_layernorm.weight"] = (shape.hidden,)
     tensors["post_attention_layernorm.weight"] = (shape.hidden,)

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy_gemma import NumpyGemma
 from numpy_llama import NumpyLlama
+from numpy_phi3 import NumpyPhi3
 
 _FAMILIES = {
     "gemma2": NumpyGemma,
     "gemma3_text": NumpyGemma,
+    "phi3": NumpyPhi3,
 }
 
 

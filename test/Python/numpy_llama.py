@@ -64,6 +64,8 @@ def inverse_frequencies(config: dict, head_dim: int) -> Array:
         return frequencies
     if kind == "linear":
         return frequencies / scaling["factor"]
+    if kind == "longrope":  # see numpy_phi3
+        return frequencies
     if kind != "llama3":
         raise ValueError(f"rope scaling '{kind}' is not supported")
     factor = scaling["factor"]

@@ -56,6 +56,25 @@ CASES = {
 }
 
 
+CASES |= {
+    "phi3": ("phi3", {**SMALL, "sliding_window": 30}),
+    "phi3-longrope": (
+        "phi3",
+        {
+            **SMALL,
+            "max_position_embeddings": 512,
+            "original_max_position_embeddings": 128,
+            "partial_rotary_factor": 0.75,
+            "rope_scaling": {
+                "type": "longrope",
+                "short_factor": [1.0, 1.1, 1.25, 1.5, 2.0, 3.0],
+                "long_factor": [4.0] * 6,
+            },
+        },
+    ),
+}
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """The folder of each case."""

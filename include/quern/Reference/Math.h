@@ -31,12 +31,13 @@ Result<Tensor> rmsNorm(const Tensor &x, const Tensor &weight, double eps,
 
 /// Row t holds cos(angle_i) for every inverse frequency, then sin(angle_i),
 /// where angle_i = (first + t) * inverseFrequencies[i] as a product in
-/// binary32.
+/// binary32; each times `magnitude`.
 Tensor ropeTable(int64_t first, int64_t rows,
-                 Span<const float> inverseFrequencies);
+                 Span<const float> inverseFrequencies, double magnitude);
 
-/// Rotates the pairs (i, i + headDim / 2) of each head of row t by the angle
-/// whose cosine and sine are in row `first` + t of `table`.
+/// Rotates the pairs (i, i + h) of each head of row t by the angle whose cosine
+/// and sine are in row `first` + t of `table`, which has 2 h columns, as many
+/// as a head or fewer: what is behind them in the head stays.
 Result<Tensor> rope(const Tensor &x, int64_t headDim, const Tensor &table,
                     int64_t first);
 

@@ -157,9 +157,10 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
 LogicalResult ForwardBuilder::lowerRope(qk::KernelOp kernel) {
   Value x = kernel.getInput("x"), y = kernel->getResult(0);
   int64_t width = widthOf(x), headDim = integerOr(kernel, "head_dim", width);
-  return call(kernel, keyOf("rope", width, headDim),
+  int64_t rotated = widthOf(kernel.getInput("table"));
+  return call(kernel, keyOf("rope", width, headDim, rotated),
               [&](StringRef name) {
-                emitRopeKernel(kernels, name, width, headDim);
+                emitRopeKernel(kernels, name, width, headDim, rotated);
                 return Status::ok();
               },
               {address(x), address(y),

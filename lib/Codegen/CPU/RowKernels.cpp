@@ -110,7 +110,7 @@ static void rotateHead(KernelBuilder &b, Value x, Value y, Value table,
 }
 
 void codegen::emitRopeKernel(KernelBuilder &b, StringRef name, int64_t width,
-                             int64_t headDim) {
+                             int64_t headDim, int64_t rotated) {
   Type p = b.ptrType(), i = b.getI64Type();
   auto args = b.beginFunction(name, {p, p, p, i, i, i, i}).getArguments();
   int64_t heads = width / headDim, stride = rowStride(width);
@@ -118,9 +118,14 @@ void codegen::emitRopeKernel(KernelBuilder &b, StringRef name, int64_t width,
     Value token = b.div(item, heads);
     Value at =
         b.add(b.mul(token, stride), b.mul(b.rem(item, heads), 4 * headDim));
-    Value row = b.mul(b.add(args[4], token), 4 * headDim);
-    rotateHead(b, b.offset(args[0], at), b.offset(args[1], at),
-               b.offset(args[2], row), headDim / 2);
+    Value row = b.mul(b.add(args[4], token), 4 * rotated);
+    Value x = b.offset(args[0], at), y = b.offset(args[1], at);
+    rotateHead(b, x, y, b.offset(args[2], row), rotated / 2);
+    forColumns(b, headDim - rotated,
+               [&](Value column, VectorLoad load, VectorStore store) {
+                 Value bytes = b.mul(b.add(column, rotated), 4);
+                 store(load(b.offset(x, bytes)), b.offset(y, bytes));
+               });
   });
   b.endFunction();
 }

@@ -73,11 +73,6 @@ static std::string readActivation(Config &config, const std::string &key,
 
 /// Refuses members that would change what the model computes.
 static void refuseVariants(Config &config) {
-  double rotated = config.real("partial_rotary_factor", 0, 1, 1);
-  if (rotated != 1)
-    config.fail("partial_rotary_factor",
-                "expects 1, but got " + realText(rotated),
-                StatusCode::Unsupported);
   if (std::optional<Config> quantized = config.object("quantization_config")) {
     std::string method = quantized->string("quant_method", "unnamed");
     config.adopt(*quantized);

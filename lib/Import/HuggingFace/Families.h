@@ -17,6 +17,7 @@ void describeGemma2(Config &config, Architecture &architecture);
 void describeGemma3(Config &config, Architecture &architecture);
 void describeLlama(Config &config, Architecture &architecture);
 void describeMistral(Config &config, Architecture &architecture);
+void describePhi3(Config &config, Architecture &architecture);
 void describeQwen2(Config &config, Architecture &architecture);
 void describeQwen3(Config &config, Architecture &architecture);
 
@@ -50,9 +51,18 @@ std::vector<bool> readLayerTypes(Config &config,
                                  const std::vector<bool> &silent,
                                  bool usesWindow);
 
-/// Reads base and scaling of the rotary positions of heads of `headDim`
-/// columns; `base` is what a silent configuration means.
-Rope readRope(Config &config, int64_t headDim, double base = 10000);
+/// What a family calls the numbers of its rotary positions, and assumes where
+/// its configuration is silent.
+struct RopeDefaults {
+  double base = 10000;
+  double share = 1; ///< of a head's columns that turn
+  const char *baseKey = "rope_theta";
+  const char *shareKey = "partial_rotary_factor";
+};
+
+/// Reads base, share and scaling of the rotary positions, after the extents.
+void readRope(Config &config, Architecture &architecture,
+              const RopeDefaults &defaults = {});
 
 /// Reads rotary positions for layers that attend to everything, and others for
 /// layers with a window.

@@ -48,7 +48,7 @@ static void readGemma(Config &config, int64_t context, Architecture &a) {
 
 void describeGemma2(Config &config, Architecture &a) {
   readGemma(config, /*context=*/8192, a);
-  a.rope = readRope(config, a.headDim);
+  readRope(config, a);
   a.attentionSoftcap = readSoftcap(config, "attn_logit_softcapping", 50);
   a.logitSoftcap = readSoftcap(config, "final_logit_softcapping", 30);
   readWindows(config, /*pattern=*/2, a);

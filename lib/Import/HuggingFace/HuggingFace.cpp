@@ -25,6 +25,7 @@ static constexpr Family families[] = {
     {"gemma3_text", "Gemma3ForCausalLM", describeGemma3},
     {"llama", "LlamaForCausalLM", describeLlama},
     {"mistral", "MistralForCausalLM", describeMistral},
+    {"phi3", "Phi3ForCausalLM", describePhi3},
     {"qwen2", "Qwen2ForCausalLM", describeQwen2},
     {"qwen3", "Qwen3ForCausalLM", describeQwen3},
 };
@@ -78,8 +79,8 @@ static Result<Architecture> readArchitecture(const std::string &path,
   if (options.context < 0 || options.context > architecture.context)
     return Status::error(StatusCode::InvalidArgument,
                          path + ": expects a context from 1 to " +
-                             std::to_string(architecture.context) +
-                             " (max_position_embeddings), but got " +
+                             std::to_string(architecture.context) + " (" +
+                             architecture.contextSource + "), but got " +
                              std::to_string(options.context));
   if (options.context)
     architecture.context = options.context;

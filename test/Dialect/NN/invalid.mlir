@@ -266,8 +266,16 @@ func.func @rope_c2_positive(%x: tensor<?x64xf32>, %p: index) {
 // -----
 
 func.func @rope_c3(%x: tensor<?x64xf32>, %p: index) {
-  // expected-error@below {{'nn.rope' op expects 4 inverse frequencies, but got 2}}
-  %y = nn.rope %x at %p {head_dim = 8 : i64, inverse_frequencies = array<f32: 1.0, 0.1>} : tensor<?x64xf32>
+  // expected-error@below {{'nn.rope' op expects 1 to 4 inverse frequencies, but got 5}}
+  %y = nn.rope %x at %p {head_dim = 8 : i64, inverse_frequencies = array<f32: 1.0, 0.5, 0.2, 0.1, 0.05>} : tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @rope_c4(%x: tensor<?x64xf32>, %p: index) {
+  // expected-error@below {{'nn.rope' op attribute 'magnitude' failed to satisfy constraint: 32-bit float attribute whose value is positive}}
+  %y = nn.rope %x at %p {head_dim = 8 : i64, inverse_frequencies = array<f32: 1.0, 0.1>, magnitude = 0.0 : f32} : tensor<?x64xf32>
   return
 }
 

@@ -13,6 +13,10 @@ module attributes {nn.model = {
 param.global @rope : tensor<512x4xf32>
     = #nn.rope_table<positions = 512, inverse_frequencies = [1.0, 0.562341332]>
 
+// CHECK: #nn.rope_table<positions = 512, inverse_frequencies = [1.000000e+00], magnitude = 1.250000e+00 : f32>
+param.global @rope_part : tensor<512x2xf32>
+    = #nn.rope_table<positions = 512, inverse_frequencies = [1.0], magnitude = 1.25 : f32>
+
 // CHECK-LABEL: func @embedding
 func.func @embedding(%tokens: tensor<?xi32>, %e: tensor<512x64xbf16>) -> tensor<?x64xf32> {
   // CHECK: nn.embedding %{{.*}}, %{{.*}} : (tensor<?xi32>, tensor<512x64xbf16>) -> tensor<?x64xf32>
@@ -79,6 +83,8 @@ func.func @elementwise(%x: tensor<?x64xf32>, %y: tensor<?x64xf32>, %rows: index)
 func.func @attention(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %position: index, %cache: !cache) -> tensor<?x64xf32> {
   // CHECK: nn.rope %{{.*}} at %{{.*}} {head_dim = 8 : i64, inverse_frequencies = array<f32: 1.000000e+00, 1.000000e-01, 0.00999999977, 1.000000e-03>} : tensor<?x64xf32>
   %r = nn.rope %q at %position {head_dim = 8 : i64, inverse_frequencies = array<f32: 1.0, 0.1, 0.01, 0.001>} : tensor<?x64xf32>
+  // CHECK: nn.rope %{{.*}} at %{{.*}} {head_dim = 8 : i64, inverse_frequencies = array<f32: 1.000000e+00>, magnitude = 1.250000e+00 : f32} : tensor<?x64xf32>
+  %r2 = nn.rope %r at %position {head_dim = 8 : i64, inverse_frequencies = array<f32: 1.0>, magnitude = 1.25 : f32} : tensor<?x64xf32>
   // CHECK: nn.kv_append %{{.*}}, %{{.*}} into %{{.*}}[0] at %{{.*}} : tensor<?x32xf32>, <layers = 5, heads = 4, head_dim = 8, element = f16>
   nn.kv_append %k, %k into %cache[0] at %position : tensor<?x32xf32>, !cache
   // CHECK: nn.attention %{{.*}}, %{{.*}}[0] at %{{.*}} scale 0.353553385 : (tensor<?x64xf32>, <layers = 5, heads = 4, head_dim = 8, element = f16>) -> tensor<?x64xf32>

@@ -364,10 +364,10 @@ func.func @kernel_c6_scales(%x: tensor<?x8xf32>, %s: tensor<1x4xf32>) {
 
 // -----
 
-func.func @kernel_c6_table(%x: tensor<?x64xf32>, %t: tensor<16x4xf32>, %p: index) {
-  // expected-error@below {{'qk.kernel' op expects a table of shape [16, 8], but got [16, 4]}}
+func.func @kernel_c6_table(%x: tensor<?x64xf32>, %t: tensor<16x10xf32>, %p: index) {
+  // expected-error@below {{'qk.kernel' op expects a table with an even number of columns, at most 8, but got 10}}
   %y = qk.kernel rope(%x, %t, %p) {head_dim = 8 : i64, operand_roles = ["x", "table", "position"]}
-      : (tensor<?x64xf32>, tensor<16x4xf32>, index) -> tensor<?x64xf32>
+      : (tensor<?x64xf32>, tensor<16x10xf32>, index) -> tensor<?x64xf32>
   return
 }
 

@@ -39,6 +39,7 @@ FAMILIES = {
     "mistral": {"architectures": ["MistralForCausalLM"], "sliding_window": 32},
     "qwen2": {"architectures": ["Qwen2ForCausalLM"], "tie_word_embeddings": True},
     "qwen3": {"architectures": ["Qwen3ForCausalLM"], "head_dim": 16, "tie_word_embeddings": True},
+    "phi3": {"architectures": ["Phi3ForCausalLM"]},
     "gemma2": {
         "architectures": ["Gemma2ForCausalLM"],
         "head_dim": 16,
@@ -87,6 +88,9 @@ def tensors_of(family, c):
         ("mlp.up_proj", inner, hidden, c.get("mlp_bias")),
         ("mlp.down_proj", hidden, inner, c.get("mlp_bias")),
     ]
+    if family == "phi3":
+        linears[:3] = [("self_attn.qkv_proj", q + 2 * kv, hidden, False)]
+        linears[2:4] = [("mlp.gate_up_proj", 2 * inner, hidden, False)]
     for i in range(c["num_hidden_layers"]):
         layer = "model.layers.%d." % i
         for name in ("input_layernorm", "post_attention_layernorm"):

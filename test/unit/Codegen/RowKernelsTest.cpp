@@ -180,15 +180,15 @@ TEST(RowKernels, Hadamard) {
 //===----------------------------------------------------------------------===//
 
 void checkRope(const std::vector<TargetLibrary> &libraries, int64_t width,
-               int64_t headDim, int64_t position) {
-  int64_t half = headDim / 2;
+               int64_t headDim, int64_t rotated, int64_t position) {
+  int64_t half = rotated / 2;
   for (int64_t M : kRowCounts) {
-    std::vector<float> table((position + M) * headDim);
+    std::vector<float> table((position + M) * rotated);
     for (int64_t t = 0; t < position + M; ++t)
       for (int64_t i = 0; i < half; ++i) {
         double angle = double(t) * std::pow(1e4, -double(i) / double(half));
-        table[t * headDim + i] = float(std::cos(angle));
-        table[t * headDim + half + i] = float(std::sin(angle));
+        table[t * rotated + i] = float(std::cos(angle));
+        table[t * rotated + half + i] = float(std::sin(angle));
       }
     RowBuffer x = randomRows(width, M, unsigned(width + M));
     std::vector<float> y = runEverywhere(
@@ -200,11 +200,16 @@ void checkRope(const std::vector<TargetLibrary> &libraries, int64_t width,
         });
     for (int64_t m = 0; m < M; ++m)
       for (int64_t k = 0; k < width; ++k) {
-        int64_t pair = k % headDim % half, base = k / headDim * headDim;
+        int64_t column = k % headDim;
+        if (column >= rotated) {
+          ASSERT_EQ(y[m * width + k], x.floats(m)[k]);
+          continue;
+        }
+        int64_t pair = column % half, base = k - column;
         double a = x.floats(m)[base + pair],
                c = x.floats(m)[base + half + pair];
-        const float *turn = &table[(position + m) * headDim + pair];
-        bool isFirst = k % headDim < half;
+        const float *turn = &table[(position + m) * rotated + pair];
+        bool isFirst = column < half;
         double p = (isFirst ? a : c) * turn[0]; // cosine
         double q = (isFirst ? -c : a) * turn[half];
         // Two products and a sum: two roundings on either way.
@@ -215,20 +220,24 @@ void checkRope(const std::vector<TargetLibrary> &libraries, int64_t width,
 }
 
 TEST(RowKernels, Rope) {
-  const std::pair<int64_t, int64_t> shapes[] = {
-      {8, 8}, {64, 32}, {96, 48}, {256, 64}, {128, 128}, {20, 20}};
+  struct {
+    int64_t width, headDim, rotated;
+  } shapes[] = {{8, 8, 8},     {64, 32, 32},    {96, 48, 48},
+                {256, 64, 64}, {128, 128, 128}, {20, 20, 20},
+                {160, 80, 20}, {96, 24, 12},    {128, 64, 32}};
   std::vector<KernelSource> sources;
-  for (auto [width, headDim] : shapes)
+  for (auto [width, headDim, rotated] : shapes)
     sources.push_back({numbered("rope", width, headDim),
-                       [width = width, headDim = headDim](KernelBuilder &b) {
+                       [width = width, headDim = headDim,
+                        rotated = rotated](KernelBuilder &b) {
                          emitRopeKernel(b, numbered("rope", width, headDim),
-                                        width, headDim);
+                                        width, headDim, rotated);
                          return Status::ok();
                        }});
   auto libraries = compileForAllTargets(sources);
-  for (auto [width, headDim] : shapes)
+  for (auto [width, headDim, rotated] : shapes)
     for (int64_t position : {0, 5})
-      checkRope(libraries, width, headDim, position);
+      checkRope(libraries, width, headDim, rotated, position);
 }
 
 //===----------------------------------------------------------------------===//

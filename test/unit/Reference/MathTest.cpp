@@ -120,7 +120,7 @@ TEST(RmsNormTest, AddsTheOffsetToTheWeight) {
 
 TEST(RopeTableTest, HoldsCosinesThenSines) {
   const std::vector<float> frequencies = {float(M_PI / 2), 0.5f};
-  std::vector<float> y = valuesOf(ropeTable(1, 2, frequencies));
+  std::vector<float> y = valuesOf(ropeTable(1, 2, frequencies, 1));
   // The angles are pi/2 and 0.5, then pi and 1.
   std::vector<double> expected = {0,  std::cos(0.5), 1, std::sin(0.5),
                                   -1, std::cos(1),   0, std::sin(1)};

@@ -41,12 +41,12 @@ struct NormSpec {
 void emitRmsNormKernel(KernelBuilder &builder, llvm::StringRef name,
                        const NormSpec &spec);
 
-/// Rotates the pairs (i, i + headDim / 2) of each head by the angles of the
-/// token's position. Arguments: x ptr, y ptr, table ptr (f32 [positions,
-/// headDim]: headDim / 2 cosines, then as many sines), M, position i64, worker,
-/// workers.
+/// Rotates the pairs (i, i + rotated / 2) of each head by the angles of the
+/// token's position; what is behind the first `rotated` columns stays.
+/// Arguments: x ptr, y ptr, table ptr (f32 [positions, rotated]: cosines, then
+/// as many sines), M, position i64, worker, workers.
 void emitRopeKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width,
-                    int64_t headDim);
+                    int64_t headDim, int64_t rotated);
 
 /// y = the normalised Walsh-Hadamard transform of each run of `group` columns,
 /// a power of two. Arguments: x ptr, y ptr, M, worker, workers.

@@ -17,12 +17,15 @@ using namespace quern::nn;
 
 LogicalResult
 RopeTableAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                      int64_t positions, DenseF32ArrayAttr inverseFrequencies) {
+                      int64_t positions, DenseF32ArrayAttr inverseFrequencies,
+                      FloatAttr magnitude) {
   if (positions <= 0)
     return emitError() << "expects a positive number of positions, but got "
                        << positions;
   if (inverseFrequencies.empty())
     return emitError() << "expects at least 1 inverse frequency, but got 0";
+  if (magnitude && !(magnitude.getValueAsDouble() > 0))
+    return emitError() << "expects a positive magnitude, but got " << magnitude;
   return success();
 }
 
@@ -219,8 +222,8 @@ LogicalResult RopeOp::verify() {
                          << width << ", but got " << headDim;
   // rope_c3
   int64_t frequencies = getInverseFrequencies().size();
-  if (frequencies != headDim / 2)
-    return emitOpError() << "expects " << headDim / 2
+  if (frequencies < 1 || frequencies > headDim / 2)
+    return emitOpError() << "expects 1 to " << headDim / 2
                          << " inverse frequencies, but got " << frequencies;
   return success();
 }

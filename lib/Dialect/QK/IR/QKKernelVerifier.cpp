@@ -281,8 +281,12 @@ LogicalResult KernelShapes::verifyRope() const {
     return op.emitOpError()
            << "expects an even head_dim that divides the width " << width
            << ", but got " << headDim;
-  if (failed(equal("a table", of("table"), {of("table")[0], headDim})))
-    return failure();
+  int64_t rotated = of("table")[1];
+  if (rotated % 2 != 0 || rotated > headDim)
+    return op.emitOpError()
+           << "expects a table with an even number of columns, "
+              "at most "
+           << headDim << ", but got " << rotated;
   return equal("a result", ofResult(), of("x"));
 }
 

@@ -367,12 +367,15 @@ def NN_RopeOp : NN_Op<"rope",
     [Pure, AllTypesMatch<["input", "result"]> /*rope_c1*/]> {
   let summary = "Rotate pairs of columns by an angle that grows with the position";
   let description = [{
-    Each run of `head_dim` columns is one head. With h = head_dim / 2 and i < h,
-    row m rotates the pair (i, i + h) of every head by
+    Each run of `head_dim` columns is one head. With h inverse frequencies and
+    i < h, row m rotates the pair (i, i + h) of every head by
     `(position + m) * inverse_frequencies[i]`:
 
     `result[i] = x[i] * cos - x[i + h] * sin`,
     `result[i + h] = x[i + h] * cos + x[i] * sin`.
+
+    With a `magnitude`, both are multiplied by it. Columns behind the pairs stay
+    as they are.
 
     Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
     `qk.kernel` that reads a table (`#nn.rope_table`).
@@ -380,7 +383,8 @@ def NN_RopeOp : NN_Op<"rope",
     Constraints:
     - (C1) `input` and `result` have the same type.
     - (C2) `head_dim` is positive, even and divides the width.
-    - (C3) There are head_dim / 2 inverse frequencies.
+    - (C3) There are at least one and at most head_dim / 2 inverse frequencies.
+    - (C4) `magnitude`, if present, is positive.
 
     Example:
 
@@ -394,7 +398,8 @@ def NN_RopeOp : NN_Op<"rope",
     NN_Activations:$input,
     Index:$position,
     NN_PositiveI64:$head_dim,
-    DenseF32ArrayAttr:$inverse_frequencies);
+    DenseF32ArrayAttr:$inverse_frequencies,
+    OptionalAttr<NN_PositiveF32>:$magnitude /*rope_c4*/);
   let results = (outs NN_Activations:$result);
   let assemblyFormat = "$input `at` $position attr-dict `:` type($result)";
   let hasVerifier = 1; /*rope_c2, rope_c3*/

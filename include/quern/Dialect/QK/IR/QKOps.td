@@ -130,8 +130,8 @@ def QK_KernelOp : QK_Op<"kernel",
       an `!nn.kv_cache`; `table` and `w` are static matrices, `weight` and `bias`
       static vectors of floats; everything else, the result too, is a matrix of
       f32 whose columns are static. All but vectors and tokens may be encoded.
-    - (C6) Shapes agree as on the `nn` op; the table of `rope` has head_dim
-      columns.
+    - (C6) Shapes agree as on the `nn` op; the table of `rope` has an even number
+      of columns, at most head_dim.
 
     Example:
 

@@ -16,13 +16,14 @@ namespace quern::import {
 
 /// Rotary positions of a head.
 struct Rope {
-  /// What a position adds to the angle of each pair of columns.
+  /// What a position adds to the angle of each pair of columns; none: there are
+  /// no rotary positions.
   std::vector<float> inverseFrequencies;
   double magnitude = 1; ///< what turns is multiplied by it
 };
 
-/// A decoder with rotary positions and a gated feed-forward part: the Llama
-/// design and its relatives. Extents count elements.
+/// A decoder: the Llama design, and what its relatives do in another way.
+/// Extents count elements.
 struct Architecture {
   std::string family;
   int64_t vocabulary = 0;
@@ -35,11 +36,15 @@ struct Architecture {
   int64_t kvHeads = 0;
   int64_t headDim = 0;
   int64_t intermediate = 0;
+  bool layerNorms = false; ///< with biases, in place of norms by mean square
   double normEps = 0;
   bool normUnitOffset = false; ///< norms multiply by 1 + weight
   bool postNorms = false;      ///< norms behind attention and feed-forward, too
   double embeddingScale = 1;   ///< of the input, not of a tied output
+  int64_t learnedPositions = 0;    ///< rows that positions add to it; 0: none
   std::string activation = "silu"; ///< an #nn<activation>
+  bool gatedFeedForward = true;    ///< up is multiplied by the activated gate
+  bool parallelParts = false;      ///< feed-forward reads what attention reads
   bool tiedEmbedding = false;      ///< the output matrix is the embedding
   bool qkvBias = false;
   bool outputBias = false; ///< of the attention's output projection

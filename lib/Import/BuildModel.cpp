@@ -37,6 +37,7 @@ private:
 
   Value attentionPart(int64_t layer, Value x);
   Value rowsAfterAttention(int64_t layer, Value x);
+  Value activated(int64_t layer, Value x);
   Value feedForwardPart(int64_t layer, Value x);
   Value norm(const std::string &name, Value x, int64_t group = 0);
   Value linear(const std::string &name, Value x, bool bias);
@@ -122,6 +123,11 @@ Value ModelBuilder::norm(const std::string &name, Value x, int64_t group) {
   Location where = at(name);
   IntegerAttr groupAttr = group ? builder.getI64IntegerAttr(group) : nullptr;
   UnitAttr offset = a.normUnitOffset ? builder.getUnitAttr() : nullptr;
+  FloatAttr eps = builder.getF32FloatAttr(a.normEps);
+  if (a.layerNorms)
+    return nn::LayerNormOp::create(builder, where, x.getType(), x,
+                                   load(where, name + ".weight"),
+                                   load(where, name + ".bias"), eps);
   return nn::RMSNormOp::create(
       builder, where, x.getType(), x, load(where, name + ".weight"),
       builder.getF32FloatAttr(a.normEps), groupAttr, offset);
@@ -143,6 +149,8 @@ Value ModelBuilder::linear(const std::string &name, Value x, bool bias) {
 
 Value ModelBuilder::rope(int64_t layer, Value x) {
   const Rope &rope = a.ropeOf(layer);
+  if (rope.inverseFrequencies.empty())
+    return x;
   FloatAttr magnitude = rope.magnitude != 1
                             ? builder.getF32FloatAttr(rope.magnitude)
                             : FloatAttr();
@@ -188,15 +196,26 @@ Value ModelBuilder::rowsAfterAttention(int64_t layer, Value x) {
                                 logitRows);
 }
 
-Value ModelBuilder::feedForwardPart(int64_t layer, Value x) {
+/// What goes into the last product of a feed-forward part.
+Value ModelBuilder::activated(int64_t layer, Value x) {
   auto name = [&](const char *suffix) { return layerTensor(layer, suffix); };
-  Value h = norm(name(feedForwardNorm(a)), x);
-  Value gate = linear(name("mlp.gate_proj"), h, a.mlpBias);
-  Value up = linear(name("mlp.up_proj"), h, a.mlpBias);
-  Value gated = nn::GatedActivationOp::create(
-      builder, at(name("mlp")), gate.getType(),
-      *nn::symbolizeActivation(a.activation), gate, up);
-  Value output = linear(name("mlp.down_proj"), gated, a.mlpBias);
+  Location where = at(name("mlp"));
+  nn::Activation activation = *nn::symbolizeActivation(a.activation);
+  if (!a.gatedFeedForward) {
+    Value up = linear(name("mlp.up_proj"), x, a.mlpBias);
+    return nn::ActivationOp::create(builder, where, up.getType(), activation,
+                                    up);
+  }
+  Value gate = linear(name("mlp.gate_proj"), x, a.mlpBias);
+  Value up = linear(name("mlp.up_proj"), x, a.mlpBias);
+  return nn::GatedActivationOp::create(builder, where, gate.getType(),
+                                       activation, gate, up);
+}
+
+Value ModelBuilder::feedForwardPart(int64_t layer, Value x) {
+  Value h = norm(layerTensor(layer, feedForwardNorm(a)), x);
+  Value output = linear(layerTensor(layer, "mlp.down_proj"),
+                        activated(layer, h), a.mlpBias);
   return postNorm(layer, feedForwardPostNorm, output);
 }
 
@@ -204,19 +223,25 @@ Value ModelBuilder::embedding(Value tokens, Value table) {
   Location where = at(embeddingName);
   Value x = nn::EmbeddingOp::create(builder, where, activations(a.hidden),
                                     tokens, table);
-  if (a.embeddingScale == 1)
-    return x;
-  return nn::ScaleOp::create(builder, where, x.getType(), x,
-                             builder.getF32FloatAttr(a.embeddingScale));
+  if (a.embeddingScale != 1)
+    x = nn::ScaleOp::create(builder, where, x.getType(), x,
+                            builder.getF32FloatAttr(a.embeddingScale));
+  if (a.learnedPositions) {
+    Location positions = at(positionsName);
+    Value entries = load(positions, positionsName + std::string(".weight"));
+    x = nn::AddPositionsOp::create(builder, positions, x.getType(), x, entries,
+                                   position);
+  }
+  return x;
 }
 
 Value ModelBuilder::layers(Value x) {
   for (int64_t layer = 0; layer < a.layers; ++layer) {
     Location where = at("model.layers." + std::to_string(layer));
     Value mixed = attentionPart(layer, x);
-    x = nn::AddOp::create(builder, where, x.getType(),
-                          rowsAfterAttention(layer, x), mixed);
-    Value processed = feedForwardPart(layer, x);
+    Value before = rowsAfterAttention(layer, x);
+    x = nn::AddOp::create(builder, where, x.getType(), before, mixed);
+    Value processed = feedForwardPart(layer, a.parallelParts ? before : x);
     x = nn::AddOp::create(builder, where, x.getType(), x, processed);
   }
   return x;

@@ -108,13 +108,13 @@ Status checkTensors(const Architecture &architecture,
   if (!missing.empty())
     return invalid(source.path() + ": missing tensors: " + missing.str());
 
+  const Checkpoint &checkpoint = architecture.checkpoint;
   NameList unknown;
   for (const TensorInfo &tensor : source.tensors()) {
-    if (known.count(tensor.name) ||
-        isHarmless(architecture.checkpoint, tensor.name))
+    if (known.count(tensor.name) || isHarmless(checkpoint, tensor.name))
       continue;
     if (architecture.tiedEmbedding &&
-        tensor.name == outputName + std::string(".weight")) {
+        tensor.name == checkpoint.nameOf(outputName) + ".weight") {
       if (Status same = checkTiedCopy(source, embedding, tensor); !same)
         return same;
       continue;

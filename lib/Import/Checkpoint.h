@@ -26,12 +26,21 @@ struct FusedTensor {
 /// in every family. Names are without `.weight` and `.bias` here, and those of
 /// a layer's tensors without the layer.
 struct Checkpoint {
+  /// With what most names begin, or do not where only a part of the model was
+  /// saved; empty: they always do.
+  std::string prefix;
   std::string layers = "model.layers."; ///< what a layer's number stands behind
   std::map<std::string, std::string> names; ///< by ours
   std::vector<FusedTensor> fused;
   bool transposedLinears = false; ///< in layers, [columns, rows] is stored
   /// Ends of the names of tensors that follow from the configuration.
   std::vector<std::string> ignored = {".rotary_emb.inv_freq"};
+
+  /// What it calls the tensor that is `name` with us.
+  const std::string &nameOf(const std::string &name) const {
+    auto found = names.find(name);
+    return found == names.end() ? name : found->second;
+  }
 };
 
 } // namespace quern::import

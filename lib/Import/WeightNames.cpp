@@ -26,8 +26,10 @@ public:
   std::vector<Expected> list;
 
 private:
-  void addNorm(const char *name, int64_t width) {
+  void addNorm(const Architecture &a, const char *name, int64_t width) {
     list.push_back({name, ".weight", {width}});
+    if (a.layerNorms)
+      list.push_back({name, ".bias", {width}});
   }
   void addLinear(const char *name, int64_t rows, int64_t columns, bool bias) {
     list.push_back({name, ".weight", {rows, columns}, true});
@@ -48,26 +50,27 @@ const char *feedForwardNorm(const Architecture &a) {
 }
 
 void LayerWeights::addAttention(const Architecture &a) {
-  addNorm("input_layernorm", a.hidden);
+  addNorm(a, "input_layernorm", a.hidden);
   addLinear("self_attn.q_proj", a.queryWidth(), a.hidden, a.qkvBias);
   addLinear("self_attn.k_proj", a.keyWidth(), a.hidden, a.qkvBias);
   addLinear("self_attn.v_proj", a.keyWidth(), a.hidden, a.qkvBias);
   if (a.queryKeyNorm) {
-    addNorm("self_attn.q_norm", a.headDim);
-    addNorm("self_attn.k_norm", a.headDim);
+    addNorm(a, "self_attn.q_norm", a.headDim);
+    addNorm(a, "self_attn.k_norm", a.headDim);
   }
   addLinear("self_attn.o_proj", a.hidden, a.queryWidth(), a.outputBias);
   if (a.postNorms)
-    addNorm(attentionPostNorm, a.hidden);
+    addNorm(a, attentionPostNorm, a.hidden);
 }
 
 void LayerWeights::addFeedForward(const Architecture &a) {
-  addNorm(feedForwardNorm(a), a.hidden);
-  addLinear("mlp.gate_proj", a.intermediate, a.hidden, a.mlpBias);
+  addNorm(a, feedForwardNorm(a), a.hidden);
+  if (a.gatedFeedForward)
+    addLinear("mlp.gate_proj", a.intermediate, a.hidden, a.mlpBias);
   addLinear("mlp.up_proj", a.intermediate, a.hidden, a.mlpBias);
   addLinear("mlp.down_proj", a.hidden, a.intermediate, a.mlpBias);
   if (a.postNorms)
-    addNorm(feedForwardPostNorm, a.hidden);
+    addNorm(a, feedForwardPostNorm, a.hidden);
 }
 
 LayerWeights::LayerWeights(const Architecture &architecture) {
@@ -117,10 +120,7 @@ static Stored locate(const Checkpoint &checkpoint,
   stored.shape = weight.shape;
   stored.run = stored.stride = weight.shape.front();
   findPart(checkpoint, layer, weight, stored);
-  if (auto renamed = checkpoint.names.find(stored.name);
-      renamed != checkpoint.names.end())
-    stored.name = renamed->second;
-  stored.name = prefix + stored.name + weight.kind;
+  stored.name = prefix + checkpoint.nameOf(stored.name) + weight.kind;
   if (checkpoint.transposedLinears && weight.isLinear) {
     std::swap(stored.shape[0], stored.shape[1]);
     stored.transposed = stored.isPart = true;
@@ -130,12 +130,16 @@ static Stored locate(const Checkpoint &checkpoint,
 
 void forEachWeight(const Architecture &a,
                    const std::function<bool(const Weight &weight)> &visit) {
-  auto visitGlobal = [&](const char *name, std::vector<int64_t> shape) {
-    Expected weight = {name, ".weight", std::move(shape)};
+  auto visitGlobal = [&](const char *name, std::vector<int64_t> shape,
+                         const char *kind = ".weight") {
+    Expected weight = {name, kind, std::move(shape)};
     return visit({weight.name + weight.kind, weight.shape,
                   locate(a.checkpoint, {}, weight, "")});
   };
   if (!visitGlobal(embeddingName, {a.vocabulary, a.hidden}))
+    return;
+  if (a.learnedPositions &&
+      !visitGlobal(positionsName, {a.learnedPositions, a.hidden}))
     return;
   const std::vector<Expected> weights = LayerWeights(a).list;
   for (int64_t layer = 0; layer < a.layers; ++layer) {
@@ -145,7 +149,10 @@ void forEachWeight(const Architecture &a,
                   locate(a.checkpoint, weights, weight, prefix)}))
         return;
   }
-  if (visitGlobal(finalNormName, {a.hidden}) && !a.tiedEmbedding)
+  if (!visitGlobal(finalNormName, {a.hidden}) ||
+      (a.layerNorms && !visitGlobal(finalNormName, {a.hidden}, ".bias")))
+    return;
+  if (!a.tiedEmbedding)
     visitGlobal(outputName, {a.vocabulary, a.hidden});
 }
 

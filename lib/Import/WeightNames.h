@@ -15,6 +15,7 @@
 namespace quern::import {
 
 constexpr const char *embeddingName = "model.embed_tokens";
+constexpr const char *positionsName = "model.embed_positions";
 constexpr const char *finalNormName = "model.norm";
 constexpr const char *outputName = "lm_head";
 /// Of a layer with postNorms.

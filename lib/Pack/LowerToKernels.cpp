@@ -124,6 +124,29 @@ static KernelSpec specOf(nn::AttentionOp op) {
            {"softcap", op.getSoftcapAttr()}}};
 }
 
+static KernelSpec specOf(nn::LayerNormOp op) {
+  return {qk::KernelKind::LayerNorm,
+          {{"x", op.getInput()},
+           {"weight", op.getWeight()},
+           {"bias", op.getBias()}},
+          {{"eps", op.getEpsAttr()}}};
+}
+
+static KernelSpec specOf(nn::ActivationOp op) {
+  llvm::StringRef name = nn::stringifyActivation(op.getActivation());
+  return {qk::KernelKind::Activation,
+          {{"x", op.getInput()}},
+          {{"activation", mlir::StringAttr::get(op.getContext(), name)}}};
+}
+
+static KernelSpec specOf(nn::AddPositionsOp op) {
+  return {qk::KernelKind::AddPositions,
+          {{"x", op.getInput()},
+           {"table", op.getTable()},
+           {"position", op.getPosition()}},
+          {}};
+}
+
 static KernelSpec specOf(nn::ScaleOp op) {
   return {qk::KernelKind::Scale,
           {{"x", op.getInput()}},
@@ -206,9 +229,10 @@ static mlir::LogicalResult lower(mlir::Operation *op,
       .Case([&](nn::RopeOp rope) { return lowerRope(rope, tables); })
       .Case([](nn::LinearOp linear) { return lowerLinear(linear); })
       .Case<nn::EmbeddingOp, nn::RMSNormOp, nn::AddOp, nn::GatedActivationOp,
-            nn::ScaleOp, nn::SoftcapOp, nn::LastRowsOp, nn::HadamardOp,
-            nn::GatherColumnsOp, nn::ScaleColumnsOp, nn::KVAppendOp,
-            nn::AttentionOp, qt::QuantizeOp>([](auto lowered) {
+            nn::LayerNormOp, nn::ActivationOp, nn::AddPositionsOp, nn::ScaleOp,
+            nn::SoftcapOp, nn::LastRowsOp, nn::HadamardOp, nn::GatherColumnsOp,
+            nn::ScaleColumnsOp, nn::KVAppendOp, nn::AttentionOp,
+            qt::QuantizeOp>([](auto lowered) {
         replace(lowered, specOf(lowered));
         return mlir::success();
       })

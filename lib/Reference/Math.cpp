@@ -131,6 +131,48 @@ Result<Tensor> reference::rmsNorm(const Tensor &x, const Tensor &weight,
   return Tensor::ofReals(x.shape(), std::move(result));
 }
 
+Result<Tensor> reference::layerNorm(const Tensor &x, const Tensor &weight,
+                                    const Tensor *bias, double eps) {
+  int64_t cols = x.cols();
+  if (Status status = checkCols("a weight", weight, cols); !status)
+    return status;
+  if (bias)
+    if (Status status = checkCols("a bias", *bias, cols); !status)
+      return status;
+  std::vector<float> result;
+  result.reserve(x.values().size());
+  for (int64_t t = 0; t < x.rows(); ++t) {
+    Span<const float> row = x.row(t);
+    double sum = 0, squares = 0;
+    for (float value : row)
+      sum += value;
+    double mean = sum / double(cols);
+    for (float value : row)
+      squares += (value - mean) * (value - mean);
+    double scale = 1 / std::sqrt(squares / double(cols) + eps);
+    for (int64_t i = 0; i < cols; ++i) {
+      double shift = bias ? bias->values()[size_t(i)] : 0;
+      double normal = (row[size_t(i)] - mean) * scale;
+      result.push_back(float(normal * weight.values()[size_t(i)] + shift));
+    }
+  }
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
+
+Result<Tensor> reference::addPositions(const Tensor &x, const Tensor &table,
+                                       int64_t first) {
+  if (Status status = checkCols("a table", table, x.cols()); !status)
+    return status;
+  if (first < 0 || first + x.rows() > table.rows())
+    return mismatch("positions below " + std::to_string(table.rows()) +
+                        ", the rows of the table",
+                    std::to_string(first + x.rows() - 1));
+  std::vector<float> result(x.values().begin(), x.values().end());
+  for (size_t i = 0; i < result.size(); ++i)
+    result[i] += table.values()[size_t(first * x.cols()) + i];
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
+
 Tensor reference::ropeTable(int64_t first, int64_t rows,
                             Span<const float> inverseFrequencies,
                             double magnitude) {
@@ -263,6 +305,15 @@ static double geluTanh(double x) {
 
 reference::Activation reference::lookupActivation(const std::string &name) {
   return name == "gelu" ? gelu : name == "gelu_tanh" ? geluTanh : silu;
+}
+
+Result<Tensor> reference::activate(Activation activation, const Tensor &x) {
+  if (!x.isReal())
+    return mismatch("real numbers", "shape " + x.shapeText());
+  std::vector<float> result(x.values().begin(), x.values().end());
+  for (float &value : result)
+    value = float(activation(value));
+  return Tensor::ofReals(x.shape(), std::move(result));
 }
 
 Result<Tensor> reference::gatedActivation(Activation activation,

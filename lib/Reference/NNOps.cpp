@@ -22,6 +22,25 @@ static Status evalRMSNorm(nn::RMSNormOp op, Scope &scope) {
                                            op.getUnitOffset() ? 1 : 0));
 }
 
+static Status evalLayerNorm(nn::LayerNormOp op, Scope &scope) {
+  return scope.set(op.getResult(), layerNorm(scope.tensor(op.getInput()),
+                                             scope.tensor(op.getWeight()),
+                                             scope.tensorOrNull(op.getBias()),
+                                             op.getEps().convertToFloat()));
+}
+
+static Status evalActivation(nn::ActivationOp op, Scope &scope) {
+  llvm::StringRef name = nn::stringifyActivation(op.getActivation());
+  return scope.set(op.getResult(), activate(lookupActivation(name.str()),
+                                            scope.tensor(op.getInput())));
+}
+
+static Status evalAddPositions(nn::AddPositionsOp op, Scope &scope) {
+  return scope.set(op.getResult(), addPositions(scope.tensor(op.getInput()),
+                                                scope.tensor(op.getTable()),
+                                                scope.index(op.getPosition())));
+}
+
 static Status evalLinear(nn::LinearOp op, Scope &scope) {
   const numerics::FloatType *rounding = op.getCompute() == nn::Compute::BF16
                                             ? numerics::lookupFloatType("bf16")
@@ -110,6 +129,9 @@ void reference::addNNOps(OpTable &table) {
   table.add(evalLinear);
   table.add(evalAdd);
   table.add(evalGatedActivation);
+  table.add(evalLayerNorm);
+  table.add(evalActivation);
+  table.add(evalAddPositions);
   table.add(evalScale);
   table.add(evalSoftcap);
   table.add(evalLastRows);

@@ -115,6 +115,15 @@ static Result<Tensor> runKernel(Kernel &kernel) {
   case qk::KernelKind::GatedActivation:
     return gatedActivation(lookupActivation(kernel.string("activation").str()),
                            kernel.tensor("gate"), kernel.tensor("up"));
+  case qk::KernelKind::LayerNorm:
+    return layerNorm(kernel.tensor("x"), kernel.tensor("weight"),
+                     kernel.tensorOrNull("bias"), kernel.real("eps"));
+  case qk::KernelKind::Activation:
+    return activate(lookupActivation(kernel.string("activation").str()),
+                    kernel.tensor("x"));
+  case qk::KernelKind::AddPositions:
+    return addPositions(kernel.tensor("x"), kernel.tensor("table"),
+                        kernel.index("position"));
   case qk::KernelKind::Scale:
     return scale(kernel.tensor("x"), float(kernel.real("factor")));
   case qk::KernelKind::Softcap:

@@ -56,6 +56,11 @@ SHAPES: dict[str, Shape] = {
     ),
     "tiny-qwen2": Shape(96, 160, 2, 6, 2, 16, 320, 256, family="qwen2", epsilon=1e-6),
     "tiny-qwen3": Shape(96, 160, 2, 5, 1, 32, 320, 256, family="qwen3", epsilon=1e-6),
+    "tiny-gpt2": Shape(96, 224, 2, 6, 6, 16, 320, 256, family="gpt2"),
+    "tiny-gpt-neox": Shape(
+        96, 224, 2, 6, 6, 16, 320, 256, tied=False, family="gpt_neox",
+        extra={"rotary_pct": 0.5, "use_parallel_residual": True},
+    ),
     "tiny-phi3": Shape(
         96, 160, 2, 6, 2, 16, 320, 256, tied=False, family="phi3",
         extra={

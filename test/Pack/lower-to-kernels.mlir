@@ -37,7 +37,13 @@ func.func @attention(%x: tensor<?x8xf32>, %position: index, %cache: !cache) -> t
 }
 
 // CHECK-LABEL: func.func @functions
-func.func @functions(%x: tensor<?x8xf32>, %g: tensor<8xf32>) -> tensor<?x8xf32> {
+func.func @functions(%x: tensor<?x8xf32>, %g: tensor<8xf32>, %t: tensor<16x8xf32>, %position: index) -> tensor<?x8xf32> {
+  // CHECK: qk.kernel layer_norm(%arg0, %arg1, %arg1) {eps = {{.*}} : f32, operand_roles = ["x", "weight", "bias"]}
+  %ln = nn.layer_norm %x, %g bias %g eps 1.0e-05 : (tensor<?x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+  // CHECK: qk.kernel activation({{.*}}) {activation = "gelu", operand_roles = ["x"]}
+  %act = nn.activation gelu %ln : tensor<?x8xf32>
+  // CHECK: qk.kernel add_positions({{.*}}, %arg2, %arg3) {operand_roles = ["x", "table", "position"]}
+  %at = nn.add_positions %act, %t at %position : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
   // CHECK: qk.kernel rms_norm(%arg0, %arg1) {eps = {{.*}} : f32, operand_roles = ["x", "weight"], unit_offset}
   %n = nn.rms_norm %x, %g eps 1.0e-05 unit_offset : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
   // CHECK: qk.kernel gated_activation({{.*}}) {activation = "gelu_tanh",

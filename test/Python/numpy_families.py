@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy_gemma import NumpyGemma
+from numpy_gpt import NumpyGPT2, NumpyGPTNeoX
 from numpy_llama import NumpyLlama
 from numpy_phi3 import NumpyPhi3
 
 _FAMILIES = {
     "gemma2": NumpyGemma,
     "gemma3_text": NumpyGemma,
+    "gpt2": NumpyGPT2,
+    "gpt_neox": NumpyGPTNeoX,
     "phi3": NumpyPhi3,
 }
 

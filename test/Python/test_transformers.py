@@ -56,7 +56,16 @@ CASES = {
 }
 
 
+GPT2 = {"vocab_size": 320, "n_embd": 96, "n_layer": 3, "n_head": 6, "n_positions": 128}
+NEOX = {key: SMALL[key] for key in SMALL if key not in ("num_key_value_heads", "pad_token_id")}
 CASES |= {
+    "gpt2": ("gpt2", GPT2),
+    "gpt2-untied": ("gpt2", {**GPT2, "n_inner": 160, "tie_word_embeddings": False}),
+    "gpt-neox": ("gpt_neox", {**NEOX, "rotary_pct": 0.5}),
+    "gpt-neox-serial": (
+        "gpt_neox",
+        {**NEOX, "rotary_pct": 1.0, "use_parallel_residual": False, "attention_bias": False},
+    ),
     "phi3": ("phi3", {**SMALL, "sliding_window": 30}),
     "phi3-longrope": (
         "phi3",

@@ -29,6 +29,15 @@ Result<Tensor> linear(const Tensor &x, const Tensor &w, const Tensor *bias,
 Result<Tensor> rmsNorm(const Tensor &x, const Tensor &weight, double eps,
                        int64_t group, double offset);
 
+/// (x - mean) / sqrt(variance + eps) * weight, plus bias if that is not null,
+/// of each row.
+Result<Tensor> layerNorm(const Tensor &x, const Tensor &weight,
+                         const Tensor *bias, double eps);
+
+/// x[t] + table[first + t].
+Result<Tensor> addPositions(const Tensor &x, const Tensor &table,
+                            int64_t first);
+
 /// Row t holds cos(angle_i) for every inverse frequency, then sin(angle_i),
 /// where angle_i = (first + t) * inverseFrequencies[i] as a product in
 /// binary32; each times `magnitude`.
@@ -65,6 +74,9 @@ using Activation = double (*)(double);
 
 /// The function that `#nn<activation>` calls `name`.
 Activation lookupActivation(const std::string &name);
+
+/// activation(x).
+Result<Tensor> activate(Activation activation, const Tensor &x);
 
 /// activation(gate) * up.
 Result<Tensor> gatedActivation(Activation activation, const Tensor &gate,

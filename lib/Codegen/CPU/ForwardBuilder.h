@@ -47,6 +47,9 @@ private:
   mlir::LogicalResult
   lowerMap(qk::KernelOp kernel, const std::string &parameter,
            llvm::function_ref<mlir::Value(mlir::Value)> apply);
+  mlir::LogicalResult lowerLayerNorm(qk::KernelOp kernel);
+  mlir::LogicalResult lowerAddPositions(qk::KernelOp kernel);
+  mlir::LogicalResult lowerActivation(qk::KernelOp kernel);
   mlir::LogicalResult lowerScale(qk::KernelOp kernel);
   mlir::LogicalResult lowerSoftcap(qk::KernelOp kernel);
   mlir::LogicalResult lowerQuantize(qk::KernelOp kernel);

@@ -72,6 +72,12 @@ LogicalResult ForwardBuilder::lower(qk::KernelOp kernel) {
     return lowerColumns(kernel, "columns");
   case qk::KernelKind::ScaleColumns:
     return lowerColumns(kernel, "scales");
+  case qk::KernelKind::LayerNorm:
+    return lowerLayerNorm(kernel);
+  case qk::KernelKind::AddPositions:
+    return lowerAddPositions(kernel);
+  case qk::KernelKind::Activation:
+    return lowerActivation(kernel);
   case qk::KernelKind::Scale:
     return lowerScale(kernel);
   case qk::KernelKind::Softcap:
@@ -119,6 +125,36 @@ LogicalResult ForwardBuilder::lowerNorm(qk::KernelOp kernel) {
               {address(x), address(y),
                weightAddress(weightOf(kernel.getInput("weight"))), rowsOf(x),
                worker, workers});
+}
+
+LogicalResult ForwardBuilder::lowerLayerNorm(qk::KernelOp kernel) {
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  int64_t width = widthOf(x);
+  float eps = floatOr(kernel, "eps", 0);
+  Value weight = weightAddress(weightOf(kernel.getInput("weight")));
+  Value bias = kernel.getInput("bias");
+  viewRows[y] = rowsOf(x);
+  return call(kernel, keyOf("layer_norm", width, eps, bool(bias)),
+              [&](StringRef name) {
+                emitLayerNormKernel(kernels, name, width, eps, bool(bias));
+                return Status::ok();
+              },
+              {address(x), address(y), weight,
+               bias ? weightAddress(weightOf(bias)) : weight, rowsOf(x), worker,
+               workers});
+}
+
+LogicalResult ForwardBuilder::lowerAddPositions(qk::KernelOp kernel) {
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  int64_t width = widthOf(x);
+  return call(kernel, keyOf("add_positions", width),
+              [&](StringRef name) {
+                emitAddPositionsKernel(kernels, name, width);
+                return Status::ok();
+              },
+              {address(x), address(y),
+               weightAddress(weightOf(kernel.getInput("table"))), count,
+               position, worker, workers});
 }
 
 LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
@@ -300,6 +336,13 @@ LogicalResult ForwardBuilder::lowerMap(qk::KernelOp kernel,
         return Status::ok();
       },
       {address(x), address(y), b.i64(strideOf(y)), rowsOf(x), worker, workers});
+}
+
+LogicalResult ForwardBuilder::lowerActivation(qk::KernelOp kernel) {
+  StringRef activation = stringOf(kernel, "activation");
+  return lowerMap(kernel, activation.str(), [&](Value x) {
+    return applyActivation(kernels, activation, x);
+  });
 }
 
 LogicalResult ForwardBuilder::lowerScale(qk::KernelOp kernel) {

@@ -44,17 +44,20 @@ forColumns(KernelBuilder &b, int64_t width,
 // RMS norm
 //===----------------------------------------------------------------------===//
 
-/// Sum of squares of `width` floats.
-static Value sumOfSquares(KernelBuilder &b, Value x, int64_t width) {
+/// The sum over `width` floats at `x` of what `term` makes of 16 of them.
+static Value sumOf(KernelBuilder &b, Value x, int64_t width,
+                   function_ref<Value(Value)> term) {
+  VectorValues v(b);
   int64_t whole = width / kLanes * kLanes;
   Value sums = b.loop(b.i64(0), b.i64(whole), kLanes, ValueRange{b.splat(0)},
                       [&](Value k, ValueRange carried) -> SmallVector<Value> {
                         Value part = b.loadVector(b.offset(x, b.mul(k, 4)));
-                        return {b.addF(carried[0], b.mulF(part, part))};
+                        return {b.addF(carried[0], term(part))};
                       })[0];
   if (whole != width) {
-    Value part = b.loadVectorPart(b.offset(x, 4 * whole), b.i64(width - whole));
-    sums = b.addF(sums, b.mulF(part, part));
+    Value rest = b.i64(width - whole);
+    Value part = term(b.loadVectorPart(b.offset(x, 4 * whole), rest));
+    sums = b.addF(sums, v.selectF(b.laneMask(rest), part, b.splat(0)));
   }
   return b.sumLanes(sums);
 }
@@ -75,7 +78,9 @@ void codegen::emitRmsNormKernel(KernelBuilder &b, StringRef name,
     Value at = b.add(b.mul(b.div(item, groups), stride),
                      b.mul(b.rem(item, groups), 4 * group));
     Value x = b.offset(args[0], at), y = b.offset(args[1], at);
-    Value mean = b.divF(sumOfSquares(b, x, group), b.f32(float(group)));
+    Value squares =
+        sumOf(b, x, group, [&](Value part) { return b.mulF(part, part); });
+    Value mean = b.divF(squares, b.f32(float(group)));
     Value root = math::SqrtOp::create(b, b.addF(mean, b.f32(spec.eps)));
     Value factor = b.broadcast(b.divF(b.f32(1), root));
     forColumns(b, group, [&](Value column, VectorLoad load, VectorStore store) {
@@ -85,6 +90,40 @@ void codegen::emitRmsNormKernel(KernelBuilder &b, StringRef name,
       if (spec.unitOffset)
         weight = b.addF(weight, b.splat(1));
       store(b.mulF(normal, weight), b.offset(y, bytes));
+    });
+  });
+  b.endFunction();
+}
+
+//===----------------------------------------------------------------------===//
+// Layer norm
+//===----------------------------------------------------------------------===//
+
+void codegen::emitLayerNormKernel(KernelBuilder &b, StringRef name,
+                                  int64_t width, float eps, bool hasBias) {
+  Type p = b.ptrType(), i = b.getI64Type();
+  auto args = b.beginFunction(name, {p, p, p, p, i, i, i}).getArguments();
+  Value count = b.f32(float(width));
+  b.forShare(args[4], args[5], args[6], [&](Value row) {
+    Value at = b.mul(row, rowStride(width));
+    Value x = b.offset(args[0], at), y = b.offset(args[1], at);
+    Value sum = sumOf(b, x, width, [](Value part) { return part; });
+    Value mean = b.broadcast(b.divF(sum, count));
+    Value squares = sumOf(b, x, width, [&](Value part) {
+      Value distance = b.subF(part, mean);
+      return b.mulF(distance, distance);
+    });
+    Value variance = b.addF(b.divF(squares, count), b.f32(eps));
+    Value root = math::SqrtOp::create(b, variance);
+    Value factor = b.broadcast(b.divF(b.f32(1), root));
+    forColumns(b, width, [&](Value column, VectorLoad load, VectorStore store) {
+      Value bytes = b.mul(column, 4);
+      Value distance = b.subF(load(b.offset(x, bytes)), mean);
+      Value result =
+          b.mulF(b.mulF(distance, factor), load(b.offset(args[2], bytes)));
+      if (hasBias)
+        result = b.addF(result, load(b.offset(args[3], bytes)));
+      store(result, b.offset(y, bytes));
     });
   });
   b.endFunction();
@@ -146,6 +185,23 @@ static void emitBinaryKernel(KernelBuilder &b, StringRef name, int64_t width,
     Value result = combine(b.loadVector(b.offset(args[0], at)),
                            b.loadVector(b.offset(args[1], at)));
     b.store(result, b.offset(args[2], at), 4);
+  });
+  b.endFunction();
+}
+
+void codegen::emitAddPositionsKernel(KernelBuilder &b, StringRef name,
+                                     int64_t width) {
+  Type p = b.ptrType(), i = b.getI64Type();
+  auto args = b.beginFunction(name, {p, p, p, i, i, i, i}).getArguments();
+  b.forShare(args[3], args[5], args[6], [&](Value row) {
+    Value at = b.mul(row, rowStride(width));
+    Value x = b.offset(args[0], at), y = b.offset(args[1], at);
+    Value entry = b.offset(args[2], b.mul(b.add(args[4], row), 4 * width));
+    forColumns(b, width, [&](Value column, VectorLoad load, VectorStore store) {
+      Value bytes = b.mul(column, 4);
+      store(b.addF(load(b.offset(x, bytes)), load(b.offset(entry, bytes))),
+            b.offset(y, bytes));
+    });
   });
   b.endFunction();
 }

@@ -29,17 +29,17 @@ static int64_t readCount(Config &config, const std::string &key,
 }
 
 static void readHeads(Config &config, const DecoderDefaults &defaults,
-                      Architecture &a) {
-  a.heads = config.positive("num_attention_heads", countLimit);
-  a.kvHeads =
-      readCount(config, "num_key_value_heads", defaults.kvHeads, a.heads);
-  requireMultiple(config, "num_attention_heads", a.heads, "num_key_value_heads",
-                  a.kvHeads);
+                      const DecoderKeys &keys, Architecture &a) {
+  a.heads = config.positive(keys.heads, countLimit);
+  a.kvHeads = a.heads;
+  if (keys.kvHeads) {
+    a.kvHeads = readCount(config, keys.kvHeads, defaults.kvHeads, a.heads);
+    requireMultiple(config, keys.heads, a.heads, keys.kvHeads, a.kvHeads);
+  }
   bool isDerived = !config.has("head_dim") &&
                    (config.mentions("head_dim") || !defaults.headDim);
   if (isDerived)
-    requireMultiple(config, "hidden_size", a.hidden, "num_attention_heads",
-                    a.heads);
+    requireMultiple(config, keys.hidden, a.hidden, keys.heads, a.heads);
   a.headDim =
       readCount(config, "head_dim", defaults.headDim, a.hidden / a.heads);
   if (a.headDim % 2)
@@ -84,18 +84,20 @@ static void refuseVariants(Config &config) {
 }
 
 void readDecoder(Config &config, const DecoderDefaults &defaults,
-                 Architecture &a) {
+                 Architecture &a, const DecoderKeys &keys) {
   refuseVariants(config);
   a.vocabulary = config.positive("vocab_size", widthLimit);
-  a.context = config.positive("max_position_embeddings", contextLimit,
-                              defaults.context);
-  a.hidden = config.positive("hidden_size", widthLimit);
-  a.layers = config.positive("num_hidden_layers", countLimit);
-  a.intermediate = config.positive("intermediate_size", widthLimit);
-  readHeads(config, defaults, a);
-  a.normEps = config.real("rms_norm_eps", 1e-30, 1, 1e-6);
-  a.activation =
-      readActivation(config, defaults.activationKey, defaults.activation);
+  a.context = config.positive(keys.context, contextLimit, defaults.context);
+  a.contextSource = keys.context;
+  a.hidden = config.positive(keys.hidden, widthLimit);
+  a.layers = config.positive(keys.layers, countLimit);
+  std::optional<int64_t> intermediate;
+  if (defaults.intermediateToHidden)
+    intermediate = defaults.intermediateToHidden * a.hidden;
+  a.intermediate = config.positive(keys.intermediate, widthLimit, intermediate);
+  readHeads(config, defaults, keys, a);
+  a.normEps = config.real(keys.eps, 1e-30, 1, defaults.eps);
+  a.activation = readActivation(config, keys.activation, defaults.activation);
   a.tiedEmbedding =
       config.boolean("tie_word_embeddings", defaults.tiedEmbedding);
   a.windows.assign(a.layers, 0);

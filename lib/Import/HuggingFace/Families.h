@@ -15,6 +15,8 @@ namespace quern::import {
 
 void describeGemma2(Config &config, Architecture &architecture);
 void describeGemma3(Config &config, Architecture &architecture);
+void describeGpt2(Config &config, Architecture &architecture);
+void describeGptNeoX(Config &config, Architecture &architecture);
 void describeLlama(Config &config, Architecture &architecture);
 void describeMistral(Config &config, Architecture &architecture);
 void describePhi3(Config &config, Architecture &architecture);
@@ -27,19 +29,32 @@ constexpr int64_t widthLimit = int64_t(1) << 24;
 constexpr int64_t countLimit = int64_t(1) << 16;
 constexpr int64_t contextLimit = int64_t(1) << 28;
 
+/// What a family calls its extents.
+struct DecoderKeys {
+  const char *context = "max_position_embeddings";
+  const char *hidden = "hidden_size";
+  const char *layers = "num_hidden_layers";
+  const char *heads = "num_attention_heads";
+  const char *intermediate = "intermediate_size";
+  const char *eps = "rms_norm_eps";
+  const char *activation = "hidden_act";
+  const char *kvHeads = "num_key_value_heads"; ///< null: as many as heads
+};
+
 /// What a family assumes where its configuration is silent.
 struct DecoderDefaults {
   int64_t context;
   int64_t kvHeads = 0; ///< 0: as many as heads
   int64_t headDim = 0; ///< 0: hidden / heads
   const char *activation = "silu";
-  const char *activationKey = "hidden_act";
   bool tiedEmbedding = false;
+  double eps = 1e-6;
+  int64_t intermediateToHidden = 0; ///< 0: intermediate must be said
 };
 
 /// Reads what all families share: extents, norm, activation, tying.
 void readDecoder(Config &config, const DecoderDefaults &defaults,
-                 Architecture &architecture);
+                 Architecture &architecture, const DecoderKeys &keys = {});
 
 /// Reads which layers attend to a sliding window, as Qwen2 and Qwen3 say it.
 void readWindowedLayers(Config &config, Architecture &architecture);

@@ -32,9 +32,10 @@ static void readWindows(Config &config, int64_t pattern, Architecture &a) {
 static void readGemma(Config &config, int64_t context, Architecture &a) {
   DecoderDefaults defaults{context, /*kvHeads=*/4, /*headDim=*/256};
   defaults.activation = "gelu_pytorch_tanh";
-  defaults.activationKey = "hidden_activation";
   defaults.tiedEmbedding = true;
-  readDecoder(config, defaults, a);
+  DecoderKeys keys;
+  keys.activation = "hidden_activation";
+  readDecoder(config, defaults, a, keys);
   if (config.boolean("use_bidirectional_attention", false))
     config.fail("use_bidirectional_attention", "expects false, but got true",
                 StatusCode::Unsupported);

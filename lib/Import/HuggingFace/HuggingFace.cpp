@@ -23,6 +23,8 @@ struct Family {
 static constexpr Family families[] = {
     {"gemma2", "Gemma2ForCausalLM", describeGemma2},
     {"gemma3_text", "Gemma3ForCausalLM", describeGemma3},
+    {"gpt2", "GPT2LMHeadModel", describeGpt2},
+    {"gpt_neox", "GPTNeoXForCausalLM", describeGptNeoX},
     {"llama", "LlamaForCausalLM", describeLlama},
     {"mistral", "MistralForCausalLM", describeMistral},
     {"phi3", "Phi3ForCausalLM", describePhi3},
@@ -87,6 +89,25 @@ static Result<Architecture> readArchitecture(const std::string &path,
   return architecture;
 }
 
+/// Takes the prefix off all names if no tensor of `source` has it.
+static void adaptPrefix(Checkpoint &checkpoint,
+                        const weights::WeightSource &source) {
+  const std::string &prefix = checkpoint.prefix;
+  auto hasPrefix = [&](const std::string &name) {
+    return name.compare(0, prefix.size(), prefix) == 0;
+  };
+  for (const weights::TensorInfo &tensor : source.tensors())
+    if (hasPrefix(tensor.name))
+      return;
+  auto takeOff = [&](std::string &name) {
+    if (hasPrefix(name))
+      name.erase(0, prefix.size());
+  };
+  takeOff(checkpoint.layers);
+  for (auto &[ours, theirs] : checkpoint.names)
+    takeOff(theirs);
+}
+
 Result<mlir::OwningOpRef<mlir::ModuleOp>>
 importHuggingFace(mlir::MLIRContext &context, const std::string &path,
                   const ImportOptions &options) {
@@ -98,6 +119,7 @@ importHuggingFace(mlir::MLIRContext &context, const std::string &path,
       weights::openWeights(path);
   if (!source)
     return source.status();
+  adaptPrefix(architecture->checkpoint, **source);
   if (Status status = checkTensors(*architecture, **source); !status)
     return status;
   return buildModel(context, *architecture, **source, options);

@@ -382,3 +382,43 @@ func.func @scale_c1(%x: tensor<?x64xf32>) {
   %y = "nn.scale"(%x) {factor = 1.0 : f32} : (tensor<?x64xf32>) -> tensor<?x32xf32>
   return
 }
+
+// -----
+
+func.func @layer_norm_c1(%x: tensor<?x64xf32>, %g: tensor<64xf32>) {
+  // expected-error@below {{'nn.layer_norm' op failed to verify that all of {input, result} have same type}}
+  %y = nn.layer_norm %x, %g eps 1.0e-05 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_c2(%x: tensor<?x64xf32>, %g: tensor<64xf32>, %b: tensor<32xf32>) {
+  // expected-error@below {{'nn.layer_norm' op expects a weight and a bias of 64 entries, but got 32}}
+  %y = nn.layer_norm %x, %g bias %b eps 1.0e-05 : (tensor<?x64xf32>, tensor<64xf32>, tensor<32xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @activation_c1(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'nn.activation' op failed to verify that all of {input, result} have same type}}
+  %y = "nn.activation"(%x) {activation = #nn<activation gelu>} : (tensor<?x64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @add_positions_c1(%x: tensor<?x64xf32>, %t: tensor<16x64xf32>, %p: index) {
+  // expected-error@below {{'nn.add_positions' op failed to verify that all of {input, result} have same type}}
+  %y = nn.add_positions %x, %t at %p : (tensor<?x64xf32>, tensor<16x64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @add_positions_c2(%x: tensor<?x64xf32>, %t: tensor<16x32xf32>, %p: index) {
+  // expected-error@below {{'nn.add_positions' op expects a table of 64 columns without an encoding, but got 'tensor<16x32xf32>'}}
+  %y = nn.add_positions %x, %t at %p : (tensor<?x64xf32>, tensor<16x32xf32>) -> tensor<?x64xf32>
+  return
+}

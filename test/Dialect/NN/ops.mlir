@@ -35,6 +35,24 @@ func.func @rms_norm(%x: tensor<?x64xf32>, %g: tensor<64xf32>, %gq: tensor<8xf16>
   return %r : tensor<?x64xf32>
 }
 
+// CHECK-LABEL: func @layer_norm
+func.func @layer_norm(%x: tensor<?x64xf32>, %g: tensor<64xf32>, %b: tensor<64xbf16>) -> tensor<?x64xf32> {
+  // CHECK: nn.layer_norm %{{.*}}, %{{.*}} bias %{{.*}} eps 9.99999974E-6 : (tensor<?x64xf32>, tensor<64xf32>, tensor<64xbf16>) -> tensor<?x64xf32>
+  %h = nn.layer_norm %x, %g bias %b eps 1.0e-05 : (tensor<?x64xf32>, tensor<64xf32>, tensor<64xbf16>) -> tensor<?x64xf32>
+  // CHECK: nn.layer_norm %{{.*}}, %{{.*}} eps 9.99999974E-6 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+  %i = nn.layer_norm %h, %g eps 1.0e-05 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+  // CHECK: nn.activation gelu %{{.*}} : tensor<?x64xf32>
+  %j = nn.activation gelu %i : tensor<?x64xf32>
+  return %j : tensor<?x64xf32>
+}
+
+// CHECK-LABEL: func @positions
+func.func @positions(%x: tensor<?x64xf32>, %t: tensor<128x64xbf16>, %position: index) -> tensor<?x64xf32> {
+  // CHECK: nn.add_positions %{{.*}}, %{{.*}} at %{{.*}} : (tensor<?x64xf32>, tensor<128x64xbf16>) -> tensor<?x64xf32>
+  %y = nn.add_positions %x, %t at %position : (tensor<?x64xf32>, tensor<128x64xbf16>) -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
+
 // The default precision is not printed.
 
 // CHECK-LABEL: func @linear

@@ -423,3 +423,21 @@ func.func @kernel_c6_scale(%x: tensor<?x64xf32>) {
   %y = qk.kernel scale(%x) {factor = 2.0 : f32, operand_roles = ["x"]} : (tensor<?x64xf32>) -> tensor<?x32xf32>
   return
 }
+
+// -----
+
+func.func @kernel_c6_layer_norm(%x: tensor<?x64xf32>, %g: tensor<64xf32>, %b: tensor<32xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a bias of shape [64], but got [32]}}
+  %y = qk.kernel layer_norm(%x, %g, %b) {eps = 1.0e-05 : f32, operand_roles = ["x", "weight", "bias"]}
+      : (tensor<?x64xf32>, tensor<64xf32>, tensor<32xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_positions(%x: tensor<?x64xf32>, %t: tensor<16x32xf32>, %p: index) {
+  // expected-error@below {{'qk.kernel' op expects a table of shape [16, 64], but got [16, 32]}}
+  %y = qk.kernel add_positions(%x, %t, %p) {operand_roles = ["x", "table", "position"]}
+      : (tensor<?x64xf32>, tensor<16x32xf32>, index) -> tensor<?x64xf32>
+  return
+}

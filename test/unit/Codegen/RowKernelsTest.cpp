@@ -123,6 +123,100 @@ TEST(RowKernels, RmsNorm) {
 }
 
 //===----------------------------------------------------------------------===//
+// Layer norm and positions
+//===----------------------------------------------------------------------===//
+
+/// A mean of n numbers has at most n/16 + 6 roundings, each of at most `size`,
+/// the mean of magnitudes: so much is every distance from it off, and once more
+/// by a rounding. Their squares and the rest are those of the norm above; the
+/// bias adds one rounding.
+void checkLayerNorm(const std::vector<TargetLibrary> &libraries, int64_t width,
+                    bool hasBias) {
+  constexpr double eps = 1e-5f;
+  std::vector<float> weight = randomValues(width, 5);
+  std::vector<float> bias = randomValues(width, 6);
+  for (int64_t M : kRowCounts) {
+    RowBuffer x = randomRows(width, M, unsigned(width + M));
+    for (int64_t k = 0; k < width; ++k)
+      x.floats(0)[k] += 3.0f; // a mean that matters
+    std::vector<float> y =
+        runEverywhere(libraries, width, M,
+                      [&](const KernelLibrary &library, RowBuffer &out,
+                          int64_t rows, int64_t w, int64_t workers) {
+                        library.call(numbered("layer_norm", width, hasBias),
+                                     x.data(), out.data(), weight.data(),
+                                     bias.data(), rows, w, workers);
+                      });
+    for (int64_t m = 0; m < M; ++m) {
+      const float *row = x.floats(m);
+      double sum = 0, size = 0, squares = 0;
+      for (int64_t k = 0; k < width; ++k)
+        sum += row[k], size += std::fabs(row[k]) / double(width);
+      double mean = sum / double(width);
+      for (int64_t k = 0; k < width; ++k)
+        squares += (row[k] - mean) * (row[k] - mean);
+      double root = std::sqrt(squares / double(width) + eps);
+      double meanError = (double(width) / 16 + 6) * u * size;
+      for (int64_t k = 0; k < width; ++k) {
+        double normal = (row[k] - mean) / root;
+        double exact = normal * weight[k] + (hasBias ? bias[k] : 0.0f);
+        double error = (meanError + u * std::fabs(row[k] - mean)) / root *
+                           (1 + std::fabs(normal)) +
+                       normBound(width) * std::fabs(normal);
+        ASSERT_NEAR(y[m * width + k], exact,
+                    1.01 * error * std::fabs(weight[k]) + u * fabs(exact))
+            << "width " << width << " m " << m << " k " << k;
+      }
+    }
+  }
+}
+
+TEST(RowKernels, LayerNorm) {
+  const int64_t widths[] = {2, 7, 16, 17, 64, 172};
+  std::vector<KernelSource> sources;
+  for (int64_t width : widths)
+    for (bool hasBias : {false, true}) {
+      std::string name = numbered("layer_norm", width, hasBias);
+      sources.push_back({name, [=](KernelBuilder &b) {
+                           emitLayerNormKernel(b, name, width, 1e-5f, hasBias);
+                           return Status::ok();
+                         }});
+    }
+  auto libraries = compileForAllTargets(sources);
+  for (int64_t width : widths)
+    for (bool hasBias : {false, true})
+      checkLayerNorm(libraries, width, hasBias);
+}
+
+TEST(RowKernels, AddPositions) {
+  constexpr int64_t position = 3;
+  const int64_t widths[] = {1, 7, 16, 17, 64, 172};
+  std::vector<KernelSource> sources;
+  for (int64_t width : widths)
+    sources.push_back({numbered("positions", width), [=](KernelBuilder &b) {
+                         emitAddPositionsKernel(b, numbered("positions", width),
+                                                width);
+                         return Status::ok();
+                       }});
+  auto libraries = compileForAllTargets(sources);
+  for (int64_t width : widths)
+    for (int64_t M : kRowCounts) {
+      RowBuffer x = randomRows(width, M, 1);
+      std::vector<float> table = randomValues((position + M) * width, 2);
+      std::vector<float> y = runEverywhere(
+          libraries, width, M,
+          [&](const KernelLibrary &library, RowBuffer &out, int64_t rows,
+              int64_t w, int64_t workers) {
+            library.call(numbered("positions", width), x.data(), out.data(),
+                         table.data(), rows, position, w, workers);
+          });
+      std::vector<float> a = x.values();
+      for (size_t i = 0; i < a.size(); ++i)
+        EXPECT_EQ(y[i], a[i] + table[position * width + i]);
+    }
+}
+
+//===----------------------------------------------------------------------===//
 // Hadamard transform
 //===----------------------------------------------------------------------===//
 

@@ -118,6 +118,24 @@ TEST(RmsNormTest, AddsTheOffsetToTheWeight) {
             (std::vector<float>{1.5f}));
 }
 
+TEST(LayerNormTest, ShiftsAndScalesEachRow) {
+  // Means 4 and -1, variances 9 and 4.
+  Tensor x = reals({2, 2}, {1, 7, 1, -3});
+  Tensor weight = reals({2}, {1, 2}), bias = reals({2}, {0.5, -1});
+  EXPECT_EQ(valuesOf(layerNorm(x, weight, &bias, 0)),
+            (std::vector<float>{-0.5f, 1, 1.5f, -3}));
+  EXPECT_EQ(valuesOf(layerNorm(x, weight, nullptr, 7)),
+            (std::vector<float>{-0.75f, 1.5f, float(2 / std::sqrt(11)),
+                                float(-4 / std::sqrt(11))}));
+}
+
+TEST(AddPositionsTest, AddsRowsOfTheTable) {
+  Tensor table = reals({3, 1}, {9, 10, 20}), x = reals({2, 1}, {1, 2});
+  EXPECT_EQ(valuesOf(addPositions(x, table, 1)), (std::vector<float>{11, 22}));
+  EXPECT_EQ(addPositions(x, table, 2).status().message(),
+            "expects positions below 3, the rows of the table, but got 3");
+}
+
 TEST(RopeTableTest, HoldsCosinesThenSines) {
   const std::vector<float> frequencies = {float(M_PI / 2), 0.5f};
   std::vector<float> y = valuesOf(ropeTable(1, 2, frequencies, 1));

@@ -41,6 +41,17 @@ struct NormSpec {
 void emitRmsNormKernel(KernelBuilder &builder, llvm::StringRef name,
                        const NormSpec &spec);
 
+/// y = (x - mean) / sqrt(variance + eps) * weight + bias over each row of
+/// `width` columns. Arguments: x ptr, y ptr, weight ptr, bias ptr (f32[width]
+/// both; the second is not read without `hasBias`), M, worker, workers.
+void emitLayerNormKernel(KernelBuilder &builder, llvm::StringRef name,
+                         int64_t width, float eps, bool hasBias);
+
+/// y[m] = x[m] + table[position + m]. Arguments: x ptr, y ptr, table ptr (f32
+/// [positions, width]), M, position i64, worker, workers.
+void emitAddPositionsKernel(KernelBuilder &builder, llvm::StringRef name,
+                            int64_t width);
+
 /// Rotates the pairs (i, i + rotated / 2) of each head by the angles of the
 /// token's position; what is behind the first `rotated` columns stays.
 /// Arguments: x ptr, y ptr, table ptr (f32 [positions, rotated]: cosines, then

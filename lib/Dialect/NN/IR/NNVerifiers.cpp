@@ -143,6 +143,30 @@ LogicalResult RMSNormOp::verify() {
   return success();
 }
 
+LogicalResult LayerNormOp::verify() {
+  // layer_norm_c2
+  int64_t width = getInput().getType().getDimSize(1);
+  for (Value vector : {Value(getWeight()), Value(getBias())}) {
+    if (!vector)
+      continue;
+    int64_t entries = cast<RankedTensorType>(vector.getType()).getDimSize(0);
+    if (entries != width)
+      return emitOpError() << "expects a weight and a bias of " << width
+                           << " entries, but got " << entries;
+  }
+  return success();
+}
+
+LogicalResult AddPositionsOp::verify() {
+  // add_positions_c2
+  RankedTensorType table = getTable().getType();
+  int64_t width = getInput().getType().getDimSize(1);
+  if (table.getDimSize(1) != width || table.getEncoding())
+    return emitOpError() << "expects a table of " << width
+                         << " columns without an encoding, but got " << table;
+  return success();
+}
+
 LogicalResult LinearOp::verify() {
   RankedTensorType input = getInput().getType();
   RankedTensorType weight = getWeight().getType();

@@ -61,6 +61,12 @@ static KernelSignature signatureOf(KernelKind kind) {
     return {{"x"}, {"factor"}};
   case KernelKind::Softcap:
     return {{"x"}, {"softcap"}};
+  case KernelKind::LayerNorm:
+    return {{"x", "weight"}, {"eps"}, {"bias"}};
+  case KernelKind::Activation:
+    return {{"x"}, {"activation"}};
+  case KernelKind::AddPositions:
+    return {{"x", "table", "position"}, {}};
   }
   return {};
 }
@@ -242,6 +248,7 @@ private:
   }
 
   LogicalResult verifyNorm() const;
+  LogicalResult verifyLayerNorm() const;
   LogicalResult verifyLinear() const;
   LogicalResult verifyRope() const;
   LogicalResult verifyHadamard() const;
@@ -257,6 +264,14 @@ LogicalResult KernelShapes::verifyNorm() const {
     return op.emitOpError() << "expects a group that divides the width "
                             << width << ", but got " << group;
   if (failed(equal("a weight", of("weight"), {group})))
+    return failure();
+  return equal("a result", ofResult(), of("x"));
+}
+
+LogicalResult KernelShapes::verifyLayerNorm() const {
+  if (failed(equal("a weight", of("weight"), {of("x")[1]})))
+    return failure();
+  if (op.getInput("bias") && failed(equal("a bias", of("bias"), {of("x")[1]})))
     return failure();
   return equal("a result", ofResult(), of("x"));
 }
@@ -326,6 +341,13 @@ LogicalResult KernelShapes::verify() const {
   case KernelKind::Quantize:
   case KernelKind::Scale:
   case KernelKind::Softcap:
+  case KernelKind::Activation:
+    return equal("a result", ofResult(), of("x"));
+  case KernelKind::LayerNorm:
+    return verifyLayerNorm();
+  case KernelKind::AddPositions:
+    if (failed(equal("a table", of("table"), {of("table")[0], of("x")[1]})))
+      return failure();
     return equal("a result", ofResult(), of("x"));
   case KernelKind::Hadamard:
     return verifyHadamard();

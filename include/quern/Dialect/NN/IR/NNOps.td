@@ -95,6 +95,41 @@ def NN_RMSNormOp : NN_Op<"rms_norm",
   let hasVerifier = 1; /*rms_norm_c2, rms_norm_c3*/
 }
 
+def NN_LayerNormOp : NN_Op<"layer_norm",
+    [Pure, AllTypesMatch<["input", "result"]> /*layer_norm_c1*/]> {
+  let summary = "Shift each row to mean 0, scale it to variance 1, then as learned";
+  let description = [{
+    With m and v the mean and the variance of row `input[m, :]`:
+
+    `result[m, i] = (input[m, i] - m) / sqrt(v + eps) * weight[i] + bias[i]`.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) `weight`, and `bias` if present, have one entry for each column.
+
+    Example:
+
+    ```mlir
+    %h = nn.layer_norm %x, %g bias %b eps 1.0e-05
+        : (tensor<?x64xf32>, tensor<64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins
+    NN_Activations:$input,
+    NN_Vector:$weight,
+    Optional<NN_Vector>:$bias,
+    F32Attr:$eps);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $input `,` $weight (`bias` $bias^)? `eps` $eps attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1; /*layer_norm_c2*/
+}
+
 def NN_LinearOp : NN_Op<"linear", [Pure]> {
   let summary = "Multiply by the transpose of a weight matrix";
   let description = [{
@@ -191,6 +226,30 @@ def NN_GatedActivationOp : NN_Op<"gated_activation",
   let assemblyFormat = [{
     `` $activation $gate `,` $up attr-dict `:` type($result)
   }];
+}
+
+def NN_ActivationOp : NN_Op<"activation",
+    [Pure, AllTypesMatch<["input", "result"]> /*activation_c1*/]> {
+  let summary = "Apply a function to each number";
+  let description = [{
+    `result[m, i] = f(input[m, i])`, with the functions of
+    `nn.gated_activation`: the feed-forward part of GPT-2 has no gate.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+
+    Example:
+
+    ```mlir
+    %y = nn.activation gelu_tanh %x : tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_ActivationAttr:$activation, NN_Activations:$input);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = "`` $activation $input attr-dict `:` type($result)";
 }
 
 def NN_ScaleOp : NN_Op<"scale",
@@ -403,6 +462,36 @@ def NN_RopeOp : NN_Op<"rope",
   let results = (outs NN_Activations:$result);
   let assemblyFormat = "$input `at` $position attr-dict `:` type($result)";
   let hasVerifier = 1; /*rope_c2, rope_c3*/
+}
+
+def NN_AddPositionsOp : NN_Op<"add_positions",
+    [Pure, AllTypesMatch<["input", "result"]> /*add_positions_c1*/]> {
+  let summary = "Add to each row what is learned of its position";
+  let description = [{
+    `result[m, i] = input[m, i] + table[position + m, i]`. A position outside the
+    table is undefined; the runtime refuses it before the model runs.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) `table` has the columns of `input` and no encoding.
+
+    Example:
+
+    ```mlir
+    %y = nn.add_positions %x, %table at %position
+        : (tensor<?x64xf32>, tensor<1024x64xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activations:$input, NN_Matrix:$table, Index:$position);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $input `,` $table `at` $position attr-dict
+    `:` `(` type($input) `,` type($table) `)` `->` type($result)
+  }];
+  let hasVerifier = 1; /*add_positions_c2*/
 }
 
 def NN_KVAppendOp : NN_Op<"kv_append",

@@ -109,6 +109,9 @@ def QK_KernelOp : QK_Op<"kernel",
     | `scale_columns` | x, scales | |
     | `scale` | x | factor |
     | `softcap` | x | softcap |
+    | `layer_norm` | x, weight, [bias] | eps |
+    | `activation` | x | activation |
+    | `add_positions` | x, table, position | |
 
     `compute` is one of the strings `f32`, `bf16` and `int8`, `activation` the
     name of an `#nn<activation>`. The table of `rope` is a `#nn.rope_table`

@@ -4,7 +4,6 @@
 
 #include "BindWeights.h"
 
-#include "WeightNames.h"
 #include "quern/Support/Text.h"
 
 namespace quern::import {
@@ -60,19 +59,20 @@ static Status checkUnused(const Architecture &architecture,
 Result<BoundWeights> bindWeights(const Architecture &architecture,
                                  const Container &container) {
   BoundWeights bound;
-  std::set<std::string> used;
+  std::set<std::string> used, absent;
   NameList missing;
   Status status;
-  forEachTensor(architecture, [&](const std::string &name,
-                                  const std::vector<int64_t> &shape) {
-    Result<std::optional<BoundWeight>> weight =
-        container.bind(name, shape, used);
-    status = weight.status();
-    if (weight && *weight)
-      bound.emplace(name, **weight);
-    else if (weight)
-      missing.add(container.tensorNameOf(name));
-    return status.isOk();
+  forEachWeight(architecture, [&](const Weight &weight) {
+    Result<std::optional<BoundWeight>> found = container.bind(weight, used);
+    status = found.status();
+    if (!found)
+      return false;
+    std::string name = container.tensorNameOf(weight);
+    if (*found)
+      bound.emplace(weight.name, **found);
+    else if (absent.insert(name).second) // one tensor may hold many weights
+      missing.add(name);
+    return true;
   });
   if (!status)
     return status;

@@ -15,8 +15,6 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 
-#include <cmath>
-
 using namespace mlir;
 
 namespace quern::import {
@@ -41,10 +39,15 @@ private:
 
   Value attentionPart(int64_t layer, Value x);
   Value rowsAfterAttention(int64_t layer, Value x);
+  Value activated(int64_t layer, Value x);
   Value feedForwardPart(int64_t layer, Value x);
   Value norm(const std::string &name, Value x, int64_t group = 0);
   Value linear(const std::string &name, Value x, bool bias);
-  Value rope(Value x);
+  Value postNorm(int64_t layer, const char *suffix, Value x);
+  Value rope(int64_t layer, Value x);
+  Value embedding(Value tokens, Value table);
+  Value layers(Value x);
+  Value logits(Value x, Value table);
   Value load(Location where, const std::string &name);
   Location at(const std::string &name);
 
@@ -55,11 +58,6 @@ private:
   Value cache;
 };
 } // namespace
-
-/// `name` without the `.weight` at its end.
-static std::string withoutWeight(const std::string &name) {
-  return name.substr(0, name.rfind('.'));
-}
 
 Location ModelBuilder::at(const std::string &name) {
   return NameLoc::get(builder.getStringAttr(name));
@@ -105,11 +103,22 @@ Value ModelBuilder::load(Location where, const std::string &name) {
 }
 
 Value ModelBuilder::norm(const std::string &name, Value x, int64_t group) {
-  Location where = at(withoutWeight(name));
+  Location where = at(name);
   IntegerAttr groupAttr = group ? builder.getI64IntegerAttr(group) : nullptr;
-  return nn::RMSNormOp::create(builder, where, x.getType(), x,
-                               load(where, name),
-                               builder.getF32FloatAttr(a.normEps), groupAttr);
+  UnitAttr offset = a.normUnitOffset ? builder.getUnitAttr() : nullptr;
+  FloatAttr eps = builder.getF32FloatAttr(a.normEps);
+  if (a.layerNorms)
+    return nn::LayerNormOp::create(builder, where, x.getType(), x,
+                                   load(where, name + ".weight"),
+                                   load(where, name + ".bias"), eps);
+  return nn::RMSNormOp::create(
+      builder, where, x.getType(), x, load(where, name + ".weight"),
+      builder.getF32FloatAttr(a.normEps), groupAttr, offset);
+}
+
+/// The norm of what a part of a layer adds, in architectures that have one.
+Value ModelBuilder::postNorm(int64_t layer, const char *suffix, Value x) {
+  return a.postNorms ? norm(layerTensor(layer, suffix), x) : x;
 }
 
 Value ModelBuilder::linear(const std::string &name, Value x, bool bias) {
@@ -121,35 +130,44 @@ Value ModelBuilder::linear(const std::string &name, Value x, bool bias) {
                               biasValue);
 }
 
-Value ModelBuilder::rope(Value x) {
-  return nn::RopeOp::create(builder, x.getLoc(), x.getType(), x, position,
-                            builder.getI64IntegerAttr(a.headDim),
-                            builder.getDenseF32ArrayAttr(a.inverseFrequencies));
+Value ModelBuilder::rope(int64_t layer, Value x) {
+  const Rope &rope = a.ropeOf(layer);
+  if (rope.inverseFrequencies.empty())
+    return x;
+  FloatAttr magnitude = rope.magnitude != 1
+                            ? builder.getF32FloatAttr(rope.magnitude)
+                            : FloatAttr();
+  return nn::RopeOp::create(
+      builder, x.getLoc(), x.getType(), x, position,
+      builder.getI64IntegerAttr(a.headDim),
+      builder.getDenseF32ArrayAttr(rope.inverseFrequencies), magnitude);
 }
 
 Value ModelBuilder::attentionPart(int64_t layer, Value x) {
   auto name = [&](const char *suffix) { return layerTensor(layer, suffix); };
-  Value h = norm(name("input_layernorm.weight"), x);
+  Value h = norm(name("input_layernorm"), x);
   Value query = linear(name("self_attn.q_proj"), h, a.qkvBias);
   Value key = linear(name("self_attn.k_proj"), h, a.qkvBias);
   Value value = linear(name("self_attn.v_proj"), h, a.qkvBias);
   if (a.queryKeyNorm) {
-    query = norm(name("self_attn.q_norm.weight"), query, a.headDim);
-    key = norm(name("self_attn.k_norm.weight"), key, a.headDim);
+    query = norm(name("self_attn.q_norm"), query, a.headDim);
+    key = norm(name("self_attn.k_norm"), key, a.headDim);
   }
   Location where = at(name("self_attn"));
   IntegerAttr layerAttr = builder.getI64IntegerAttr(layer);
   IntegerAttr window =
       a.windows[layer] ? builder.getI64IntegerAttr(a.windows[layer]) : nullptr;
-  query = rope(query);
-  nn::KVAppendOp::create(builder, where, rope(key), value, cache, layerAttr,
-                         position);
-  FloatAttr scale = builder.getF32FloatAttr(1 / std::sqrt(double(a.headDim)));
-  Value mixed =
-      nn::AttentionOp::create(builder, where, query.getType(), query, cache,
-                              layerAttr, position, scale, window);
-  return linear(name("self_attn.o_proj"), rowsAfterAttention(layer, mixed),
-                a.outputBias);
+  query = rope(layer, query);
+  nn::KVAppendOp::create(builder, where, rope(layer, key), value, cache,
+                         layerAttr, position);
+  Value mixed = nn::AttentionOp::create(
+      builder, where, query.getType(), query, cache, layerAttr, position,
+      builder.getF32FloatAttr(a.attentionScale), window,
+      a.attentionSoftcap ? builder.getF32FloatAttr(a.attentionSoftcap)
+                         : FloatAttr());
+  Value output = linear(name("self_attn.o_proj"),
+                        rowsAfterAttention(layer, mixed), a.outputBias);
+  return postNorm(layer, attentionPostNorm, output);
 }
 
 /// Behind the last attention nothing looks at other tokens: only the rows whose
@@ -161,14 +179,70 @@ Value ModelBuilder::rowsAfterAttention(int64_t layer, Value x) {
                                 logitRows);
 }
 
-Value ModelBuilder::feedForwardPart(int64_t layer, Value x) {
+/// What goes into the last product of a feed-forward part.
+Value ModelBuilder::activated(int64_t layer, Value x) {
   auto name = [&](const char *suffix) { return layerTensor(layer, suffix); };
-  Value h = norm(name("post_attention_layernorm.weight"), x);
-  Value gate = linear(name("mlp.gate_proj"), h, a.mlpBias);
-  Value up = linear(name("mlp.up_proj"), h, a.mlpBias);
-  Value gated = nn::GatedActivationOp::create(
-      builder, at(name("mlp")), gate.getType(), nn::Activation::SiLU, gate, up);
-  return linear(name("mlp.down_proj"), gated, a.mlpBias);
+  Location where = at(name("mlp"));
+  nn::Activation activation = *nn::symbolizeActivation(a.activation);
+  if (!a.gatedFeedForward) {
+    Value up = linear(name("mlp.up_proj"), x, a.mlpBias);
+    return nn::ActivationOp::create(builder, where, up.getType(), activation,
+                                    up);
+  }
+  Value gate = linear(name("mlp.gate_proj"), x, a.mlpBias);
+  Value up = linear(name("mlp.up_proj"), x, a.mlpBias);
+  return nn::GatedActivationOp::create(builder, where, gate.getType(),
+                                       activation, gate, up);
+}
+
+Value ModelBuilder::feedForwardPart(int64_t layer, Value x) {
+  Value h = norm(layerTensor(layer, feedForwardNorm(a)), x);
+  Value output = linear(layerTensor(layer, "mlp.down_proj"),
+                        activated(layer, h), a.mlpBias);
+  return postNorm(layer, feedForwardPostNorm, output);
+}
+
+Value ModelBuilder::embedding(Value tokens, Value table) {
+  Location where = at(embeddingName);
+  Value x = nn::EmbeddingOp::create(builder, where, activations(a.hidden),
+                                    tokens, table);
+  if (a.embeddingScale != 1)
+    x = nn::ScaleOp::create(builder, where, x.getType(), x,
+                            builder.getF32FloatAttr(a.embeddingScale));
+  if (a.learnedPositions) {
+    Location positions = at(positionsName);
+    Value entries = load(positions, positionsName + std::string(".weight"));
+    x = nn::AddPositionsOp::create(builder, positions, x.getType(), x, entries,
+                                   position);
+  }
+  return x;
+}
+
+Value ModelBuilder::layers(Value x) {
+  for (int64_t layer = 0; layer < a.layers; ++layer) {
+    Location where = at("model.layers." + std::to_string(layer));
+    Value mixed = attentionPart(layer, x);
+    Value before = rowsAfterAttention(layer, x);
+    x = nn::AddOp::create(builder, where, x.getType(), before, mixed);
+    Value processed = feedForwardPart(layer, a.parallelParts ? before : x);
+    x = nn::AddOp::create(builder, where, x.getType(), x, processed);
+  }
+  return x;
+}
+
+/// The output matrix is `table`, the embedding, where that is tied.
+Value ModelBuilder::logits(Value x, Value table) {
+  Location where = at(outputName);
+  x = norm(finalNormName, x);
+  Value matrix = a.tiedEmbedding
+                     ? table
+                     : load(where, outputName + std::string(".weight"));
+  Value result = nn::LinearOp::create(builder, where, activations(a.vocabulary),
+                                      x, matrix, Value());
+  if (a.logitSoftcap == 0)
+    return result;
+  return nn::SoftcapOp::create(builder, where, result.getType(), result,
+                               builder.getF32FloatAttr(a.logitSoftcap));
 }
 
 void ModelBuilder::addForward() {
@@ -176,10 +250,10 @@ void ModelBuilder::addForward() {
   Type index = builder.getIndexType();
   Type tokens =
       RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
-  Type logits = activations(a.vocabulary);
   auto function = func::FuncOp::create(
       builder, at("forward"), "forward",
-      FunctionType::get(context, {tokens, index, index, cacheType()}, logits));
+      FunctionType::get(context, {tokens, index, index, cacheType()},
+                        activations(a.vocabulary)));
   Block *body = function.addEntryBlock();
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(body);
@@ -187,32 +261,17 @@ void ModelBuilder::addForward() {
   logitRows = body->getArgument(2);
   cache = body->getArgument(3);
 
-  Location embedding = at(withoutWeight(embeddingName));
-  Value table = load(embedding, embeddingName);
-  Value x = nn::EmbeddingOp::create(builder, embedding, activations(a.hidden),
-                                    body->getArgument(0), table);
-  for (int64_t layer = 0; layer < a.layers; ++layer) {
-    Location where = at(withoutWeight(layerTensor(layer, "")));
-    Value mixed = attentionPart(layer, x);
-    x = nn::AddOp::create(builder, where, x.getType(),
-                          rowsAfterAttention(layer, x), mixed);
-    Value processed = feedForwardPart(layer, x);
-    x = nn::AddOp::create(builder, where, x.getType(), x, processed);
-  }
-  x = norm(finalNormName, x);
-  Location output = at(withoutWeight(outputName));
-  Value outputMatrix = a.tiedEmbedding ? table : load(output, outputName);
-  Value result =
-      nn::LinearOp::create(builder, output, logits, x, outputMatrix, Value());
-  func::ReturnOp::create(builder, output, result);
+  Value table = load(at(embeddingName), embeddingName + std::string(".weight"));
+  Value x = layers(embedding(body->getArgument(0), table));
+  func::ReturnOp::create(builder, at(outputName), logits(x, table));
 }
 
 OwningOpRef<ModuleOp> ModelBuilder::build() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(at(a.family));
   (*module)->setAttr(nn::NNDialect::getModelAttrName(), modelAttr());
   builder.setInsertionPointToEnd(module->getBody());
-  forEachTensor(a, [&](const std::string &name, const std::vector<int64_t> &) {
-    addGlobal(name);
+  forEachWeight(a, [&](const Weight &weight) {
+    addGlobal(weight.name);
     return true;
   });
   addForward();

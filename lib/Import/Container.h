@@ -5,6 +5,7 @@
 #ifndef QUERN_LIB_IMPORT_CONTAINER_H
 #define QUERN_LIB_IMPORT_CONTAINER_H
 
+#include "WeightNames.h"
 #include "quern/Weights/WeightSource.h"
 
 #include "mlir/IR/BuiltinTypes.h"
@@ -37,18 +38,14 @@ public:
 
   const weights::WeightSource &getSource() const { return source; }
 
-  /// What the container calls the tensor that weight `name` is missing without,
-  /// for messages.
-  virtual std::string tensorNameOf(const std::string &name) const {
-    return name;
-  }
+  /// What the container calls the tensor that `weight` is missing without, for
+  /// messages.
+  virtual std::string tensorNameOf(const Weight &weight) const = 0;
 
-  /// The weight `name` of `shape`, whose tensors go into `used`; nothing if it
-  /// is not there. Fails for tensors that are there but do not make such a
-  /// weight.
+  /// Where `weight` is. Its tensors go into `used`; nothing if it is not there.
+  /// Fails for tensors that are there but do not make such a weight.
   virtual Result<std::optional<BoundWeight>>
-  bind(const std::string &name, const std::vector<int64_t> &shape,
-       std::set<std::string> &used) const = 0;
+  bind(const Weight &weight, std::set<std::string> &used) const = 0;
 
   /// Whether a tensor that no weight uses may be there. Fails if it may not,
   /// and there is more to say than its name.

@@ -7,10 +7,10 @@
 #include <cmath>
 
 std::vector<float> quern::import::plainFrequencies(double base,
-                                                   int64_t headDim) {
+                                                   int64_t columns) {
   std::vector<float> frequencies;
-  for (int64_t i = 0; i < headDim; i += 2) {
-    float exponent = static_cast<float>(i) / static_cast<float>(headDim);
+  for (int64_t i = 0; i < columns; i += 2) {
+    float exponent = static_cast<float>(i) / static_cast<float>(columns);
     // Through binary64, so that the power is rounded once.
     float power = static_cast<float>(
         std::pow(static_cast<double>(static_cast<float>(base)), exponent));

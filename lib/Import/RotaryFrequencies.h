@@ -10,10 +10,10 @@
 
 namespace quern::import {
 
-/// base^(-2i / headDim) for each pair i of columns of a head. The arithmetic is
-/// binary32 in the order of the transformers library, so that the angles agree
-/// with the ones that a model was trained with.
-std::vector<float> plainFrequencies(double base, int64_t headDim);
+/// base^(-2i / columns) for each pair i of the columns of a head that turn. The
+/// arithmetic is binary32 in the order of the transformers library, so that the
+/// angles agree with the ones that a model was trained with.
+std::vector<float> plainFrequencies(double base, int64_t columns);
 
 } // namespace quern::import
 

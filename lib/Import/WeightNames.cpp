@@ -1,16 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Which tensors an architecture has, and their names in Hugging Face
-// checkpoints.
+// \file Which weights an architecture has, their names, and where in a
+// checkpoint they are stored.
 
 #include "WeightNames.h"
+
+#include <algorithm>
 
 namespace quern::import {
 
 namespace {
+/// A weight of the model or of one layer.
 struct Expected {
-  std::string name;
+  std::string name; ///< without the layer, and without `kind`
+  std::string kind; ///< `.weight` or `.bias`
   std::vector<int64_t> shape;
+  bool isLinear = false;
+};
+
+/// The weights of a layer, which all have.
+class LayerWeights {
+public:
+  explicit LayerWeights(const Architecture &architecture);
+
+  std::vector<Expected> list;
+
+private:
+  void addNorm(const Architecture &a, const char *name, int64_t width) {
+    list.push_back({name, ".weight", {width}});
+    if (a.layerNorms)
+      list.push_back({name, ".bias", {width}});
+  }
+  void addLinear(const char *name, int64_t rows, int64_t columns, bool bias) {
+    list.push_back({name, ".weight", {rows, columns}, true});
+    if (bias)
+      list.push_back({name, ".bias", {rows}});
+  }
+  void addAttention(const Architecture &a);
+  void addFeedForward(const Architecture &a);
 };
 } // namespace
 
@@ -18,46 +45,115 @@ std::string layerTensor(int64_t layer, const std::string &suffix) {
   return "model.layers." + std::to_string(layer) + "." + suffix;
 }
 
-static std::vector<Expected> layerTensors(const Architecture &a,
-                                          int64_t layer) {
-  std::vector<Expected> tensors;
-  auto add = [&](const std::string &suffix, std::vector<int64_t> shape) {
-    tensors.push_back({layerTensor(layer, suffix), std::move(shape)});
-  };
-  auto addLinear = [&](const std::string &name, int64_t rows, int64_t columns,
-                       bool bias) {
-    add(name + ".weight", {rows, columns});
-    if (bias)
-      add(name + ".bias", {rows});
-  };
-  add("input_layernorm.weight", {a.hidden});
+const char *feedForwardNorm(const Architecture &a) {
+  return a.postNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm";
+}
+
+void LayerWeights::addAttention(const Architecture &a) {
+  addNorm(a, "input_layernorm", a.hidden);
   addLinear("self_attn.q_proj", a.queryWidth(), a.hidden, a.qkvBias);
   addLinear("self_attn.k_proj", a.keyWidth(), a.hidden, a.qkvBias);
   addLinear("self_attn.v_proj", a.keyWidth(), a.hidden, a.qkvBias);
   if (a.queryKeyNorm) {
-    add("self_attn.q_norm.weight", {a.headDim});
-    add("self_attn.k_norm.weight", {a.headDim});
+    addNorm(a, "self_attn.q_norm", a.headDim);
+    addNorm(a, "self_attn.k_norm", a.headDim);
   }
   addLinear("self_attn.o_proj", a.hidden, a.queryWidth(), a.outputBias);
-  add("post_attention_layernorm.weight", {a.hidden});
-  addLinear("mlp.gate_proj", a.intermediate, a.hidden, a.mlpBias);
-  addLinear("mlp.up_proj", a.intermediate, a.hidden, a.mlpBias);
-  addLinear("mlp.down_proj", a.hidden, a.intermediate, a.mlpBias);
-  return tensors;
+  if (a.postNorms)
+    addNorm(a, attentionPostNorm, a.hidden);
 }
 
-void forEachTensor(
-    const Architecture &a,
-    const std::function<bool(const std::string &name,
-                             const std::vector<int64_t> &shape)> &visit) {
-  if (!visit(embeddingName, {a.vocabulary, a.hidden}))
+void LayerWeights::addFeedForward(const Architecture &a) {
+  addNorm(a, feedForwardNorm(a), a.hidden);
+  if (a.gatedFeedForward)
+    addLinear("mlp.gate_proj", a.intermediate, a.hidden, a.mlpBias);
+  addLinear("mlp.up_proj", a.intermediate, a.hidden, a.mlpBias);
+  addLinear("mlp.down_proj", a.hidden, a.intermediate, a.mlpBias);
+  if (a.postNorms)
+    addNorm(a, feedForwardPostNorm, a.hidden);
+}
+
+LayerWeights::LayerWeights(const Architecture &architecture) {
+  addAttention(architecture);
+  addFeedForward(architecture);
+}
+
+//===----------------------------------------------------------------------===//
+// Where they are stored
+//===----------------------------------------------------------------------===//
+
+/// The rows that `weight` has of the fused tensor that it is a part of, if any.
+static void findPart(const Checkpoint &checkpoint,
+                     const std::vector<Expected> &layer, const Expected &weight,
+                     Stored &stored) {
+  auto rowsOf = [&](const std::string &part) {
+    for (const Expected &other : layer)
+      if (other.name == part && other.kind == weight.kind)
+        return other.shape.front();
+    return int64_t(0);
+  };
+  for (const FusedTensor &fused : checkpoint.fused) {
+    auto part = std::find(fused.parts.begin(), fused.parts.end(), weight.name);
+    if (part == fused.parts.end())
+      continue;
+    int64_t total = 0;
+    for (auto other = fused.parts.begin(); other != fused.parts.end();
+         ++other) {
+      if (other < part)
+        stored.first += rowsOf(*other) / fused.runs;
+      total += rowsOf(*other);
+    }
+    stored.name = fused.name;
+    stored.run = weight.shape.front() / fused.runs;
+    stored.stride = total / fused.runs;
+    stored.shape.front() = total;
+    stored.isPart = true;
+  }
+}
+
+/// Where `weight` is, `prefix` standing before the names of its layer.
+static Stored locate(const Checkpoint &checkpoint,
+                     const std::vector<Expected> &layer, const Expected &weight,
+                     const std::string &prefix) {
+  Stored stored;
+  stored.name = weight.name;
+  stored.shape = weight.shape;
+  stored.run = stored.stride = weight.shape.front();
+  findPart(checkpoint, layer, weight, stored);
+  stored.name = prefix + checkpoint.nameOf(stored.name) + weight.kind;
+  if (checkpoint.transposedLinears && weight.isLinear) {
+    std::swap(stored.shape[0], stored.shape[1]);
+    stored.transposed = stored.isPart = true;
+  }
+  return stored;
+}
+
+void forEachWeight(const Architecture &a,
+                   const std::function<bool(const Weight &weight)> &visit) {
+  auto visitGlobal = [&](const char *name, std::vector<int64_t> shape,
+                         const char *kind = ".weight") {
+    Expected weight = {name, kind, std::move(shape)};
+    return visit({weight.name + weight.kind, weight.shape,
+                  locate(a.checkpoint, {}, weight, "")});
+  };
+  if (!visitGlobal(embeddingName, {a.vocabulary, a.hidden}))
     return;
-  for (int64_t layer = 0; layer < a.layers; ++layer)
-    for (const Expected &tensor : layerTensors(a, layer))
-      if (!visit(tensor.name, tensor.shape))
+  if (a.learnedPositions &&
+      !visitGlobal(positionsName, {a.learnedPositions, a.hidden}))
+    return;
+  const std::vector<Expected> weights = LayerWeights(a).list;
+  for (int64_t layer = 0; layer < a.layers; ++layer) {
+    std::string prefix = a.checkpoint.layers + std::to_string(layer) + ".";
+    for (const Expected &weight : weights)
+      if (!visit({layerTensor(layer, weight.name) + weight.kind, weight.shape,
+                  locate(a.checkpoint, weights, weight, prefix)}))
         return;
-  if (visit(finalNormName, {a.hidden}) && !a.tiedEmbedding)
-    visit(outputName, {a.vocabulary, a.hidden});
+  }
+  if (!visitGlobal(finalNormName, {a.hidden}) ||
+      (a.layerNorms && !visitGlobal(finalNormName, {a.hidden}, ".bias")))
+    return;
+  if (!a.tiedEmbedding)
+    visitGlobal(outputName, {a.vocabulary, a.hidden});
 }
 
 } // namespace quern::import

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Which tensors an architecture has, and their names in Hugging Face
-// checkpoints.
+// \file Which weights an architecture has, their names, and where in a
+// checkpoint they are stored.
 
 #ifndef QUERN_LIB_IMPORT_WEIGHTNAMES_H
 #define QUERN_LIB_IMPORT_WEIGHTNAMES_H
@@ -14,19 +14,42 @@
 
 namespace quern::import {
 
-constexpr const char *embeddingName = "model.embed_tokens.weight";
-constexpr const char *finalNormName = "model.norm.weight";
-constexpr const char *outputName = "lm_head.weight";
+constexpr const char *embeddingName = "model.embed_tokens";
+constexpr const char *positionsName = "model.embed_positions";
+constexpr const char *finalNormName = "model.norm";
+constexpr const char *outputName = "lm_head";
+/// Of a layer with postNorms.
+constexpr const char *attentionPostNorm = "post_attention_layernorm";
+constexpr const char *feedForwardPostNorm = "post_feedforward_layernorm";
+/// The norm before a layer's feed-forward part: with postNorms, the name that
+/// it has elsewhere is that of the norm behind attention.
+const char *feedForwardNorm(const Architecture &architecture);
 
 /// The name of a tensor of one layer: `model.layers.3.` and `suffix`.
 std::string layerTensor(int64_t layer, const std::string &suffix);
 
-/// Calls `visit` with the name and shape of every tensor of the model, in the
-/// order of their use, until `visit` returns false.
-void forEachTensor(
-    const Architecture &architecture,
-    const std::function<bool(const std::string &name,
-                             const std::vector<int64_t> &shape)> &visit);
+/// A tensor of a checkpoint, and which of its rows: row i of the weight is row
+/// first + i / run * stride + i % run, after transposing if that is said.
+struct Stored {
+  std::string name;
+  std::vector<int64_t> shape;
+  int64_t first = 0;
+  int64_t run = 0;
+  int64_t stride = 0;
+  bool transposed = false;
+  bool isPart = false; ///< else the weight is the whole tensor as it lies
+};
+
+struct Weight {
+  std::string name;
+  std::vector<int64_t> shape;
+  Stored stored;
+};
+
+/// Calls `visit` with every weight of the model, in the order of their use,
+/// until `visit` returns false.
+void forEachWeight(const Architecture &architecture,
+                   const std::function<bool(const Weight &weight)> &visit);
 
 } // namespace quern::import
 

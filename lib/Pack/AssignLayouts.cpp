@@ -20,25 +20,34 @@ namespace quern::pack {
 using namespace quern;
 using namespace quern::pack;
 
-/// Vectors are converted once, here, rather than by every kernel that reads
-/// them.
-static void makeVectorF32(param::GlobalOp global) {
+/// Vectors and tables of positions are converted once, here, rather than by
+/// every kernel that reads them.
+static void makeF32(param::GlobalOp global) {
   mlir::RankedTensorType type = global.getTensorType();
   global.setType(mlir::RankedTensorType::get(
       type.getShape(), mlir::Float32Type::get(global.getContext())));
 }
 
-/// The weights that kernels read as one row of codes: numbers of columns, and
-/// scales of them.
-static llvm::DenseSet<mlir::StringAttr> columnRows(mlir::ModuleOp module) {
-  llvm::DenseSet<mlir::StringAttr> names;
-  auto add = [&](mlir::Value row) {
-    if (auto load = row.getDefiningOp<param::LoadOp>())
+namespace {
+/// Weights that kernels read as they lie, by name.
+struct DenseWeights {
+  explicit DenseWeights(mlir::ModuleOp module);
+
+  /// One row of codes: numbers of columns, and scales of them.
+  llvm::DenseSet<mlir::StringAttr> rows;
+  /// Rows of f32, one a position.
+  llvm::DenseSet<mlir::StringAttr> positions;
+};
+} // namespace
+
+DenseWeights::DenseWeights(mlir::ModuleOp module) {
+  auto add = [](llvm::DenseSet<mlir::StringAttr> &names, mlir::Value weight) {
+    if (auto load = weight.getDefiningOp<param::LoadOp>())
       names.insert(load.getGlobalAttr().getAttr());
   };
-  module.walk([&](nn::GatherColumnsOp op) { add(op.getColumns()); });
-  module.walk([&](nn::ScaleColumnsOp op) { add(op.getScales()); });
-  return names;
+  module.walk([&](nn::GatherColumnsOp op) { add(rows, op.getColumns()); });
+  module.walk([&](nn::ScaleColumnsOp op) { add(rows, op.getScales()); });
+  module.walk([&](nn::AddPositionsOp op) { add(positions, op.getTable()); });
 }
 
 static Result<numerics::Layout> chooseLayout(param::GlobalOp global,
@@ -63,10 +72,13 @@ static Result<numerics::Layout> chooseLayout(param::GlobalOp global,
   return numerics::makeCpuPanelLayout(*format, shape->rows, shape->cols);
 }
 
-static Status assignLayout(param::GlobalOp global, bool isDense) {
+static Status assignLayout(param::GlobalOp global, const DenseWeights &dense,
+                           bool isDense) {
+  bool isPositions = dense.positions.contains(global.getSymNameAttr());
+  isDense |= isPositions || dense.rows.contains(global.getSymNameAttr());
   if (!global.getLayoutAttr()) {
-    if (global.getTensorType().getRank() == 1)
-      makeVectorF32(global);
+    if (global.getTensorType().getRank() == 1 || isPositions)
+      makeF32(global);
     Result<numerics::Layout> layout = chooseLayout(global, isDense);
     if (!layout)
       return layout.status();
@@ -86,11 +98,10 @@ struct AssignLayouts : public pack::impl::AssignLayoutsPassBase<AssignLayouts> {
                          << target << "'";
       return signalPassFailure();
     }
-    llvm::DenseSet<mlir::StringAttr> rows = columnRows(module);
+    DenseWeights dense(module);
     for (auto global : module.getOps<param::GlobalOp>()) {
-      bool isDense =
-          target == "dense" || rows.contains(global.getSymNameAttr());
-      if (Status status = assignLayout(global, isDense); !status) {
+      Status status = assignLayout(global, dense, target == "dense");
+      if (!status) {
         global.emitOpError() << status.message();
         return signalPassFailure();
       }

@@ -31,8 +31,10 @@ struct KernelSpec {
   llvm::SmallVector<std::pair<llvm::StringRef, mlir::Attribute>> attributes;
 };
 
-/// Rope tables by frequencies.
-using RopeTables = llvm::SmallDenseMap<mlir::Attribute, param::GlobalOp>;
+/// Rope tables by frequencies and magnitude.
+using RopeTables =
+    llvm::SmallDenseMap<std::pair<mlir::Attribute, mlir::Attribute>,
+                        param::GlobalOp>;
 
 } // namespace
 
@@ -45,7 +47,9 @@ static KernelSpec specOf(nn::EmbeddingOp op) {
 static KernelSpec specOf(nn::RMSNormOp op) {
   return {qk::KernelKind::RMSNorm,
           {{"x", op.getInput()}, {"weight", op.getWeight()}},
-          {{"eps", op.getEpsAttr()}, {"group", op.getGroupAttr()}}};
+          {{"eps", op.getEpsAttr()},
+           {"group", op.getGroupAttr()},
+           {"unit_offset", op.getUnitOffsetAttr()}}};
 }
 
 static KernelSpec specOf(nn::LinearOp op, mlir::Value input) {
@@ -116,7 +120,43 @@ static KernelSpec specOf(nn::AttentionOp op) {
            {"position", op.getPosition()}},
           {{"layer", op.getLayerAttr()},
            {"scale", op.getScaleAttr()},
-           {"window", op.getWindowAttr()}}};
+           {"window", op.getWindowAttr()},
+           {"softcap", op.getSoftcapAttr()}}};
+}
+
+static KernelSpec specOf(nn::LayerNormOp op) {
+  return {qk::KernelKind::LayerNorm,
+          {{"x", op.getInput()},
+           {"weight", op.getWeight()},
+           {"bias", op.getBias()}},
+          {{"eps", op.getEpsAttr()}}};
+}
+
+static KernelSpec specOf(nn::ActivationOp op) {
+  llvm::StringRef name = nn::stringifyActivation(op.getActivation());
+  return {qk::KernelKind::Activation,
+          {{"x", op.getInput()}},
+          {{"activation", mlir::StringAttr::get(op.getContext(), name)}}};
+}
+
+static KernelSpec specOf(nn::AddPositionsOp op) {
+  return {qk::KernelKind::AddPositions,
+          {{"x", op.getInput()},
+           {"table", op.getTable()},
+           {"position", op.getPosition()}},
+          {}};
+}
+
+static KernelSpec specOf(nn::ScaleOp op) {
+  return {qk::KernelKind::Scale,
+          {{"x", op.getInput()}},
+          {{"factor", op.getFactorAttr()}}};
+}
+
+static KernelSpec specOf(nn::SoftcapOp op) {
+  return {qk::KernelKind::Softcap,
+          {{"x", op.getInput()}},
+          {{"softcap", op.getCapAttr()}}};
 }
 
 static KernelSpec specOf(qt::QuantizeOp op) {
@@ -145,7 +185,8 @@ static void replace(mlir::Operation *op, const KernelSpec &spec) {
 
 static mlir::LogicalResult lowerRope(nn::RopeOp rope,
                                      const RopeTables &tables) {
-  auto table = tables.find(rope.getInverseFrequenciesAttr());
+  auto table =
+      tables.find({rope.getInverseFrequenciesAttr(), rope.getMagnitudeAttr()});
   if (table == tables.end())
     return rope.emitOpError()
            << "expects a #nn.rope_table weight with its inverse frequencies, "
@@ -188,7 +229,8 @@ static mlir::LogicalResult lower(mlir::Operation *op,
       .Case([&](nn::RopeOp rope) { return lowerRope(rope, tables); })
       .Case([](nn::LinearOp linear) { return lowerLinear(linear); })
       .Case<nn::EmbeddingOp, nn::RMSNormOp, nn::AddOp, nn::GatedActivationOp,
-            nn::LastRowsOp, nn::HadamardOp, nn::GatherColumnsOp,
+            nn::LayerNormOp, nn::ActivationOp, nn::AddPositionsOp, nn::ScaleOp,
+            nn::SoftcapOp, nn::LastRowsOp, nn::HadamardOp, nn::GatherColumnsOp,
             nn::ScaleColumnsOp, nn::KVAppendOp, nn::AttentionOp,
             qt::QuantizeOp>([](auto lowered) {
         replace(lowered, specOf(lowered));
@@ -209,7 +251,8 @@ struct LowerToKernels
     RopeTables tables;
     for (auto global : module.getOps<param::GlobalOp>())
       if (auto table = llvm::dyn_cast<nn::RopeTableAttr>(global.getValue()))
-        tables.try_emplace(table.getInverseFrequencies(), global);
+        tables.try_emplace(
+            {table.getInverseFrequencies(), table.getMagnitude()}, global);
     llvm::SmallVector<mlir::Operation *> ops;
     module.walk([&](mlir::Operation *op) {
       if (llvm::isa_and_nonnull<nn::NNDialect, qt::QTDialect>(op->getDialect()))

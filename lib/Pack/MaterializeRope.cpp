@@ -31,13 +31,15 @@ struct MaterializeRope
     : public pack::impl::MaterializeRopePassBase<MaterializeRope> {
   void runOnOperation() override {
     mlir::ModuleOp module = getOperation();
-    llvm::SmallSetVector<mlir::Attribute, 2> distinct;
+    using Rotation = std::pair<mlir::Attribute, mlir::Attribute>;
+    llvm::SmallSetVector<Rotation, 2> distinct;
     module.walk([&](nn::RopeOp rope) {
-      distinct.insert(rope.getInverseFrequenciesAttr());
+      distinct.insert(
+          {rope.getInverseFrequenciesAttr(), rope.getMagnitudeAttr()});
     });
     for (auto global : module.getOps<param::GlobalOp>())
       if (auto table = llvm::dyn_cast<nn::RopeTableAttr>(global.getValue()))
-        distinct.remove(table.getInverseFrequencies());
+        distinct.remove({table.getInverseFrequencies(), table.getMagnitude()});
     if (distinct.empty())
       return;
     int64_t positions = contextOf(module);
@@ -49,12 +51,13 @@ struct MaterializeRope
     }
     mlir::OpBuilder builder(&getContext());
     mlir::SymbolTable symbols(module);
-    for (mlir::Attribute attribute : distinct) {
+    for (auto [attribute, magnitude] : distinct) {
       auto frequencies = llvm::cast<mlir::DenseF32ArrayAttr>(attribute);
       auto type = mlir::RankedTensorType::get(
           {positions, int64_t(frequencies.size()) * 2}, builder.getF32Type());
-      auto table =
-          nn::RopeTableAttr::get(&getContext(), positions, frequencies);
+      auto table = nn::RopeTableAttr::get(
+          &getContext(), positions, frequencies,
+          llvm::cast_if_present<mlir::FloatAttr>(magnitude));
       auto global = param::GlobalOp::create(
           builder, module.getLoc(), builder.getStringAttr("rope.table"),
           mlir::TypeAttr::get(type), /*layout=*/nullptr, table,

@@ -93,6 +93,16 @@ Status WeightValues::openExternal(param::ExternalAttr external,
                         shapeText(tensor->shape)));
 }
 
+Status WeightValues::openRows(param::ViewAttr view,
+                              llvm::ArrayRef<int64_t> shape) {
+  rows = weights::TensorView{view.getSource().getKey().str(), view.getFirst(),
+                             view.getRun(), view.getStride(),
+                             view.getTransposed()};
+  isVector = shape.size() == 1;
+  tensor = source->find(rows->name);
+  return weights::checkView(*source, *rows, shape.vec());
+}
+
 Status WeightValues::openPart(qt::PartAttr part) {
   mlir::RankedTensorType type = part.getWeightType();
   Result<WeightValues> opened = open(part.getSource(), type, *source);
@@ -121,6 +131,9 @@ Result<WeightValues> WeightValues::open(mlir::Attribute value,
   if (auto external = llvm::dyn_cast<param::ExternalAttr>(value)) {
     if (Status s = values.openExternal(external, type.getShape()); !s)
       return s;
+  } else if (auto rows = llvm::dyn_cast<param::ViewAttr>(value)) {
+    if (Status s = values.openRows(rows, type.getShape()); !s)
+      return s;
   } else if (auto part = llvm::dyn_cast<qt::PartAttr>(value)) {
     if (Status s = values.openPart(part); !s)
       return s;
@@ -133,8 +146,8 @@ Result<WeightValues> WeightValues::open(mlir::Attribute value,
       return codes.status();
     values.stored = std::move(*codes);
   } else if (!llvm::isa<param::SplatAttr, nn::RopeTableAttr>(value)) {
-    return mismatch("#param.external, #param.splat, #qk.stored, #nn.rope_table "
-                    "or #qt.part",
+    return mismatch("#param.external, #param.view, #param.splat, #qk.stored, "
+                    "#nn.rope_table or #qt.part",
                     textOf(value));
   }
   if (isRounded(type.getElementType(), values.tensor)) {
@@ -155,12 +168,13 @@ Span<const float> WeightValues::columnWeights() const {
 }
 
 /// As `#nn.rope_table` says: the angle is a product in binary32.
-static void fillRopeRow(llvm::ArrayRef<float> frequencies, int64_t position,
-                        float *row) {
+static void fillRopeRow(nn::RopeTableAttr table, int64_t position, float *row) {
+  llvm::ArrayRef<float> frequencies = table.getInverseFrequencies();
   for (size_t i = 0; i < frequencies.size(); ++i) {
     float angle = float(position) * frequencies[i];
-    row[i] = float(std::cos(double(angle)));
-    row[frequencies.size() + i] = float(std::sin(double(angle)));
+    row[i] = float(std::cos(double(angle)) * table.getFactor());
+    row[frequencies.size() + i] =
+        float(std::sin(double(angle)) * table.getFactor());
   }
 }
 
@@ -169,6 +183,10 @@ Status WeightValues::readRaw(int64_t rowBegin, int64_t rowEnd,
   if (view)
     return view->read(llvm::cast<qt::PartAttr>(value).getColumnPart(), rowBegin,
                       rowEnd, out);
+  if (rows) // the row of a vector is all of its elements
+    return isVector ? weights::readViewAsFloat(*source, *rows, 0, cols, out)
+                    : weights::readViewAsFloat(*source, *rows, rowBegin, rowEnd,
+                                               out);
   if (tensor)
     return weights::readRowsAsFloat(*source, tensor->name, rowBegin, rowEnd,
                                     out);
@@ -176,8 +194,7 @@ Status WeightValues::readRaw(int64_t rowBegin, int64_t rowEnd,
     return stored->readAsFloat(rowBegin, rowEnd, out);
   if (auto table = llvm::dyn_cast<nn::RopeTableAttr>(value)) {
     for (int64_t row = rowBegin; row < rowEnd; ++row)
-      fillRopeRow(table.getInverseFrequencies(), row,
-                  out.data() + (row - rowBegin) * cols);
+      fillRopeRow(table, row, out.data() + (row - rowBegin) * cols);
     return Status::ok();
   }
   auto splat = llvm::cast<param::SplatAttr>(value);

@@ -12,6 +12,7 @@
 #include "quern/Base/Span.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Numerics/EncodeTensor.h"
+#include "quern/Weights/TensorView.h"
 #include "quern/Weights/WeightSource.h"
 #include <memory>
 #include <optional>
@@ -69,6 +70,7 @@ private:
                                    const weights::WeightSource &source);
   Status openExternal(param::ExternalAttr external,
                       llvm::ArrayRef<int64_t> shape);
+  Status openRows(param::ViewAttr view, llvm::ArrayRef<int64_t> shape);
   Status openPart(qt::PartAttr part);
   Status readRaw(int64_t rowBegin, int64_t rowEnd, Span<float> out) const;
 
@@ -77,6 +79,8 @@ private:
   const weights::TensorInfo *tensor = nullptr; ///< null unless external
   std::optional<StoredCodes> stored;
   int64_t cols = 0;
+  std::optional<weights::TensorView> rows; ///< of a part of `tensor`
+  bool isVector = false;
   /// Of a part: the weight that it is of, and how that is seen. The view reads
   /// the weight, so that both stay where they are.
   std::shared_ptr<const WeightValues> whole;

@@ -5,6 +5,7 @@
 #include "quern/Reference/KVCache.h"
 #include "Mismatch.h"
 #include "quern/Numerics/EncodeTensor.h"
+#include "quern/Reference/Math.h"
 #include <algorithm>
 #include <cmath>
 
@@ -84,7 +85,7 @@ static void softmax(std::vector<double> &scores) {
 
 /// One head of one token, which sees the tokens [first, last].
 static void attendHead(const KVCache &cache, int64_t layer, int64_t head,
-                       int64_t first, int64_t last, double scale,
+                       int64_t first, int64_t last, const ScoreRule &rule,
                        const float *query, float *result) {
   std::vector<double> weights;
   for (int64_t token = first; token <= last; ++token) {
@@ -92,7 +93,8 @@ static void attendHead(const KVCache &cache, int64_t layer, int64_t head,
     double dot = 0;
     for (int64_t i = 0; i < cache.headDim(); ++i)
       dot += double(query[i]) * key[i];
-    weights.push_back(dot * scale);
+    double score = dot * rule.scale;
+    weights.push_back(rule.softcap > 0 ? softcap(score, rule.softcap) : score);
   }
   softmax(weights);
 
@@ -107,7 +109,7 @@ static void attendHead(const KVCache &cache, int64_t layer, int64_t head,
 
 Result<Tensor> reference::attention(const Tensor &q, const KVCache &cache,
                                     int64_t layer, int64_t position,
-                                    double scale, int64_t window) {
+                                    const ScoreRule &rule) {
   if (layer < 0 || layer >= cache.layers())
     return mismatch("a layer below " + std::to_string(cache.layers()),
                     std::to_string(layer));
@@ -126,10 +128,11 @@ Result<Tensor> reference::attention(const Tensor &q, const KVCache &cache,
   std::vector<float> result(q.values().size());
   for (int64_t t = 0; t < q.rows(); ++t) {
     int64_t last = position + t;
-    int64_t first = window ? std::max<int64_t>(0, last - window + 1) : 0;
+    int64_t first =
+        rule.window ? std::max<int64_t>(0, last - rule.window + 1) : 0;
     for (int64_t head = 0; head < heads; ++head) {
       int64_t offset = t * q.cols() + head * cache.headDim();
-      attendHead(cache, layer, head / shared, first, last, scale,
+      attendHead(cache, layer, head / shared, first, last, rule,
                  q.values().data() + offset, result.data() + offset);
     }
   }

@@ -111,7 +111,7 @@ Result<Tensor> reference::linear(const Tensor &x, const Tensor &w,
 //===----------------------------------------------------------------------===//
 
 Result<Tensor> reference::rmsNorm(const Tensor &x, const Tensor &weight,
-                                  double eps, int64_t group) {
+                                  double eps, int64_t group, double offset) {
   if (Status status = checkCols("a weight", weight, group); !status)
     return status;
   if (!x.isReal() || group <= 0 || x.cols() % group != 0)
@@ -125,30 +125,75 @@ Result<Tensor> reference::rmsNorm(const Tensor &x, const Tensor &weight,
       squares += double(result[begin + i]) * result[begin + i];
     double scale = 1 / std::sqrt(squares / double(group) + eps);
     for (int64_t i = 0; i < group; ++i)
-      result[begin + i] =
-          float(result[begin + i] * scale * weight.values()[size_t(i)]);
+      result[begin + i] = float(result[begin + i] * scale *
+                                (offset + double(weight.values()[size_t(i)])));
   }
   return Tensor::ofReals(x.shape(), std::move(result));
 }
 
+Result<Tensor> reference::layerNorm(const Tensor &x, const Tensor &weight,
+                                    const Tensor *bias, double eps) {
+  int64_t cols = x.cols();
+  if (Status status = checkCols("a weight", weight, cols); !status)
+    return status;
+  if (bias)
+    if (Status status = checkCols("a bias", *bias, cols); !status)
+      return status;
+  std::vector<float> result;
+  result.reserve(x.values().size());
+  for (int64_t t = 0; t < x.rows(); ++t) {
+    Span<const float> row = x.row(t);
+    double sum = 0, squares = 0;
+    for (float value : row)
+      sum += value;
+    double mean = sum / double(cols);
+    for (float value : row)
+      squares += (value - mean) * (value - mean);
+    double scale = 1 / std::sqrt(squares / double(cols) + eps);
+    for (int64_t i = 0; i < cols; ++i) {
+      double shift = bias ? bias->values()[size_t(i)] : 0;
+      double normal = (row[size_t(i)] - mean) * scale;
+      result.push_back(float(normal * weight.values()[size_t(i)] + shift));
+    }
+  }
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
+
+Result<Tensor> reference::addPositions(const Tensor &x, const Tensor &table,
+                                       int64_t first) {
+  if (Status status = checkCols("a table", table, x.cols()); !status)
+    return status;
+  if (first < 0 || first + x.rows() > table.rows())
+    return mismatch("positions below " + std::to_string(table.rows()) +
+                        ", the rows of the table",
+                    std::to_string(first + x.rows() - 1));
+  std::vector<float> result(x.values().begin(), x.values().end());
+  for (size_t i = 0; i < result.size(); ++i)
+    result[i] += table.values()[size_t(first * x.cols()) + i];
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
+
 Tensor reference::ropeTable(int64_t first, int64_t rows,
-                            Span<const float> inverseFrequencies) {
+                            Span<const float> inverseFrequencies,
+                            double magnitude) {
   int64_t half = int64_t(inverseFrequencies.size());
   std::vector<float> table(size_t(rows * 2 * half));
   for (int64_t t = 0; t < rows; ++t)
     for (int64_t i = 0; i < half; ++i) {
       float angle = float(first + t) * inverseFrequencies[size_t(i)];
       float *row = table.data() + t * 2 * half;
-      row[i] = float(std::cos(double(angle)));
-      row[half + i] = float(std::sin(double(angle)));
+      row[i] = float(std::cos(double(angle)) * magnitude);
+      row[half + i] = float(std::sin(double(angle)) * magnitude);
     }
   return Tensor::ofReals({rows, 2 * half}, std::move(table));
 }
 
 Result<Tensor> reference::rope(const Tensor &x, int64_t headDim,
                                const Tensor &table, int64_t first) {
-  if (Status status = checkCols("a table", table, headDim); !status)
-    return status;
+  if (!table.isReal() || table.cols() % 2 != 0 || table.cols() > headDim)
+    return mismatch("a table with an even number of columns, at most " +
+                        std::to_string(headDim),
+                    "shape " + table.shapeText());
   if (headDim <= 0 || headDim % 2 != 0 || x.cols() % headDim != 0)
     return mismatch("an even head width that divides the rows of " +
                         x.shapeText(),
@@ -158,7 +203,7 @@ Result<Tensor> reference::rope(const Tensor &x, int64_t headDim,
                         ", the rows of the table",
                     std::to_string(first + x.rows() - 1));
 
-  int64_t half = headDim / 2;
+  int64_t half = table.cols() / 2;
   std::vector<float> result(x.values().begin(), x.values().end());
   for (int64_t t = 0; t < x.rows(); ++t) {
     const float *cosines = table.row(first + t).data();
@@ -225,9 +270,53 @@ Result<Tensor> reference::add(const Tensor &a, const Tensor &b) {
   return Tensor::ofReals(a.shape(), std::move(result));
 }
 
-double reference::silu(double x) { return x / (1 + std::exp(-x)); }
+Result<Tensor> reference::scale(const Tensor &x, float factor) {
+  if (!x.isReal())
+    return mismatch("real numbers", "shape " + x.shapeText());
+  std::vector<float> result(x.values().begin(), x.values().end());
+  for (float &value : result)
+    value *= factor;
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
 
-Result<Tensor> reference::gatedActivation(double (*activation)(double),
+double reference::softcap(double x, double cap) {
+  return cap * std::tanh(x / cap);
+}
+
+Result<Tensor> reference::softcap(const Tensor &x, double cap) {
+  if (!x.isReal())
+    return mismatch("real numbers", "shape " + x.shapeText());
+  std::vector<float> result(x.values().begin(), x.values().end());
+  for (float &value : result)
+    value = float(softcap(double(value), cap));
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
+
+static double silu(double x) { return x / (1 + std::exp(-x)); }
+
+static double gelu(double x) { return x * std::erfc(-x * M_SQRT1_2) / 2; }
+
+/// 1 + tanh(u) = 2 / (1 + exp(-2 u)), which keeps its digits where tanh(u) is
+/// nearly -1.
+static double geluTanh(double x) {
+  double u = std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x);
+  return x / (1 + std::exp(-2 * u));
+}
+
+reference::Activation reference::lookupActivation(const std::string &name) {
+  return name == "gelu" ? gelu : name == "gelu_tanh" ? geluTanh : silu;
+}
+
+Result<Tensor> reference::activate(Activation activation, const Tensor &x) {
+  if (!x.isReal())
+    return mismatch("real numbers", "shape " + x.shapeText());
+  std::vector<float> result(x.values().begin(), x.values().end());
+  for (float &value : result)
+    value = float(activation(value));
+  return Tensor::ofReals(x.shape(), std::move(result));
+}
+
+Result<Tensor> reference::gatedActivation(Activation activation,
                                           const Tensor &gate,
                                           const Tensor &up) {
   if (Status status = checkSameShape(gate, up); !status)

@@ -16,10 +16,29 @@ static Status evalEmbedding(nn::EmbeddingOp op, Scope &scope) {
 
 static Status evalRMSNorm(nn::RMSNormOp op, Scope &scope) {
   const Tensor &input = scope.tensor(op.getInput());
-  return scope.set(op.getResult(),
-                   rmsNorm(input, scope.tensor(op.getWeight()),
-                           op.getEps().convertToFloat(),
-                           op.getGroup().value_or(input.cols())));
+  return scope.set(op.getResult(), rmsNorm(input, scope.tensor(op.getWeight()),
+                                           op.getEps().convertToFloat(),
+                                           op.getGroup().value_or(input.cols()),
+                                           op.getUnitOffset() ? 1 : 0));
+}
+
+static Status evalLayerNorm(nn::LayerNormOp op, Scope &scope) {
+  return scope.set(op.getResult(), layerNorm(scope.tensor(op.getInput()),
+                                             scope.tensor(op.getWeight()),
+                                             scope.tensorOrNull(op.getBias()),
+                                             op.getEps().convertToFloat()));
+}
+
+static Status evalActivation(nn::ActivationOp op, Scope &scope) {
+  llvm::StringRef name = nn::stringifyActivation(op.getActivation());
+  return scope.set(op.getResult(), activate(lookupActivation(name.str()),
+                                            scope.tensor(op.getInput())));
+}
+
+static Status evalAddPositions(nn::AddPositionsOp op, Scope &scope) {
+  return scope.set(op.getResult(), addPositions(scope.tensor(op.getInput()),
+                                                scope.tensor(op.getTable()),
+                                                scope.index(op.getPosition())));
 }
 
 static Status evalLinear(nn::LinearOp op, Scope &scope) {
@@ -38,10 +57,20 @@ static Status evalAdd(nn::AddOp op, Scope &scope) {
 }
 
 static Status evalGatedActivation(nn::GatedActivationOp op, Scope &scope) {
-  // SiLU is the only case of the enumeration.
-  return scope.set(op.getResult(),
-                   gatedActivation(silu, scope.tensor(op.getGate()),
-                                   scope.tensor(op.getUp())));
+  llvm::StringRef name = nn::stringifyActivation(op.getActivation());
+  return scope.set(op.getResult(), gatedActivation(lookupActivation(name.str()),
+                                                   scope.tensor(op.getGate()),
+                                                   scope.tensor(op.getUp())));
+}
+
+static Status evalScale(nn::ScaleOp op, Scope &scope) {
+  return scope.set(op.getResult(), scale(scope.tensor(op.getInput()),
+                                         op.getFactor().convertToFloat()));
+}
+
+static Status evalSoftcap(nn::SoftcapOp op, Scope &scope) {
+  return scope.set(op.getResult(), softcap(scope.tensor(op.getInput()),
+                                           op.getCap().convertToFloat()));
 }
 
 static Status evalLastRows(nn::LastRowsOp op, Scope &scope) {
@@ -52,8 +81,10 @@ static Status evalLastRows(nn::LastRowsOp op, Scope &scope) {
 static Status evalRope(nn::RopeOp op, Scope &scope) {
   const Tensor &input = scope.tensor(op.getInput());
   llvm::ArrayRef<float> frequencies = op.getInverseFrequencies();
-  Tensor table = ropeTable(scope.index(op.getPosition()), input.rows(),
-                           {frequencies.data(), frequencies.size()});
+  Tensor table =
+      ropeTable(scope.index(op.getPosition()), input.rows(),
+                {frequencies.data(), frequencies.size()},
+                op.getMagnitude() ? op.getMagnitude()->convertToFloat() : 1);
   return scope.set(op.getResult(),
                    rope(input, op.getHeadDim(), table, /*first=*/0));
 }
@@ -81,11 +112,15 @@ static Status evalKVAppend(nn::KVAppendOp op, Scope &scope) {
 }
 
 static Status evalAttention(nn::AttentionOp op, Scope &scope) {
-  return scope.set(
-      op.getResult(),
-      attention(scope.tensor(op.getQuery()), scope.cache(op.getCache()),
-                op.getLayer(), scope.index(op.getPosition()),
-                op.getScale().convertToFloat(), op.getWindow().value_or(0)));
+  ScoreRule rule;
+  rule.scale = op.getScale().convertToFloat();
+  rule.window = op.getWindow().value_or(0);
+  if (std::optional<llvm::APFloat> cap = op.getSoftcap())
+    rule.softcap = cap->convertToFloat();
+  return scope.set(op.getResult(),
+                   attention(scope.tensor(op.getQuery()),
+                             scope.cache(op.getCache()), op.getLayer(),
+                             scope.index(op.getPosition()), rule));
 }
 
 void reference::addNNOps(OpTable &table) {
@@ -94,6 +129,11 @@ void reference::addNNOps(OpTable &table) {
   table.add(evalLinear);
   table.add(evalAdd);
   table.add(evalGatedActivation);
+  table.add(evalLayerNorm);
+  table.add(evalActivation);
+  table.add(evalAddPositions);
+  table.add(evalScale);
+  table.add(evalSoftcap);
   table.add(evalLastRows);
   table.add(evalRope);
   table.add(evalHadamard);

@@ -55,8 +55,9 @@ struct Kernel {
     auto attr = op->getAttrOfType<mlir::IntegerAttr>(name);
     return attr ? attr.getInt() : otherwise;
   }
-  double real(llvm::StringRef name) {
-    return op->getAttrOfType<mlir::FloatAttr>(name).getValueAsDouble();
+  double real(llvm::StringRef name, double otherwise = 0) {
+    auto attr = op->getAttrOfType<mlir::FloatAttr>(name);
+    return attr ? attr.getValueAsDouble() : otherwise;
   }
   llvm::StringRef string(llvm::StringRef name) {
     return op->getAttrOfType<mlir::StringAttr>(name).getValue();
@@ -71,14 +72,17 @@ static Result<Tensor> runLinear(Kernel &kernel) {
                                             : nullptr;
   Result<Tensor> product = linear(kernel.tensor("x"), kernel.tensor("w"),
                                   kernel.tensorOrNull("bias"), rounding);
-  const Tensor *residual = kernel.tensorOrNull("residual");
-  return product && residual ? add(*product, *residual) : product;
+  if (const Tensor *residual = kernel.tensorOrNull("residual"); product)
+    product = residual ? add(*product, *residual) : product;
+  double cap = kernel.real("softcap");
+  return product && cap > 0 ? softcap(*product, cap) : product;
 }
 
 static Result<Tensor> runRMSNorm(Kernel &kernel) {
   const Tensor &x = kernel.tensor("x");
   return rmsNorm(x, kernel.tensor("weight"), kernel.real("eps"),
-                 kernel.integer("group", /*otherwise=*/x.cols()));
+                 kernel.integer("group", /*otherwise=*/x.cols()),
+                 kernel.op->hasAttr("unit_offset") ? 1 : 0);
 }
 
 static Result<Tensor> runRope(Kernel &kernel) {
@@ -87,9 +91,10 @@ static Result<Tensor> runRope(Kernel &kernel) {
 }
 
 static Result<Tensor> runAttention(Kernel &kernel) {
-  return attention(kernel.tensor("query"), kernel.cache(),
-                   kernel.integer("layer"), kernel.index("position"),
-                   kernel.real("scale"), kernel.integer("window"));
+  return attention(
+      kernel.tensor("query"), kernel.cache(), kernel.integer("layer"),
+      kernel.index("position"),
+      {kernel.real("scale"), kernel.integer("window"), kernel.real("softcap")});
 }
 
 /// Every kind but kv_append, which has no result.
@@ -108,7 +113,21 @@ static Result<Tensor> runKernel(Kernel &kernel) {
   case qk::KernelKind::Add:
     return add(kernel.tensor("lhs"), kernel.tensor("rhs"));
   case qk::KernelKind::GatedActivation:
-    return gatedActivation(silu, kernel.tensor("gate"), kernel.tensor("up"));
+    return gatedActivation(lookupActivation(kernel.string("activation").str()),
+                           kernel.tensor("gate"), kernel.tensor("up"));
+  case qk::KernelKind::LayerNorm:
+    return layerNorm(kernel.tensor("x"), kernel.tensor("weight"),
+                     kernel.tensorOrNull("bias"), kernel.real("eps"));
+  case qk::KernelKind::Activation:
+    return activate(lookupActivation(kernel.string("activation").str()),
+                    kernel.tensor("x"));
+  case qk::KernelKind::AddPositions:
+    return addPositions(kernel.tensor("x"), kernel.tensor("table"),
+                        kernel.index("position"));
+  case qk::KernelKind::Scale:
+    return scale(kernel.tensor("x"), float(kernel.real("factor")));
+  case qk::KernelKind::Softcap:
+    return softcap(kernel.tensor("x"), kernel.real("softcap"));
   case qk::KernelKind::LastRows:
     return lastRows(kernel.tensor("x"), kernel.index("rows"));
   case qk::KernelKind::Quantize: // the type of the result does it

@@ -13,6 +13,7 @@
 #include "quern/Numerics/EncodeTensor.h"
 #include "quern/Reference/Math.h"
 #include "quern/Reference/Quantize.h"
+#include "quern/Weights/TensorView.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -51,6 +52,28 @@ static Result<Tensor> readExternal(param::ExternalAttr external,
       !status)
     return status;
   return Tensor::ofReals(type.getShape().vec(), std::move(values));
+}
+
+/// The rows of a tensor that `attribute` says.
+static Result<Tensor> readView(param::ViewAttr attribute,
+                               mlir::RankedTensorType type,
+                               const Sources &sources) {
+  auto source =
+      findSource(attribute.getSource().getScope().getValue(), sources);
+  if (!source)
+    return source.status();
+  weights::TensorView view = {attribute.getSource().getKey().str(),
+                              attribute.getFirst(), attribute.getRun(),
+                              attribute.getStride(), attribute.getTransposed()};
+  std::vector<int64_t> shape = type.getShape().vec();
+  if (Status status = weights::checkView(**source, view, shape); !status)
+    return status;
+  std::vector<float> values(size_t(type.getNumElements()));
+  if (Status status =
+          weights::readViewAsFloat(**source, view, 0, shape.front(), values);
+      !status)
+    return status;
+  return Tensor::ofReals(std::move(shape), std::move(values));
 }
 
 /// The codes that the tensors of `stored` hold.
@@ -110,7 +133,7 @@ static Result<Tensor> makeSplat(param::SplatAttr splat,
 static Result<Tensor> makeRopeTable(nn::RopeTableAttr table) {
   llvm::ArrayRef<float> frequencies = table.getInverseFrequencies();
   return ropeTable(0, table.getPositions(),
-                   {frequencies.data(), frequencies.size()});
+                   {frequencies.data(), frequencies.size()}, table.getFactor());
 }
 
 /// The numbers that `value` says, as a plain tensor of type `type`. Where an
@@ -164,6 +187,9 @@ static Result<Tensor> makePlain(mlir::Attribute value,
           .Case([&](param::ExternalAttr external) {
             return readExternal(external, type, sources);
           })
+          .Case([&](param::ViewAttr view) {
+            return readView(view, type, sources);
+          })
           .Case([&](param::SplatAttr splat) { return makeSplat(splat, type); })
           .Case([&](nn::RopeTableAttr table) { return makeRopeTable(table); })
           .Case([&](qk::StoredAttr stored) {
@@ -175,8 +201,8 @@ static Result<Tensor> makePlain(mlir::Attribute value,
           .Default([&](mlir::Attribute other) -> Result<Tensor> {
             std::string text;
             llvm::raw_string_ostream(text) << other;
-            return mismatch("#param.external, #param.splat, #qk.stored, "
-                            "#nn.rope_table or #qt.part",
+            return mismatch("#param.external, #param.view, #param.splat, "
+                            "#qk.stored, #nn.rope_table or #qt.part",
                             text);
           });
   if (!numbers)

@@ -144,6 +144,26 @@ Status readRowsAsFloat(const WeightSource &source, const std::string &name,
   return Status::ok();
 }
 
+Status readElementsAsFloat(const WeightSource &source, const std::string &name,
+                           int64_t begin, Span<float> out) {
+  Result<FloatTensor> found = getFloats(source, name);
+  if (!found)
+    return found.status();
+  const auto &[tensor, convert] = *found;
+  int64_t total = tensor.rows() * tensor.columns();
+  if (begin < 0 || begin > total || int64_t(out.size()) > total - begin)
+    return inTensor(tensor,
+                    Status::error(StatusCode::InvalidArgument,
+                                  "expects elements within [0, " +
+                                      std::to_string(total) + "), but got " +
+                                      std::to_string(out.size()) + " from " +
+                                      std::to_string(begin) + " on"));
+  if (!out.empty())
+    convert(tensor.bytes.data() + begin * (dtypeBits(tensor.dtype) / 8),
+            out.size(), out.data());
+  return Status::ok();
+}
+
 /// The position of the first NaN or infinity among `values`, or their number.
 static size_t firstNotFinite(Span<const float> values) {
   // The bits of a magnitude order like the magnitude, with infinity and NaN

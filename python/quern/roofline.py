@@ -19,7 +19,7 @@ from . import probe
 from .runtime import Model
 
 # Kernels that look rows of a weight up: one for each token.
-_LOOKUPS = frozenset(("embedding", "rope"))
+_LOOKUPS = frozenset(("embedding", "rope", "add_positions"))
 
 
 @dataclass(frozen=True)

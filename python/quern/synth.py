@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import QuernError
+from .synth_families import Shape, model_config, norm_center, tensor_shapes
 
 _CHUNK_ELEMENTS = 1 << 20
 # Initial deviation of the weights, as checkpoints of this family begin with.
@@ -26,25 +26,6 @@ _ALIGNMENT = 64
 _BYTES = 256
 
 DTYPES = {"f32": ("F32", 4), "f16": ("F16", 2), "bf16": ("BF16", 2)}
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Dimensions of a model of the Llama family."""
-
-    hidden: int
-    intermediate: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    vocabulary: int
-    context: int
-    tied: bool = True
-    family: str = "llama"
-    epsilon: float = 1e-5
-    theta: float = 10000.0
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 _LLAMA3_SCALING = {
@@ -75,14 +56,38 @@ SHAPES: dict[str, Shape] = {
     ),
     "tiny-qwen2": Shape(96, 160, 2, 6, 2, 16, 320, 256, family="qwen2", epsilon=1e-6),
     "tiny-qwen3": Shape(96, 160, 2, 5, 1, 32, 320, 256, family="qwen3", epsilon=1e-6),
+    "tiny-gpt2": Shape(96, 224, 2, 6, 6, 16, 320, 256, family="gpt2"),
+    "tiny-gpt-neox": Shape(
+        96, 224, 2, 6, 6, 16, 320, 256, tied=False, family="gpt_neox",
+        extra={"rotary_pct": 0.5, "use_parallel_residual": True},
+    ),
+    "tiny-phi3": Shape(
+        96, 160, 2, 6, 2, 16, 320, 256, tied=False, family="phi3",
+        extra={
+            "sliding_window": 40, "partial_rotary_factor": 0.75,
+            "original_max_position_embeddings": 128,
+            "rope_scaling": {
+                "type": "longrope", "long_factor": [9.0] * 6,
+                "short_factor": [1.0, 1.1, 1.25, 1.5, 2.0, 3.0],
+            },
+        },
+    ),
+    # Caps so low that they bend what weights of this deviation give.
+    "tiny-gemma2": Shape(
+        96, 160, 3, 6, 2, 16, 320, 256, family="gemma2", epsilon=1e-6,
+        extra={
+            "sliding_window": 24, "query_pre_attn_scalar": 24,
+            "attn_logit_softcapping": 0.5, "final_logit_softcapping": 0.25,
+        },
+    ),
+    "tiny-gemma3": Shape(
+        96, 160, 4, 6, 2, 32, 320, 256, family="gemma3_text", epsilon=1e-6, theta=1e6,
+        extra={
+            "sliding_window": 24, "sliding_window_pattern": 3, "query_pre_attn_scalar": 24,
+            "rope_local_base_freq": 100.0, "rope_scaling": {"rope_type": "linear", "factor": 8.0},
+        },
+    ),
 }  # fmt: skip
-
-_ARCHITECTURES = {
-    "llama": "LlamaForCausalLM",
-    "mistral": "MistralForCausalLM",
-    "qwen2": "Qwen2ForCausalLM",
-    "qwen3": "Qwen3ForCausalLM",
-}
 
 
 def synthesize(
@@ -115,50 +120,9 @@ def synthesize(
         raise QuernError(f"{error.filename or folder}: {error.strerror}") from None
 
 
-def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every weight."""
-    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    tensors: dict[str, tuple[int, ...]] = {
-        "model.embed_tokens.weight": (shape.vocabulary, shape.hidden)
-    }
-    for layer in range(shape.layers):
-        attention = f"model.layers.{layer}.self_attn."
-        for name, rows in (("q", queries), ("k", keys), ("v", keys)):
-            tensors[f"{attention}{name}_proj.weight"] = (rows, shape.hidden)
-            if shape.family == "qwen2":
-                tensors[f"{attention}{name}_proj.bias"] = (rows,)
-        tensors[f"{attention}o_proj.weight"] = (shape.hidden, queries)
-        if shape.family == "qwen3":
-            tensors[f"{attention}q_norm.weight"] = (shape.head_dim,)
-            tensors[f"{attention}k_norm.weight"] = (shape.head_dim,)
-        mlp = f"model.layers.{layer}.mlp."
-        tensors[f"{mlp}gate_proj.weight"] = (shape.intermediate, shape.hidden)
-        tensors[f"{mlp}up_proj.weight"] = (shape.intermediate, shape.hidden)
-        tensors[f"{mlp}down_proj.weight"] = (shape.hidden, shape.intermediate)
-        tensors[f"model.layers.{layer}.input_layernorm.weight"] = (shape.hidden,)
-        tensors[f"model.layers.{layer}.post_attention_layernorm.weight"] = (shape.hidden,)
-    tensors["model.norm.weight"] = (shape.hidden,)
-    if not shape.tied:
-        tensors["lm_head.weight"] = (shape.vocabulary, shape.hidden)
-    return tensors
-
-
 def _config(shape: Shape, dtype: str) -> dict[str, Any]:
     return {
-        "architectures": [_ARCHITECTURES[shape.family]],
-        "model_type": shape.family,
-        "hidden_size": shape.hidden,
-        "intermediate_size": shape.intermediate,
-        "num_hidden_layers": shape.layers,
-        "num_attention_heads": shape.heads,
-        "num_key_value_heads": shape.kv_heads,
-        "head_dim": shape.head_dim,
-        "vocab_size": shape.vocabulary,
-        "max_position_embeddings": shape.context,
-        "rms_norm_eps": shape.epsilon,
-        "rope_theta": shape.theta,
-        "hidden_act": "silu",
-        "tie_word_embeddings": shape.tied,
+        **model_config(shape),
         "bos_token_id": _BYTES,
         "eos_token_id": _BYTES + 1,
         "torch_dtype": {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}[dtype],
@@ -269,7 +233,8 @@ def _write_weights(
             file.write(len(text).to_bytes(8, "little") + text)
             written = 0
             for index, (name, dimensions) in enumerate(tensors.items()):
-                for values in _random(name, dimensions, seed, index):
+                center = norm_center(shape, name, dimensions)
+                for values in _random(dimensions, seed, index, center):
                     written += file.write(_encode(values, dtype).data)
                     if progress:
                         progress(written / offset, f"{written >> 20} of {offset >> 20} MiB")
@@ -279,18 +244,20 @@ def _write_weights(
 
 
 def _random(
-    name: str, dimensions: tuple[int, ...], seed: int, index: int
+    dimensions: tuple[int, ...], seed: int, index: int, center: float | None
 ) -> Iterator[NDArray[np.float32]]:
-    """The values of a tensor in pieces; each tensor has its own stream."""
+    """The values of a tensor in pieces; each tensor has its own stream. Those of
+    a norm lie about `center`, which is None for other tensors."""
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index])))
-    is_norm = name.endswith("norm.weight")
     left = int(np.prod(dimensions))
     while left:
         count = min(left, _CHUNK_ELEMENTS)
         values = generator.standard_normal(count, np.float32)
-        # Norms scale: they lie about one. A deviation makes a forgotten or
-        # swapped one visible.
-        yield 1 + np.float32(0.1) * values if is_norm else np.float32(_DEVIATION) * values
+        # A norm's deviation makes a forgotten or swapped one visible.
+        if center is None:
+            yield np.float32(_DEVIATION) * values
+        else:
+            yield np.float32(center) + np.float32(0.1) * values
         left -= count
 
 

@@ -36,3 +36,25 @@ func.func @two_uses(%x: tensor<?x64xf32>, %w: tensor<64x64xf32>)
       : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?x64xf32>
   return %o, %y : tensor<?x64xf32>, tensor<?x64xf32>
 }
+
+// A cap becomes the product's attribute, after the residual; a residual behind a
+// cap stays outside.
+
+// CHECK-LABEL: func @softcap
+// CHECK-SAME: %[[X:.*]]: tensor<?x64xf32>, %[[A:.*]]: tensor<?x64xf32>, %[[W:.*]]: tensor<64x64xf32>
+func.func @softcap(%x: tensor<?x64xf32>, %a: tensor<?x64xf32>, %w: tensor<64x64xf32>)
+    -> tensor<?x64xf32> {
+  // CHECK: %[[Y:.*]] = qk.kernel linear(%[[A]], %[[W]], %[[X]])
+  // CHECK-SAME: softcap = 3.000000e+01 : f32
+  // CHECK: %[[Z:.*]] = qk.kernel add(%[[X]], %[[Y]])
+  // CHECK: return %[[Z]]
+  %o = qk.kernel linear(%a, %w) {compute = "f32", operand_roles = ["x", "w"]}
+      : (tensor<?x64xf32>, tensor<64x64xf32>) -> tensor<?x64xf32>
+  %s = qk.kernel add(%x, %o) {operand_roles = ["lhs", "rhs"]}
+      : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?x64xf32>
+  %y = qk.kernel softcap(%s) {softcap = 30.0 : f32, operand_roles = ["x"]}
+      : (tensor<?x64xf32>) -> tensor<?x64xf32>
+  %z = qk.kernel add(%x, %y) {operand_roles = ["lhs", "rhs"]}
+      : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?x64xf32>
+  return %z : tensor<?x64xf32>
+}

@@ -30,8 +30,29 @@ func.func @attention(%x: tensor<?x8xf32>, %position: index, %cache: !cache) -> t
   %a = nn.attention %q, %cache[1] at %position scale 0.5 : (tensor<?x8xf32>, !cache) -> tensor<?x8xf32>
   // CHECK: %[[W:.*]] = qk.kernel attention(%[[A]], %arg2, %arg1) {layer = 0 : i64, operand_roles = ["query", "cache", "position"], scale = 5.000000e-01 : f32, window = 4096 : i64}
   %w = nn.attention %a, %cache[0] at %position scale 0.5 window 4096 : (tensor<?x8xf32>, !cache) -> tensor<?x8xf32>
-  // CHECK: return %[[W]]
-  return %w : tensor<?x8xf32>
+  // CHECK: %[[C:.*]] = qk.kernel attention(%[[W]], %arg2, %arg1) {layer = 0 : i64, operand_roles = ["query", "cache", "position"], scale = 5.000000e-01 : f32, softcap = 5.000000e+01 : f32}
+  %c = nn.attention %w, %cache[0] at %position scale 0.5 softcap 50.0 : (tensor<?x8xf32>, !cache) -> tensor<?x8xf32>
+  // CHECK: return %[[C]]
+  return %c : tensor<?x8xf32>
+}
+
+// CHECK-LABEL: func.func @functions
+func.func @functions(%x: tensor<?x8xf32>, %g: tensor<8xf32>, %t: tensor<16x8xf32>, %position: index) -> tensor<?x8xf32> {
+  // CHECK: qk.kernel layer_norm(%arg0, %arg1, %arg1) {eps = {{.*}} : f32, operand_roles = ["x", "weight", "bias"]}
+  %ln = nn.layer_norm %x, %g bias %g eps 1.0e-05 : (tensor<?x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+  // CHECK: qk.kernel activation({{.*}}) {activation = "gelu", operand_roles = ["x"]}
+  %act = nn.activation gelu %ln : tensor<?x8xf32>
+  // CHECK: qk.kernel add_positions({{.*}}, %arg2, %arg3) {operand_roles = ["x", "table", "position"]}
+  %at = nn.add_positions %act, %t at %position : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  // CHECK: qk.kernel rms_norm(%arg0, %arg1) {eps = {{.*}} : f32, operand_roles = ["x", "weight"], unit_offset}
+  %n = nn.rms_norm %x, %g eps 1.0e-05 unit_offset : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+  // CHECK: qk.kernel gated_activation({{.*}}) {activation = "gelu_tanh",
+  %a = nn.gated_activation gelu_tanh %n, %x : tensor<?x8xf32>
+  // CHECK: qk.kernel scale({{.*}}) {factor = 8.000000e+00 : f32, operand_roles = ["x"]}
+  %s = nn.scale %a by 8.0 : tensor<?x8xf32>
+  // CHECK: qk.kernel softcap({{.*}}) {operand_roles = ["x"], softcap = 3.000000e+01 : f32}
+  %c = nn.softcap %s cap 30.0 : tensor<?x8xf32>
+  return %c : tensor<?x8xf32>
 }
 
 // CHECK-LABEL: func.func @rows

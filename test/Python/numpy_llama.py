@@ -62,6 +62,10 @@ def inverse_frequencies(config: dict, head_dim: int) -> Array:
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     if kind == "default":
         return frequencies
+    if kind == "linear":
+        return frequencies / scaling["factor"]
+    if kind == "longrope":  # see numpy_phi3
+        return frequencies
     if kind != "llama3":
         raise ValueError(f"rope scaling '{kind}' is not supported")
     factor = scaling["factor"]
@@ -73,8 +77,14 @@ def inverse_frequencies(config: dict, head_dim: int) -> Array:
     return frequencies * (keep + (1.0 - keep) / factor)
 
 
+def silu(x: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return x / (1 + np.exp(-x))
+
+
 class NumpyLlama:
-    """Logits of whole windows, nothing cached."""
+    """Logits of whole windows, nothing cached. Families that are further away
+    override what they do otherwise."""
 
     def __init__(self, folder: str | Path, dtype: type = np.float32) -> None:
         folder = Path(folder)
@@ -90,23 +100,32 @@ class NumpyLlama:
         if not config.get("use_sliding_window", True):
             self.window = None
         self.frequencies = inverse_frequencies(config, self.head_dim)
+        self.scale: float = self.head_dim**-0.5
 
     def logits(self, tokens: NDArray[np.integer]) -> Array:
         """tokens [windows, length] or [length] -> logits [..., length, vocabulary]."""
         ids = np.asarray(tokens)
         batch = ids if ids.ndim == 2 else ids[None]
-        x = self.weights["model.embed_tokens.weight"][batch]
-        cosine, sine = self._rotations(batch.shape[1])
+        x = self._embed(batch)
         for layer in range(self.layers):
-            prefix = f"model.layers.{layer}."
-            h = self._norm(x, prefix + "input_layernorm.weight")
-            x = x + self._attention(h, prefix + "self_attn.", cosine, sine)
-            h = self._norm(x, prefix + "post_attention_layernorm.weight")
-            x = x + self._mlp(h, prefix + "mlp.")
+            x = self._layer(x, layer)
+        y = self._head(x)
+        return y if ids.ndim == 2 else y[0]
+
+    def _embed(self, ids: NDArray[np.integer]) -> Array:
+        return self.weights["model.embed_tokens.weight"][ids]
+
+    def _layer(self, x: Array, layer: int) -> Array:
+        prefix = f"model.layers.{layer}."
+        h = self._norm(x, prefix + "input_layernorm.weight")
+        x = x + self._attention(h, layer)
+        h = self._norm(x, prefix + "post_attention_layernorm.weight")
+        return x + self._mlp(h, prefix + "mlp.")
+
+    def _head(self, x: Array) -> Array:
         x = self._norm(x, "model.norm.weight")
         head = self.weights.get("lm_head.weight", self.weights["model.embed_tokens.weight"])
-        y = x @ head.T
-        return y if ids.ndim == 2 else y[0]
+        return x @ head.T
 
     def _linear(self, x: Array, name: str) -> Array:
         y = x @ self.weights[name + ".weight"].T
@@ -120,42 +139,57 @@ class NumpyLlama:
     def _mlp(self, x: Array, prefix: str) -> Array:
         gate = self._linear(x, prefix + "gate_proj")
         up = self._linear(x, prefix + "up_proj")
-        with np.errstate(over="ignore"):
-            activated = gate / (self.dtype(1) + np.exp(-gate)) * up
-        return self._linear(activated, prefix + "down_proj")
+        return self._linear(self._activate(gate) * up, prefix + "down_proj")
 
-    def _rotations(self, length: int) -> tuple[Array, Array]:
-        angles = np.outer(np.arange(length), self.frequencies)
+    def _activate(self, x: Array) -> Array:
+        return silu(x)
+
+    def _rotate(self, x: Array, layer: int) -> Array:
+        """Queries or keys [..., length, head_dim] of a layer, turned."""
+        angles = np.outer(np.arange(x.shape[-2]), self._frequencies(layer))
         both = np.concatenate([angles, angles], axis=-1)
-        return np.cos(both).astype(self.dtype), np.sin(both).astype(self.dtype)
+        return rotate(x, np.cos(both).astype(self.dtype), np.sin(both).astype(self.dtype))
 
-    def _attention(self, x: Array, prefix: str, cosine: Array, sine: Array) -> Array:
+    def _frequencies(self, layer: int) -> Array:
+        return self.frequencies
+
+    def _window(self, layer: int) -> int | None:
+        return self.window
+
+    def _attention(self, x: Array, layer: int) -> Array:
+        prefix = f"model.layers.{layer}.self_attn."
         q = self._split(self._linear(x, prefix + "q_proj"), self.heads)
         k = self._split(self._linear(x, prefix + "k_proj"), self.kv_heads)
         v = self._split(self._linear(x, prefix + "v_proj"), self.kv_heads)
         if prefix + "q_norm.weight" in self.weights:
             q = self._norm(q, prefix + "q_norm.weight")
             k = self._norm(k, prefix + "k_norm.weight")
-        q, k = rotate(q, cosine, sine), rotate(k, cosine, sine)
+        q, k = self._rotate(q, layer), self._rotate(k, layer)
+        return self._linear(self._mix(q, k, v, layer), prefix + "o_proj")
+
+    def _mix(self, q: Array, k: Array, v: Array, layer: int) -> Array:
+        """Values by softmax of the scores, heads side by side."""
         repeat = self.heads // self.kv_heads
         k, v = np.repeat(k, repeat, axis=1), np.repeat(v, repeat, axis=1)
-        scores = q @ k.swapaxes(-1, -2) * self.dtype(self.head_dim**-0.5)
-        scores += self._mask(x.shape[1])
+        scores = self._bend(q @ k.swapaxes(-1, -2) * self.dtype(self.scale))
+        scores += self._mask(q.shape[-2], self._window(layer))
         scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
         mixed = scores / scores.sum(axis=-1, keepdims=True) @ v
         windows, _, length, _ = mixed.shape
-        joined = mixed.swapaxes(1, 2).reshape(windows, length, self.heads * self.head_dim)
-        return self._linear(joined, prefix + "o_proj")
+        return mixed.swapaxes(1, 2).reshape(windows, length, self.heads * self.head_dim)
+
+    def _bend(self, scores: Array) -> Array:
+        return scores
 
     def _split(self, x: Array, heads: int) -> Array:
         windows, length, _ = x.shape
         return x.reshape(windows, length, heads, self.head_dim).swapaxes(1, 2)
 
-    def _mask(self, length: int) -> Array:
+    def _mask(self, length: int, window: int | None) -> Array:
         query, key = np.ogrid[:length, :length]
         seen = key <= query
-        if self.window is not None:
-            seen &= query - key < self.window
+        if window is not None:
+            seen &= query - key < window
         return np.where(seen, 0, -np.inf).astype(self.dtype)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,6 +19,8 @@ from quern.evaluate import windows
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
+# The interpreter that has PyTorch and other people's packages; `make clients`.
+CLIENTS = Path(os.environ.get("QUERN_CLIENTS", ROOT / ".venv-clients")) / "bin/python"
 
 needs_compiler = pytest.mark.skipif(
     importlib.util.find_spec("quern._compiler") is None, reason="quern._compiler is not built"

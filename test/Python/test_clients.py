@@ -18,11 +18,11 @@ import sys
 import numpy as np
 import pytest
 from client_codecs import values_of
-from codec_tool import ROOT, assert_same_bits, decode, encode, needs_tool
+from codec_tool import assert_same_bits, decode, encode, needs_tool
+from support import CLIENTS
 
 pytestmark = needs_tool
 
-PYTHON = pathlib.Path(os.environ.get("QUERN_CLIENTS", ROOT / ".venv-clients")) / "bin/python"
 UNIT = 2.0**-24  # half of the last place of 1, relative
 # Dividing by a scale and multiplying with its rounded inverse differ by three
 # roundings; a last place that scales differ by counts as two more.
@@ -59,8 +59,8 @@ def client(tmp_path_factory):
 
 def run_client(package, folder):
     """The arrays of all cases of a package, or why there are none."""
-    if not PYTHON.exists():
-        return f"{PYTHON} is not there; `make clients` makes it"
+    if not CLIENTS.exists():
+        return f"{CLIENTS} is not there; `make clients` makes it"
     cases = [one for one in CASES.values() if one["package"] == package]
     (folder / "cases.json").write_text(json.dumps(cases))
     # No compilation, no GPU, and no instructions that PyTorch takes this CPU to
@@ -71,10 +71,10 @@ def run_client(package, folder):
         "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
     }
     script = pathlib.Path(__file__).with_name("client_codecs.py")
-    command = [str(PYTHON), str(script), str(folder / "cases.json"), str(folder / "out.npz")]
+    command = [str(CLIENTS), str(script), str(folder / "cases.json"), str(folder / "out.npz")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode == 3:
-        return f"{done.stdout.strip()} in {PYTHON}; `make clients` installs it"
+        return f"{done.stdout.strip()} in {CLIENTS}; `make clients` installs it"
     assert done.returncode == 0, done.stderr
     return dict(np.load(folder / "out.npz"))
 

@@ -11,6 +11,7 @@ import re
 import numpy as np
 import pytest
 import quern
+from numpy_families import numpy_model
 from numpy_llama import NumpyLlama
 from quern import synth
 from quern.cli import main
@@ -163,7 +164,7 @@ def test_families(compile_once, tmp_path, monkeypatch, name):
     monkeypatch.setitem(synth.SHAPES, "tested", FAMILIES[name])
     quern.synthesize("tested", tmp_path / "model", seed=5)
     tokens = np.random.default_rng(1).integers(0, 320, 90)
-    expected = NumpyLlama(tmp_path / "model", np.float64).logits(tokens)
+    expected = numpy_model(tmp_path / "model", np.float64).logits(tokens)
     tolerance = 1e-4 * np.abs(expected).max()
     interpreted = all_logits(quern.ReferenceModel(tmp_path / "model", kv_cache="f32"), tokens)
     np.testing.assert_allclose(interpreted, expected, rtol=0, atol=tolerance)

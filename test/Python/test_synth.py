@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import quern
+from numpy_families import numpy_model
 from numpy_llama import NumpyLlama, read_safetensors
 from quern.synth import SHAPES, byte_alphabet, tensor_shapes
 
@@ -40,7 +41,7 @@ def test_files_fit_together(tmp_path, shape, dtype):
     assert tokenizer.size == config["vocab_size"]
     assert (tokenizer.bos_id, tokenizer.adds_bos) == (config["bos_token_id"], True)
     assert tokenizer.stop_ids == {config["eos_token_id"]}
-    logits = NumpyLlama(tmp_path).logits(tokenizer.encode_prompt("naïve"))
+    logits = numpy_model(tmp_path).logits(tokenizer.encode_prompt("naïve"))
     assert logits.shape == (7, config["vocab_size"])
     assert np.isfinite(logits).all()
 

@@ -20,6 +20,21 @@ func.func @softmax_of_scaled_scores(%cache: !one) {
   return
 }
 
+// Scores 2 and 0 of which 1.5 tanh(2 / 1.5) = 1.30509249 and 0 are left: weights
+// 0.786691 and 0.213309.
+func.func @softcap(%cache: !one) {
+  %k = arith.constant dense<[[2.0, 5.0], [0.0, 7.0]]> : tensor<2x2xf32>
+  %v = arith.constant dense<[[1.0, 0.0], [0.0, 1.0]]> : tensor<2x2xf32>
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  nn.kv_append %k, %v into %cache[0] at %zero : tensor<2x2xf32>, !one
+  %q = arith.constant dense<[[2.0, 0.0]]> : tensor<1x2xf32>
+  %y = nn.attention %q, %cache[0] at %one scale 0.5 softcap 1.5 : (tensor<1x2xf32>, !one) -> tensor<1x2xf32>
+  %expected = arith.constant dense<[[0.78669079, 0.21330921]]> : tensor<1x2xf32>
+  check.within %y, %expected absolute 1.0e-06 : tensor<1x2xf32>
+  return
+}
+
 // Equal scores: row p averages the values of the tokens up to p. The second
 // append continues where the first one ended.
 func.func @is_causal(%cache: !half) {

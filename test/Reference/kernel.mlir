@@ -46,6 +46,37 @@ func.func @linear() {
   return
 }
 
+// The cap is the last thing that happens.
+func.func @linear_softcap() {
+  %x = arith.constant dense<[[1.0, 3.0]]> : tensor<1x2xf32>
+  %w = arith.constant dense<[[2.0, 1.0]]> : tensor<1x2xf32>
+  %residual = arith.constant dense<[[-4.0]]> : tensor<1x1xf32>
+  %y = qk.kernel linear(%x, %w, %residual) {compute = "f32", softcap = 3.0 : f32, operand_roles = ["x", "w", "residual"]} : (tensor<1x2xf32>, tensor<1x2xf32>, tensor<1x1xf32>) -> tensor<1x1xf32>
+  %sum = arith.constant dense<[[1.0]]> : tensor<1x1xf32>
+  %expected = nn.softcap %sum cap 3.0 : tensor<1x1xf32>
+  check.equal %y, %expected : tensor<1x1xf32>
+  %apart = qk.kernel softcap(%sum) {softcap = 3.0 : f32, operand_roles = ["x"]} : (tensor<1x1xf32>) -> tensor<1x1xf32>
+  check.equal %apart, %expected : tensor<1x1xf32>
+  return
+}
+
+func.func @scale() {
+  %x = arith.constant dense<[[1.0, 3.0]]> : tensor<1x2xf32>
+  %y = qk.kernel scale(%x) {factor = 0.5 : f32, operand_roles = ["x"]} : (tensor<1x2xf32>) -> tensor<1x2xf32>
+  %expected = nn.scale %x by 0.5 : tensor<1x2xf32>
+  check.equal %y, %expected : tensor<1x2xf32>
+  return
+}
+
+func.func @rms_norm_unit_offset() {
+  %x = arith.constant dense<[[1.0, 3.0]]> : tensor<1x2xf32>
+  %g = arith.constant dense<[0.5, -0.25]> : tensor<2xf32>
+  %y = qk.kernel rms_norm(%x, %g) {eps = 0.0 : f32, unit_offset, operand_roles = ["x", "weight"]} : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
+  %expected = nn.rms_norm %x, %g eps 0.0 unit_offset : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
+  check.equal %y, %expected : tensor<1x2xf32>
+  return
+}
+
 // The integer mode is a product of decoded operands.
 func.func @linear_int8() {
   %x = arith.constant dense<[[63.5, 31.4]]> : tensor<1x2xf32>
@@ -109,6 +140,10 @@ func.func @attention(%a: !cache, %b: !cache) {
   %w = qk.kernel attention(%q, %a, %two) {layer = 1 : i64, scale = 0.5 : f32, window = 1 : i64, operand_roles = ["query", "cache", "position"]} : (tensor<1x4xf32>, !cache, index) -> tensor<1x4xf32>
   %windowed = nn.attention %q, %b[1] at %two scale 0.5 window 1 : (tensor<1x4xf32>, !cache) -> tensor<1x4xf32>
   check.equal %w, %windowed : tensor<1x4xf32>
+
+  %c = qk.kernel attention(%q, %a, %two) {layer = 1 : i64, scale = 0.5 : f32, softcap = 0.5 : f32, operand_roles = ["query", "cache", "position"]} : (tensor<1x4xf32>, !cache, index) -> tensor<1x4xf32>
+  %capped = nn.attention %q, %b[1] at %two scale 0.5 softcap 0.5 : (tensor<1x4xf32>, !cache) -> tensor<1x4xf32>
+  check.equal %c, %capped : tensor<1x4xf32>
   return
 }
 

@@ -29,3 +29,13 @@ func.func @normalises_groups() {
   check.close_ulp %y, %expected max 1 : tensor<1x4xf32>
   return
 }
+
+// The factors are 1 + 0 and 1 + 1.
+func.func @adds_one_to_the_weight() {
+  %x = arith.constant dense<[[1.0, 7.0]]> : tensor<1x2xf32>
+  %weight = arith.constant dense<[0.0, 1.0]> : tensor<2xf32>
+  %y = nn.rms_norm %x, %weight eps 0.0 unit_offset : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
+  %expected = arith.constant dense<[[0.2, 2.8]]> : tensor<1x2xf32>
+  check.close_ulp %y, %expected max 1 : tensor<1x2xf32>
+  return
+}

@@ -23,3 +23,14 @@ func.func @leaves_position_zero() {
   check.equal %y, %x : tensor<1x2xf32>
   return
 }
+
+// Only the pair (0, 1) of each head turns, by pi/2, and is stretched; the two
+// columns behind it stay.
+func.func @turns_a_part() {
+  %x = arith.constant dense<[[1.0, 2.0, 3.0, 4.0]]> : tensor<1x4xf32>
+  %one = arith.constant 1 : index
+  %y = nn.rope %x at %one {head_dim = 4 : i64, inverse_frequencies = array<f32: 1.57079637>, magnitude = 2.0 : f32} : tensor<1x4xf32>
+  %expected = arith.constant dense<[[-4.0, 2.0, 3.0, 4.0]]> : tensor<1x4xf32>
+  check.within %y, %expected absolute 1.0e-06 : tensor<1x4xf32>
+  return
+}

@@ -8,11 +8,13 @@
 include "mlir/Pass/PassBase.td"
 
 def FuseEpiloguePass : Pass<"codegen-fuse-epilogue", "::mlir::func::FuncOp"> {
-  let summary = "Let a linear kernel add the residual that follows it";
+  let summary = "Let a linear kernel add the residual, and cap, that follows it";
   let description = [{
     An `add` of which one operand is the only use of a linear kernel becomes
     that kernel's `residual`: the sum is formed while the product is still in
-    registers, instead of being written, read and written again.
+    registers, instead of being written, read and written again. In the same way
+    a `softcap` of which a linear kernel's result is the only use becomes that
+    kernel's attribute.
 
     Example:
 

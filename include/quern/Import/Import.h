@@ -64,7 +64,7 @@ Result<std::optional<TokenizerFiles>>
 ggufTokenizer(const weights::Metadata &metadata, const std::string &path);
 
 /// Imports the Hugging Face folder at `path`: `config.json` with its weights as
-/// `model.safetensors` or shards. Families: llama, mistral, qwen2, qwen3.
+/// `model.safetensors` or shards.
 ///
 /// The result is a verified module with `nn.model`, one `param.global` for each
 /// weight and `@forward(tokens, position, rows, cache) -> logits`, whose cache

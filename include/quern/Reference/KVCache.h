@@ -46,13 +46,20 @@ private:
   std::vector<std::vector<float>> values; ///< as `keys`
 };
 
+/// How the products of a query with keys become weights.
+struct ScoreRule {
+  double scale = 1;
+  int64_t window = 0; ///< tokens seen, the query's own included; 0: all
+  double softcap = 0; ///< 0: none
+};
+
 /// Causal attention of the queries `q` [tokens, query heads * headDim], the
 /// first of which is token `position`, over what `cache` holds for `layer`.
 /// Query head h reads key head h / (query heads / cache.heads()). Token p sees
-/// the tokens j <= p, and if `window` is not 0 only those with p - j < window.
-/// Weights are softmax(scale * q . k).
+/// the tokens j <= p, and if there is a window only those with p - j < window.
+/// Weights are the softmax of scale * q . k, soft-capped if there is a cap.
 Result<Tensor> attention(const Tensor &q, const KVCache &cache, int64_t layer,
-                         int64_t position, double scale, int64_t window);
+                         int64_t position, const ScoreRule &rule);
 
 } // namespace quern::reference
 

@@ -24,19 +24,29 @@ Result<Tensor> embedding(const Tensor &tokens, const Tensor &table);
 Result<Tensor> linear(const Tensor &x, const Tensor &w, const Tensor *bias,
                       const numerics::FloatType *rounding);
 
-/// x / sqrt(mean(x^2) + eps) * weight, where the mean is taken over each run
-/// of `group` columns and `weight` has `group` elements.
+/// x / sqrt(mean(x^2) + eps) * (offset + weight), where the mean is taken over
+/// each run of `group` columns and `weight` has `group` elements.
 Result<Tensor> rmsNorm(const Tensor &x, const Tensor &weight, double eps,
-                       int64_t group);
+                       int64_t group, double offset);
+
+/// (x - mean) / sqrt(variance + eps) * weight, plus bias if that is not null,
+/// of each row.
+Result<Tensor> layerNorm(const Tensor &x, const Tensor &weight,
+                         const Tensor *bias, double eps);
+
+/// x[t] + table[first + t].
+Result<Tensor> addPositions(const Tensor &x, const Tensor &table,
+                            int64_t first);
 
 /// Row t holds cos(angle_i) for every inverse frequency, then sin(angle_i),
 /// where angle_i = (first + t) * inverseFrequencies[i] as a product in
-/// binary32.
+/// binary32; each times `magnitude`.
 Tensor ropeTable(int64_t first, int64_t rows,
-                 Span<const float> inverseFrequencies);
+                 Span<const float> inverseFrequencies, double magnitude);
 
-/// Rotates the pairs (i, i + headDim / 2) of each head of row t by the angle
-/// whose cosine and sine are in row `first` + t of `table`.
+/// Rotates the pairs (i, i + h) of each head of row t by the angle whose cosine
+/// and sine are in row `first` + t of `table`, which has 2 h columns, as many
+/// as a head or fewer: what is behind them in the head stays.
 Result<Tensor> rope(const Tensor &x, int64_t headDim, const Tensor &table,
                     int64_t first);
 
@@ -53,11 +63,23 @@ Result<Tensor> scaleColumns(const Tensor &x, const Tensor &scales);
 
 Result<Tensor> add(const Tensor &a, const Tensor &b);
 
-/// x / (1 + exp(-x)).
-double silu(double x);
+/// x * factor, in binary32.
+Result<Tensor> scale(const Tensor &x, float factor);
+
+/// cap * tanh(x / cap).
+double softcap(double x, double cap);
+Result<Tensor> softcap(const Tensor &x, double cap);
+
+using Activation = double (*)(double);
+
+/// The function that `#nn<activation>` calls `name`.
+Activation lookupActivation(const std::string &name);
+
+/// activation(x).
+Result<Tensor> activate(Activation activation, const Tensor &x);
 
 /// activation(gate) * up.
-Result<Tensor> gatedActivation(double (*activation)(double), const Tensor &gate,
+Result<Tensor> gatedActivation(Activation activation, const Tensor &gate,
                                const Tensor &up);
 
 /// The trailing `count` rows.

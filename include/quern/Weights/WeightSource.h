@@ -106,6 +106,11 @@ Status inTensor(const TensorInfo &tensor, const Status &status);
 Status readRowsAsFloat(const WeightSource &source, const std::string &name,
                        int64_t rowBegin, int64_t rowEnd, Span<float> out);
 
+/// Converts `out.size()` elements of an F32, F16 or BF16 tensor to float, those
+/// from `begin` on in the order of the file. Errors as above.
+Status readElementsAsFloat(const WeightSource &source, const std::string &name,
+                           int64_t begin, Span<float> out);
+
 /// Reads a whole F32, F16 or BF16 tensor once and fails at its first NaN or
 /// infinity, whose index the message gives.
 Status checkFinite(const WeightSource &source, const std::string &name);

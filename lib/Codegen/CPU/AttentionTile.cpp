@@ -7,6 +7,7 @@
 
 #include "AttentionTile.h"
 
+#include "quern/Codegen/CPU/MathFunctions.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -145,6 +146,8 @@ SmallVector<Value> AttentionTile::maskedScores(Value scores, Value seen) {
   for (int64_t i = 0; i < kTileVectors; ++i) {
     Value score = b.loadVector(b.offset(scores, 4 * kLanes * i));
     score = b.mulF(score, b.splat(spec.scale));
+    if (spec.softcap > 0)
+      score = applySoftcap(b, score, spec.softcap);
     Value here = b.sub(seen, b.i64(kLanes * i));
     score = v.selectF(b.laneMask(here), score, b.splat(kMasked));
     if (spec.window > 0) {

@@ -44,6 +44,14 @@ private:
   void mergeAttention(const AttentionSpec &spec, const std::string &key,
                       mlir::Value output);
   mlir::LogicalResult lowerBinary(qk::KernelOp kernel);
+  mlir::LogicalResult
+  lowerMap(qk::KernelOp kernel, const std::string &parameter,
+           llvm::function_ref<mlir::Value(mlir::Value)> apply);
+  mlir::LogicalResult lowerLayerNorm(qk::KernelOp kernel);
+  mlir::LogicalResult lowerAddPositions(qk::KernelOp kernel);
+  mlir::LogicalResult lowerActivation(qk::KernelOp kernel);
+  mlir::LogicalResult lowerScale(qk::KernelOp kernel);
+  mlir::LogicalResult lowerSoftcap(qk::KernelOp kernel);
   mlir::LogicalResult lowerQuantize(qk::KernelOp kernel);
   void lowerLastRows(qk::KernelOp kernel);
 
@@ -66,6 +74,7 @@ private:
   CacheShape cacheShape(qk::KernelOp kernel);
   mlir::Value layerAddress(qk::KernelOp kernel, const CacheShape &shape);
   bool isReturned(mlir::Value value);
+  int64_t strideOf(mlir::Value activation);
 
   mlir::ModuleOp module;
   mlir::func::FuncOp source;

@@ -5,6 +5,7 @@
 #include "ForwardBuilder.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "quern/Codegen/CPU/MathFunctions.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 
 using namespace mlir;
@@ -21,8 +22,13 @@ static int64_t integerOr(qk::KernelOp kernel, StringRef name,
   return attr ? attr.getInt() : otherwise;
 }
 
-static float floatOf(qk::KernelOp kernel, StringRef name) {
-  return cast<FloatAttr>(kernel->getAttr(name)).getValue().convertToFloat();
+static float floatOr(qk::KernelOp kernel, StringRef name, float otherwise) {
+  auto attr = kernel->getAttrOfType<FloatAttr>(name);
+  return attr ? attr.getValue().convertToFloat() : otherwise;
+}
+
+static StringRef stringOf(qk::KernelOp kernel, StringRef name) {
+  return cast<StringAttr>(kernel->getAttr(name)).getValue();
 }
 
 /// Parts of a key, joined.
@@ -31,6 +37,14 @@ template <typename... Parts> static std::string keyOf(const Parts &...parts) {
   llvm::raw_string_ostream stream(key);
   ((stream << parts << "|"), ...);
   return key;
+}
+
+/// Logits lie densely, all other rows of f32 as ActivationRow says.
+int64_t ForwardBuilder::strideOf(Value activation) {
+  int64_t width = widthOf(activation);
+  return isReturned(activation)
+             ? 4 * width
+             : ActivationRow{ActivationRow::Kind::F32, width, 0}.stride();
 }
 
 LogicalResult ForwardBuilder::lower(qk::KernelOp kernel) {
@@ -58,6 +72,16 @@ LogicalResult ForwardBuilder::lower(qk::KernelOp kernel) {
     return lowerColumns(kernel, "columns");
   case qk::KernelKind::ScaleColumns:
     return lowerColumns(kernel, "scales");
+  case qk::KernelKind::LayerNorm:
+    return lowerLayerNorm(kernel);
+  case qk::KernelKind::AddPositions:
+    return lowerAddPositions(kernel);
+  case qk::KernelKind::Activation:
+    return lowerActivation(kernel);
+  case qk::KernelKind::Scale:
+    return lowerScale(kernel);
+  case qk::KernelKind::Softcap:
+    return lowerSoftcap(kernel);
   case qk::KernelKind::LastRows:
     lowerLastRows(kernel);
     return success();
@@ -87,17 +111,50 @@ LogicalResult ForwardBuilder::lowerEmbedding(qk::KernelOp kernel) {
 
 LogicalResult ForwardBuilder::lowerNorm(qk::KernelOp kernel) {
   Value x = kernel.getInput("x"), y = kernel->getResult(0);
-  int64_t width = widthOf(x), group = integerOr(kernel, "group", width);
-  float eps = floatOf(kernel, "eps");
+  NormSpec spec;
+  spec.width = widthOf(x);
+  spec.group = integerOr(kernel, "group", spec.width);
+  spec.eps = floatOr(kernel, "eps", 0);
+  spec.unitOffset = kernel->hasAttr("unit_offset");
   viewRows[y] = rowsOf(x);
-  return call(kernel, keyOf("rms_norm", width, group, eps),
+  return call(kernel, keyOf("rms_norm", spec.key()),
               [&](StringRef name) {
-                emitRmsNormKernel(kernels, name, width, group, eps);
+                emitRmsNormKernel(kernels, name, spec);
                 return Status::ok();
               },
               {address(x), address(y),
                weightAddress(weightOf(kernel.getInput("weight"))), rowsOf(x),
                worker, workers});
+}
+
+LogicalResult ForwardBuilder::lowerLayerNorm(qk::KernelOp kernel) {
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  int64_t width = widthOf(x);
+  float eps = floatOr(kernel, "eps", 0);
+  Value weight = weightAddress(weightOf(kernel.getInput("weight")));
+  Value bias = kernel.getInput("bias");
+  viewRows[y] = rowsOf(x);
+  return call(kernel, keyOf("layer_norm", width, eps, bool(bias)),
+              [&](StringRef name) {
+                emitLayerNormKernel(kernels, name, width, eps, bool(bias));
+                return Status::ok();
+              },
+              {address(x), address(y), weight,
+               bias ? weightAddress(weightOf(bias)) : weight, rowsOf(x), worker,
+               workers});
+}
+
+LogicalResult ForwardBuilder::lowerAddPositions(qk::KernelOp kernel) {
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  int64_t width = widthOf(x);
+  return call(kernel, keyOf("add_positions", width),
+              [&](StringRef name) {
+                emitAddPositionsKernel(kernels, name, width);
+                return Status::ok();
+              },
+              {address(x), address(y),
+               weightAddress(weightOf(kernel.getInput("table"))), count,
+               position, worker, workers});
 }
 
 LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
@@ -110,12 +167,8 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
   spec->tilePanels = kernel.getTileAttr().getColumns() / kPanelRows;
   Value x = kernel.getInput("x"), y = kernel->getResult(0);
   int64_t columns = widthOf(y);
-  // Logits lie densely, all other rows as ActivationRow says.
-  int64_t stride = ActivationRow{ActivationRow::Kind::F32, columns, 0}.stride();
-  if (isReturned(y)) {
-    spec->residualStride = spec->hasResidual ? stride : 0;
-    stride = 4 * columns;
-  }
+  if (isReturned(y) && spec->hasResidual)
+    spec->residualStride = strideOf(kernel.getInput("residual"));
   Value none = arena; // of an operand that the kernel does not read
   Value bias = none, residual = none;
   if (spec->hasBias)
@@ -123,7 +176,7 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
   if (spec->hasResidual)
     residual = address(kernel.getInput("residual"));
   viewRows[y] = rowsOf(x);
-  Values operands = {address(x),     address(y), b.i64(stride),
+  Values operands = {address(x),     address(y), b.i64(strideOf(y)),
                      bias,           residual,   rowsOf(x),
                      b.i64(columns), worker,     workers};
   appendSegments(weightOf(kernel.getInput("w")), operands);
@@ -132,7 +185,7 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
       keyOf("linear", numerics::printFormat(spec->weight),
             numerics::printLayout(spec->layout), spec->input.key(),
             spec->roundToBf16, spec->hasBias, spec->hasResidual,
-            spec->residualStride),
+            spec->residualStride, spec->softcap),
       [&](StringRef name) { return emitLinearKernel(kernels, name, *spec); },
       operands);
 }
@@ -140,9 +193,10 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
 LogicalResult ForwardBuilder::lowerRope(qk::KernelOp kernel) {
   Value x = kernel.getInput("x"), y = kernel->getResult(0);
   int64_t width = widthOf(x), headDim = integerOr(kernel, "head_dim", width);
-  return call(kernel, keyOf("rope", width, headDim),
+  int64_t rotated = widthOf(kernel.getInput("table"));
+  return call(kernel, keyOf("rope", width, headDim, rotated),
               [&](StringRef name) {
-                emitRopeKernel(kernels, name, width, headDim);
+                emitRopeKernel(kernels, name, width, headDim, rotated);
                 return Status::ok();
               },
               {address(x), address(y),
@@ -205,14 +259,16 @@ LogicalResult ForwardBuilder::lowerAttention(qk::KernelOp kernel) {
   spec.cache = cacheShape(kernel);
   Value query = kernel.getInput("query");
   spec.queryHeads = widthOf(query) / spec.cache.headDim;
-  spec.scale = floatOf(kernel, "scale");
+  spec.scale = floatOr(kernel, "scale", 1);
   spec.window = integerOr(kernel, "window", 0);
+  spec.softcap = floatOr(kernel, "softcap", 0);
   scratchBytes = std::max(scratchBytes, spec.scratchBytes());
   partialBytes = std::max(partialBytes, spec.partialBytes());
   scratchBytesPerToken =
       std::max(scratchBytesPerToken, spec.partialBytesPerToken());
-  std::string key = keyOf("attention", numerics::printFormat(spec.cache.format),
-                          spec.queryHeads, spec.scale, spec.window);
+  std::string key =
+      keyOf("attention", numerics::printFormat(spec.cache.format),
+            spec.queryHeads, spec.scale, spec.window, spec.softcap);
   Value output = address(kernel->getResult(0));
   if (failed(call(kernel, key,
                   [&](StringRef name) {
@@ -253,15 +309,53 @@ LogicalResult ForwardBuilder::lowerBinary(qk::KernelOp kernel) {
   bool isAdd = kernel.getKind() == qk::KernelKind::Add;
   Value x = kernel.getInputs()[0], y = kernel.getInputs()[1];
   int64_t width = widthOf(x);
+  StringRef activation = isAdd ? "" : stringOf(kernel, "activation");
   viewRows[kernel->getResult(0)] = rowsOf(x);
-  return call(kernel, keyOf(isAdd ? "add" : "gated", width),
+  return call(kernel, keyOf("binary", activation, width),
               [&](StringRef name) {
                 isAdd ? emitAddKernel(kernels, name, width)
-                      : emitGatedSiluKernel(kernels, name, width);
+                      : emitGatedKernel(kernels, name, activation, width);
                 return Status::ok();
               },
               {address(x), address(y), address(kernel->getResult(0)), rowsOf(x),
                worker, workers});
+}
+
+/// Kinds that apply a function of one number; `parameter` is what of the
+/// kernel it depends on.
+LogicalResult ForwardBuilder::lowerMap(qk::KernelOp kernel,
+                                       const std::string &parameter,
+                                       function_ref<Value(Value)> apply) {
+  Value x = kernel.getInput("x"), y = kernel->getResult(0);
+  viewRows[y] = rowsOf(x);
+  return call(
+      kernel,
+      keyOf(qk::stringifyKernelKind(kernel.getKind()), parameter, widthOf(x)),
+      [&](StringRef name) {
+        emitMapKernel(kernels, name, widthOf(x), apply);
+        return Status::ok();
+      },
+      {address(x), address(y), b.i64(strideOf(y)), rowsOf(x), worker, workers});
+}
+
+LogicalResult ForwardBuilder::lowerActivation(qk::KernelOp kernel) {
+  StringRef activation = stringOf(kernel, "activation");
+  return lowerMap(kernel, activation.str(), [&](Value x) {
+    return applyActivation(kernels, activation, x);
+  });
+}
+
+LogicalResult ForwardBuilder::lowerScale(qk::KernelOp kernel) {
+  float factor = floatOr(kernel, "factor", 1);
+  return lowerMap(kernel, keyOf(factor), [&](Value x) {
+    return kernels.mulF(x, kernels.splat(factor));
+  });
+}
+
+LogicalResult ForwardBuilder::lowerSoftcap(qk::KernelOp kernel) {
+  float cap = floatOr(kernel, "softcap", 1);
+  return lowerMap(kernel, keyOf(cap),
+                  [&](Value x) { return applySoftcap(kernels, x, cap); });
 }
 
 LogicalResult ForwardBuilder::lowerQuantize(qk::KernelOp kernel) {

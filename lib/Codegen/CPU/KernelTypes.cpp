@@ -111,5 +111,7 @@ Result<LinearSpec> codegen::linearSpec(qk::KernelOp kernel) {
   spec.roundToBf16 = spec.input.kind == ActivationRow::Kind::BF16;
   spec.hasBias = bool(kernel.getInput("bias"));
   spec.hasResidual = bool(kernel.getInput("residual"));
+  if (auto cap = kernel->getAttrOfType<FloatAttr>("softcap"))
+    spec.softcap = cap.getValue().convertToFloat();
   return spec;
 }

@@ -73,7 +73,7 @@ void MicroKernel::emitDecoded(StringRef name, const DecodedShape &decoded) {
       return accumulateCutTile(whole, carried);
     });
   sums = closeSums(sums);
-  if (!spec.hasBias && !spec.hasResidual)
+  if (!spec.hasEpilogue())
     storeResults(sums, /*isLast=*/false);
   else
     b.ifThenElse(

@@ -3,6 +3,7 @@
 // \file One register tile: sums into and out of the result.
 
 #include "MicroKernel.h"
+#include "quern/Codegen/CPU/MathFunctions.h"
 
 using namespace mlir;
 using namespace quern;
@@ -49,6 +50,8 @@ void MicroKernel::storeResults(const Values &sums, bool isLast) {
                            : b.i64(spec.residualStride * m + 64 * n);
           sum = b.addF(sum, read(b.offset(residual, from)));
         }
+        if (isLast && spec.softcap > 0)
+          sum = applySoftcap(b, sum, spec.softcap);
         if (whole)
           b.store(sum, b.offset(y, at), 4);
         else

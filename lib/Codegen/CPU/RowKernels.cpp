@@ -5,6 +5,7 @@
 #include "quern/Codegen/CPU/Kernels.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "quern/Codegen/CPU/MathFunctions.h"
 
 using namespace mlir;
 using namespace quern;
@@ -43,37 +44,86 @@ forColumns(KernelBuilder &b, int64_t width,
 // RMS norm
 //===----------------------------------------------------------------------===//
 
-/// Sum of squares of `width` floats.
-static Value sumOfSquares(KernelBuilder &b, Value x, int64_t width) {
+/// The sum over `width` floats at `x` of what `term` makes of 16 of them.
+static Value sumOf(KernelBuilder &b, Value x, int64_t width,
+                   function_ref<Value(Value)> term) {
+  VectorValues v(b);
   int64_t whole = width / kLanes * kLanes;
   Value sums = b.loop(b.i64(0), b.i64(whole), kLanes, ValueRange{b.splat(0)},
                       [&](Value k, ValueRange carried) -> SmallVector<Value> {
                         Value part = b.loadVector(b.offset(x, b.mul(k, 4)));
-                        return {b.addF(carried[0], b.mulF(part, part))};
+                        return {b.addF(carried[0], term(part))};
                       })[0];
   if (whole != width) {
-    Value part = b.loadVectorPart(b.offset(x, 4 * whole), b.i64(width - whole));
-    sums = b.addF(sums, b.mulF(part, part));
+    Value rest = b.i64(width - whole);
+    Value part = term(b.loadVectorPart(b.offset(x, 4 * whole), rest));
+    sums = b.addF(sums, v.selectF(b.laneMask(rest), part, b.splat(0)));
   }
   return b.sumLanes(sums);
 }
 
-void codegen::emitRmsNormKernel(KernelBuilder &b, StringRef name, int64_t width,
-                                int64_t group, float eps) {
+std::string NormSpec::key() const {
+  return std::to_string(width) + " by " + std::to_string(group) + ", eps " +
+         std::to_string(llvm::bit_cast<uint32_t>(eps)) +
+         (unitOffset ? ", unit offset" : "");
+}
+
+void codegen::emitRmsNormKernel(KernelBuilder &b, StringRef name,
+                                const NormSpec &spec) {
   Type p = b.ptrType(), i = b.getI64Type();
   auto args = b.beginFunction(name, {p, p, p, i, i, i}).getArguments();
-  int64_t groups = width / group, stride = rowStride(width);
+  int64_t group = spec.group, groups = spec.width / group;
+  int64_t stride = rowStride(spec.width);
   b.forShare(b.mul(args[3], groups), args[4], args[5], [&](Value item) {
     Value at = b.add(b.mul(b.div(item, groups), stride),
                      b.mul(b.rem(item, groups), 4 * group));
     Value x = b.offset(args[0], at), y = b.offset(args[1], at);
-    Value mean = b.divF(sumOfSquares(b, x, group), b.f32(float(group)));
-    Value root = math::SqrtOp::create(b, b.addF(mean, b.f32(eps)));
+    Value squares =
+        sumOf(b, x, group, [&](Value part) { return b.mulF(part, part); });
+    Value mean = b.divF(squares, b.f32(float(group)));
+    Value root = math::SqrtOp::create(b, b.addF(mean, b.f32(spec.eps)));
     Value factor = b.broadcast(b.divF(b.f32(1), root));
     forColumns(b, group, [&](Value column, VectorLoad load, VectorStore store) {
       Value bytes = b.mul(column, 4);
       Value normal = b.mulF(load(b.offset(x, bytes)), factor);
-      store(b.mulF(normal, load(b.offset(args[2], bytes))), b.offset(y, bytes));
+      Value weight = load(b.offset(args[2], bytes));
+      if (spec.unitOffset)
+        weight = b.addF(weight, b.splat(1));
+      store(b.mulF(normal, weight), b.offset(y, bytes));
+    });
+  });
+  b.endFunction();
+}
+
+//===----------------------------------------------------------------------===//
+// Layer norm
+//===----------------------------------------------------------------------===//
+
+void codegen::emitLayerNormKernel(KernelBuilder &b, StringRef name,
+                                  int64_t width, float eps, bool hasBias) {
+  Type p = b.ptrType(), i = b.getI64Type();
+  auto args = b.beginFunction(name, {p, p, p, p, i, i, i}).getArguments();
+  Value count = b.f32(float(width));
+  b.forShare(args[4], args[5], args[6], [&](Value row) {
+    Value at = b.mul(row, rowStride(width));
+    Value x = b.offset(args[0], at), y = b.offset(args[1], at);
+    Value sum = sumOf(b, x, width, [](Value part) { return part; });
+    Value mean = b.broadcast(b.divF(sum, count));
+    Value squares = sumOf(b, x, width, [&](Value part) {
+      Value distance = b.subF(part, mean);
+      return b.mulF(distance, distance);
+    });
+    Value variance = b.addF(b.divF(squares, count), b.f32(eps));
+    Value root = math::SqrtOp::create(b, variance);
+    Value factor = b.broadcast(b.divF(b.f32(1), root));
+    forColumns(b, width, [&](Value column, VectorLoad load, VectorStore store) {
+      Value bytes = b.mul(column, 4);
+      Value distance = b.subF(load(b.offset(x, bytes)), mean);
+      Value result =
+          b.mulF(b.mulF(distance, factor), load(b.offset(args[2], bytes)));
+      if (hasBias)
+        result = b.addF(result, load(b.offset(args[3], bytes)));
+      store(result, b.offset(y, bytes));
     });
   });
   b.endFunction();
@@ -99,7 +149,7 @@ static void rotateHead(KernelBuilder &b, Value x, Value y, Value table,
 }
 
 void codegen::emitRopeKernel(KernelBuilder &b, StringRef name, int64_t width,
-                             int64_t headDim) {
+                             int64_t headDim, int64_t rotated) {
   Type p = b.ptrType(), i = b.getI64Type();
   auto args = b.beginFunction(name, {p, p, p, i, i, i, i}).getArguments();
   int64_t heads = width / headDim, stride = rowStride(width);
@@ -107,9 +157,14 @@ void codegen::emitRopeKernel(KernelBuilder &b, StringRef name, int64_t width,
     Value token = b.div(item, heads);
     Value at =
         b.add(b.mul(token, stride), b.mul(b.rem(item, heads), 4 * headDim));
-    Value row = b.mul(b.add(args[4], token), 4 * headDim);
-    rotateHead(b, b.offset(args[0], at), b.offset(args[1], at),
-               b.offset(args[2], row), headDim / 2);
+    Value row = b.mul(b.add(args[4], token), 4 * rotated);
+    Value x = b.offset(args[0], at), y = b.offset(args[1], at);
+    rotateHead(b, x, y, b.offset(args[2], row), rotated / 2);
+    forColumns(b, headDim - rotated,
+               [&](Value column, VectorLoad load, VectorStore store) {
+                 Value bytes = b.mul(b.add(column, rotated), 4);
+                 store(load(b.offset(x, bytes)), b.offset(y, bytes));
+               });
   });
   b.endFunction();
 }
@@ -134,16 +189,49 @@ static void emitBinaryKernel(KernelBuilder &b, StringRef name, int64_t width,
   b.endFunction();
 }
 
+void codegen::emitAddPositionsKernel(KernelBuilder &b, StringRef name,
+                                     int64_t width) {
+  Type p = b.ptrType(), i = b.getI64Type();
+  auto args = b.beginFunction(name, {p, p, p, i, i, i, i}).getArguments();
+  b.forShare(args[3], args[5], args[6], [&](Value row) {
+    Value at = b.mul(row, rowStride(width));
+    Value x = b.offset(args[0], at), y = b.offset(args[1], at);
+    Value entry = b.offset(args[2], b.mul(b.add(args[4], row), 4 * width));
+    forColumns(b, width, [&](Value column, VectorLoad load, VectorStore store) {
+      Value bytes = b.mul(column, 4);
+      store(b.addF(load(b.offset(x, bytes)), load(b.offset(entry, bytes))),
+            b.offset(y, bytes));
+    });
+  });
+  b.endFunction();
+}
+
 void codegen::emitAddKernel(KernelBuilder &b, StringRef name, int64_t width) {
   emitBinaryKernel(b, name, width,
                    [&](Value x, Value y) { return b.addF(x, y); });
 }
 
-void codegen::emitGatedSiluKernel(KernelBuilder &b, StringRef name,
-                                  int64_t width) {
+void codegen::emitGatedKernel(KernelBuilder &b, StringRef name,
+                              StringRef activation, int64_t width) {
   emitBinaryKernel(b, name, width, [&](Value gate, Value up) {
-    Value power = b.exp(b.subF(b.splat(0), gate));
-    Value silu = b.divF(gate, b.addF(b.splat(1), power));
-    return b.mulF(silu, up);
+    return b.mulF(applyActivation(b, activation, gate), up);
   });
+}
+
+void codegen::emitMapKernel(KernelBuilder &b, StringRef name, int64_t width,
+                            function_ref<Value(Value)> apply) {
+  Type p = b.ptrType(), i = b.getI64Type();
+  auto args = b.beginFunction(name, {p, p, i, i, i, i}).getArguments();
+  int64_t vectors = (width + kLanes - 1) / kLanes;
+  b.forShare(b.mul(args[3], vectors), args[4], args[5], [&](Value item) {
+    Value row = b.div(item, vectors),
+          column = b.mul(b.rem(item, vectors), kLanes);
+    Value bytes = b.mul(column, 4);
+    Value from = b.offset(args[0], b.add(b.mul(row, rowStride(width)), bytes));
+    Value to = b.offset(args[1], b.add(b.mul(row, args[2]), bytes));
+    // Rows that lie densely have no padding to write to.
+    b.storeVectorPart(apply(b.loadVector(from)), to,
+                      b.min(b.sub(b.i64(width), column), b.i64(kLanes)));
+  });
+  b.endFunction();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file codegen-fuse-epilogue: residuals added inside linear kernels.
+// \file codegen-fuse-epilogue: residuals added, and results capped, inside
+// linear kernels.
 
 #include "mlir/IR/Builders.h"
 #include "quern/Codegen/Passes.h"
@@ -14,11 +15,13 @@ namespace quern::codegen {
 using namespace mlir;
 using namespace quern;
 
-/// `value` as a linear kernel that nothing else uses and that has no residual.
+/// `value` as a linear kernel that nothing else uses and that does not end with
+/// a residual or a cap.
 static qk::KernelOp fusableLinear(Value value) {
   auto linear = value.getDefiningOp<qk::KernelOp>();
   if (!linear || linear.getKind() != qk::KernelKind::Linear ||
-      !value.hasOneUse() || linear.getInput("residual"))
+      !value.hasOneUse() || linear.getInput("residual") ||
+      linear->hasAttr("softcap"))
     return nullptr;
   return linear;
 }
@@ -39,14 +42,31 @@ static void fuse(qk::KernelOp add, qk::KernelOp linear, Value residual) {
   linear.erase();
 }
 
+/// Makes the cap of the product, with its residual if it has one, the
+/// product's.
+static void fuseSoftcap(qk::KernelOp softcap) {
+  Value x = softcap.getInput("x");
+  auto linear = x.getDefiningOp<qk::KernelOp>();
+  if (!linear || linear.getKind() != qk::KernelKind::Linear || !x.hasOneUse() ||
+      linear->hasAttr("softcap"))
+    return;
+  linear->setAttr("softcap", softcap->getAttr("softcap"));
+  linear->setLoc(
+      FusedLoc::get(softcap.getContext(), {linear.getLoc(), softcap.getLoc()}));
+  softcap->replaceAllUsesWith(linear->getResults());
+  softcap.erase();
+}
+
 namespace {
 struct FuseEpiloguePass
     : codegen::impl::FuseEpiloguePassBase<FuseEpiloguePass> {
   void runOnOperation() override {
-    SmallVector<qk::KernelOp> adds;
+    SmallVector<qk::KernelOp> adds, softcaps;
     getOperation().walk([&](qk::KernelOp kernel) {
       if (kernel.getKind() == qk::KernelKind::Add)
         adds.push_back(kernel);
+      if (kernel.getKind() == qk::KernelKind::Softcap)
+        softcaps.push_back(kernel);
     });
     for (qk::KernelOp add : adds) {
       Value lhs = add.getInput("lhs"), rhs = add.getInput("rhs");
@@ -57,6 +77,8 @@ struct FuseEpiloguePass
       else if (qk::KernelOp linear = fusableLinear(lhs))
         fuse(add, linear, rhs);
     }
+    for (qk::KernelOp softcap : softcaps)
+      fuseSoftcap(softcap);
   }
 };
 } // namespace

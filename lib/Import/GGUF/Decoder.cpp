@@ -8,6 +8,8 @@
 #include "GgufNames.h"
 #include "quern/Support/Text.h"
 
+#include <cmath>
+
 namespace quern::import {
 
 /// Refuses what would change the function of the model.
@@ -88,11 +90,11 @@ static void applyFactors(GgufModel &model, std::vector<float> &frequencies) {
 static void readRope(GgufModel &model, Architecture &a) {
   Facts &facts = model.facts;
   double base = facts.real("rope.freq_base", 1, ropeBaseLimit, 10000);
-  a.inverseFrequencies = plainFrequencies(base, a.headDim);
+  a.rope.inverseFrequencies = plainFrequencies(base, a.headDim);
   std::string type = facts.string("rope.scaling.type", "none");
   double factor = facts.real("rope.scaling.factor", 1e-6, ropeFactorLimit, 1);
   if (type == "linear") {
-    for (float &frequency : a.inverseFrequencies)
+    for (float &frequency : a.rope.inverseFrequencies)
       frequency /= float(factor);
   } else if (type != "none") {
     facts.fail("rope.scaling.type",
@@ -107,7 +109,7 @@ static void readRope(GgufModel &model, Architecture &a) {
                "expects 1; rope.scaling.type and "
                "rope.scaling.factor say more",
                StatusCode::Unsupported);
-  applyFactors(model, a.inverseFrequencies);
+  applyFactors(model, a.rope.inverseFrequencies);
 }
 
 /// The vocabulary is said by its list, or where there is none by its size.
@@ -143,6 +145,7 @@ void readGgufDecoder(GgufModel &model, Architecture &a) {
   a.outputBias = holds("blk.0.attn_output.bias");
   a.mlpBias = holds("blk.0.ffn_gate.bias");
   a.windows.assign(a.layers, 0);
+  a.attentionScale = 1 / std::sqrt(double(a.headDim));
   readRope(model, a);
 }
 

@@ -16,13 +16,13 @@ struct NamePair {
 };
 } // namespace
 
+/// Here and below without `.weight` or `.bias`.
 static constexpr NamePair wholeNames[] = {
-    {embeddingName, "token_embd.weight"},
-    {finalNormName, "output_norm.weight"},
-    {outputName, "output.weight"},
+    {embeddingName, "token_embd"},
+    {finalNormName, "output_norm"},
+    {outputName, "output"},
 };
 
-/// Of a layer, without `.weight` or `.bias`.
 static constexpr NamePair layerNames[] = {
     {"input_layernorm", "attn_norm"},
     {"self_attn.q_proj", "attn_q"},
@@ -38,12 +38,12 @@ static constexpr NamePair layerNames[] = {
 };
 
 std::string ggufNameOf(const std::string &name) {
+  size_t end = name.rfind('.');
   for (const NamePair &pair : wholeNames)
-    if (name == pair.model)
-      return pair.gguf;
+    if (name.substr(0, end) == pair.model)
+      return pair.gguf + name.substr(end);
   const std::string prefix = "model.layers.";
   size_t dot = name.find('.', prefix.size());
-  size_t end = name.rfind('.');
   std::string part = name.substr(dot + 1, end - dot - 1);
   for (const NamePair &pair : layerNames)
     if (part == pair.model)

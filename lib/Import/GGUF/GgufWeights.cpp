@@ -27,8 +27,8 @@ static bool contains(const std::string &text, const char *part) {
   return text.find(part) != std::string::npos;
 }
 
-std::string GgufWeights::tensorNameOf(const std::string &name) const {
-  return ggufNameOf(name);
+std::string GgufWeights::tensorNameOf(const Weight &weight) const {
+  return ggufNameOf(weight.name);
 }
 
 /// `blk.0.attn_q.scale` of `blk.0.attn_q.weight`.
@@ -46,9 +46,9 @@ static void leaveOutFactor(Format &format, Layout &layout) {
   format.scale = std::move(scale);
 }
 
-Result<GgufWeights::Stored>
-GgufWeights::storedOf(const TensorInfo &tensor,
-                      std::set<std::string> &used) const {
+Result<GgufWeights::Coded>
+GgufWeights::codedOf(const TensorInfo &tensor,
+                     std::set<std::string> &used) const {
   const Format *format = FormatRegistry::builtin().lookup(tensor.encoding);
   const Layout *layout = numerics::lookupLayout(tensor.encoding);
   if (!format || !layout)
@@ -56,17 +56,17 @@ GgufWeights::storedOf(const TensorInfo &tensor,
         tensor, Status::error(StatusCode::Unsupported,
                               "expects a type whose format is known, but got " +
                                   tensor.typeText()));
-  Stored stored{*format, *layout, {tensor.name}};
+  Coded coded{*format, *layout, {tensor.name}};
   if (layout->segments.size() == 1)
-    return stored;
+    return coded;
   std::string factor = companionOf(tensor.name, ".scale");
   if (!source.find(factor)) {
-    leaveOutFactor(stored.format, stored.layout);
-    return stored;
+    leaveOutFactor(coded.format, coded.layout);
+    return coded;
   }
   used.insert(factor);
-  stored.tensors.push_back(factor);
-  return stored;
+  coded.tensors.push_back(factor);
+  return coded;
 }
 
 /// Whether rows of `name` lie in pairs.
@@ -99,47 +99,47 @@ static void pairRows(Layout &layout, const std::vector<int64_t> &shape,
 }
 
 Result<std::optional<BoundWeight>>
-GgufWeights::bind(const std::string &name, const std::vector<int64_t> &shape,
-                  std::set<std::string> &used) const {
-  const TensorInfo *tensor = source.find(ggufNameOf(name));
+GgufWeights::bind(const Weight &weight, std::set<std::string> &used) const {
+  const std::vector<int64_t> &shape = weight.shape;
+  const TensorInfo *tensor = source.find(tensorNameOf(weight));
   if (!tensor)
     return std::optional<BoundWeight>();
   used.insert(tensor->name);
   if (Status status = checkTensorShape(*tensor, shape); !status)
     return status;
-  bool isPaired = hasPairedRows(name);
+  bool isPaired = hasPairedRows(weight.name);
   if (tensor->encoding.empty() && !isPaired) {
-    Result<BoundWeight> weight = bindNumbers(*tensor, shape);
-    if (!weight)
-      return weight.status();
-    return std::optional<BoundWeight>(*weight);
+    Result<BoundWeight> numbers = bindNumbers(*tensor, shape);
+    if (!numbers)
+      return numbers.status();
+    return std::optional<BoundWeight>(*numbers);
   }
 
   mlir::FloatType element = mlir::Float32Type::get(&context);
-  Stored stored;
+  Coded coded;
   if (tensor->encoding.empty()) {
     Result<BoundWeight> plain = bindNumbers(*tensor, shape); // checks the type
     if (!plain)
       return plain.status();
     element = floatTypeOf(context, tensor->dtype);
-    stored.format = *qt::formatOf(plain->type);
-    stored.layout = plainLayout(stored.format, shape);
-    stored.tensors = {tensor->name};
+    coded.format = *qt::formatOf(plain->type);
+    coded.layout = plainLayout(coded.format, shape);
+    coded.tensors = {tensor->name};
   } else {
-    Result<Stored> found = storedOf(*tensor, used);
+    Result<Coded> found = codedOf(*tensor, used);
     if (!found)
       return found.status();
-    stored = std::move(*found);
+    coded = std::move(*found);
   }
   if (isPaired)
-    pairRows(stored.layout, shape, architecture.headDim);
+    pairRows(coded.layout, shape, architecture.headDim);
 
   std::vector<mlir::Attribute> tensors;
-  for (const std::string &key : stored.tensors)
+  for (const std::string &key : coded.tensors)
     tensors.push_back(param::ExternalAttr::get(&context, modelScope, key));
-  auto format = qt::FormatAttr::get(&context, stored.format);
-  auto value = qk::StoredAttr::get(
-      &context, tensors, format, qk::LayoutAttr::get(&context, stored.layout));
+  auto format = qt::FormatAttr::get(&context, coded.format);
+  auto value = qk::StoredAttr::get(&context, tensors, format,
+                                   qk::LayoutAttr::get(&context, coded.layout));
   // Vectors have no encoding: they are numbers, whatever the file holds.
   bool isCoded = !tensor->encoding.empty() && shape.size() == 2;
   mlir::Attribute encoding = isCoded ? mlir::Attribute(format) : nullptr;

@@ -19,22 +19,21 @@ public:
       : Container(context, source), family(family), architecture(architecture) {
   }
 
-  std::string tensorNameOf(const std::string &name) const override;
+  std::string tensorNameOf(const Weight &weight) const override;
   Result<std::optional<BoundWeight>>
-  bind(const std::string &name, const std::vector<int64_t> &shape,
-       std::set<std::string> &used) const override;
+  bind(const Weight &weight, std::set<std::string> &used) const override;
   Result<bool> mayIgnore(const weights::TensorInfo &tensor) const override;
 
 private:
   /// A format, its layout, and the tensors of the layout's segments.
-  struct Stored {
+  struct Coded {
     numerics::Format format;
     numerics::Layout layout;
     std::vector<std::string> tensors;
   };
 
-  Result<Stored> storedOf(const weights::TensorInfo &tensor,
-                          std::set<std::string> &used) const;
+  Result<Coded> codedOf(const weights::TensorInfo &tensor,
+                        std::set<std::string> &used) const;
   bool hasPairedRows(const std::string &name) const;
 
   const GgufFamily &family;

@@ -129,6 +129,28 @@ std::vector<std::string> Config::strings(const std::string &key) {
   return result;
 }
 
+std::vector<double> Config::reals(const std::string &key, double least,
+                                  double most) {
+  const JsonValue *member = find(key);
+  std::vector<double> result;
+  if (!member)
+    return result;
+  std::string what =
+      "an array of numbers from " + realText(least) + " to " + realText(most);
+  if (member->kind != JsonKind::ArrayBegin) {
+    expected(key, what, *member);
+    return result;
+  }
+  for (const JsonValue &item : member->items) {
+    bool isNumber =
+        item.kind == JsonKind::Integer || item.kind == JsonKind::Real;
+    if (!isNumber || !(item.real >= least && item.real <= most))
+      expected(key, what, item);
+    result.push_back(item.real);
+  }
+  return result;
+}
+
 std::optional<Config> Config::object(const std::string &key) {
   const JsonValue *member = find(key);
   if (!member)

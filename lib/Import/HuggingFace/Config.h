@@ -51,6 +51,8 @@ public:
   std::string string(const std::string &key, const std::string &fallback);
   /// A list of strings; empty if absent.
   std::vector<std::string> strings(const std::string &key);
+  /// A list of numbers in [least, most]; empty if absent.
+  std::vector<double> reals(const std::string &key, double least, double most);
   /// The object that is member `key`, if there is one.
   std::optional<Config> object(const std::string &key);
 

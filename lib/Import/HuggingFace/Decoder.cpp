@@ -5,6 +5,9 @@
 #include "Families.h"
 #include "quern/Support/Text.h"
 
+#include <cmath>
+#include <map>
+
 namespace quern::import {
 
 /// Fails unless `divisor`, the value of `divisorKey`, divides member `key`.
@@ -26,17 +29,17 @@ static int64_t readCount(Config &config, const std::string &key,
 }
 
 static void readHeads(Config &config, const DecoderDefaults &defaults,
-                      Architecture &a) {
-  a.heads = config.positive("num_attention_heads", countLimit);
-  a.kvHeads =
-      readCount(config, "num_key_value_heads", defaults.kvHeads, a.heads);
-  requireMultiple(config, "num_attention_heads", a.heads, "num_key_value_heads",
-                  a.kvHeads);
+                      const DecoderKeys &keys, Architecture &a) {
+  a.heads = config.positive(keys.heads, countLimit);
+  a.kvHeads = a.heads;
+  if (keys.kvHeads) {
+    a.kvHeads = readCount(config, keys.kvHeads, defaults.kvHeads, a.heads);
+    requireMultiple(config, keys.heads, a.heads, keys.kvHeads, a.kvHeads);
+  }
   bool isDerived = !config.has("head_dim") &&
                    (config.mentions("head_dim") || !defaults.headDim);
   if (isDerived)
-    requireMultiple(config, "hidden_size", a.hidden, "num_attention_heads",
-                    a.heads);
+    requireMultiple(config, keys.hidden, a.hidden, keys.heads, a.heads);
   a.headDim =
       readCount(config, "head_dim", defaults.headDim, a.hidden / a.heads);
   if (a.headDim % 2)
@@ -49,17 +52,27 @@ static void readHeads(Config &config, const DecoderDefaults &defaults,
                                 std::to_string(a.queryWidth()));
 }
 
+/// The #nn<activation> that member `key` names as PyTorch does.
+static std::string readActivation(Config &config, const std::string &key,
+                                  const std::string &fallback) {
+  static const std::map<std::string, std::string> names = {
+      {"silu", "silu"},          {"swish", "silu"},
+      {"gelu", "gelu"},          {"gelu_pytorch_tanh", "gelu_tanh"},
+      {"gelu_new", "gelu_tanh"}, {"gelu_fast", "gelu_tanh"}};
+  std::string text = config.string(key, fallback);
+  auto found = names.find(text);
+  if (found != names.end())
+    return found->second;
+  config.fail(key,
+              "expects 'silu', 'gelu', 'gelu_new' or 'gelu_pytorch_tanh', but "
+              "got " +
+                  inQuotes(text),
+              StatusCode::Unsupported);
+  return "silu";
+}
+
 /// Refuses members that would change what the model computes.
 static void refuseVariants(Config &config) {
-  std::string activation = config.string("hidden_act", "silu");
-  if (activation != "silu" && activation != "swish")
-    config.fail("hidden_act", "expects 'silu', but got " + inQuotes(activation),
-                StatusCode::Unsupported);
-  double rotated = config.real("partial_rotary_factor", 0, 1, 1);
-  if (rotated != 1)
-    config.fail("partial_rotary_factor",
-                "expects 1, but got " + realText(rotated),
-                StatusCode::Unsupported);
   if (std::optional<Config> quantized = config.object("quantization_config")) {
     std::string method = quantized->string("quant_method", "unnamed");
     config.adopt(*quantized);
@@ -71,32 +84,34 @@ static void refuseVariants(Config &config) {
 }
 
 void readDecoder(Config &config, const DecoderDefaults &defaults,
-                 Architecture &a) {
+                 Architecture &a, const DecoderKeys &keys) {
   refuseVariants(config);
   a.vocabulary = config.positive("vocab_size", widthLimit);
-  a.context = config.positive("max_position_embeddings", contextLimit,
-                              defaults.context);
-  a.hidden = config.positive("hidden_size", widthLimit);
-  a.layers = config.positive("num_hidden_layers", countLimit);
-  a.intermediate = config.positive("intermediate_size", widthLimit);
-  readHeads(config, defaults, a);
-  a.normEps = config.real("rms_norm_eps", 1e-30, 1, 1e-6);
-  a.tiedEmbedding = config.boolean("tie_word_embeddings", false);
+  a.context = config.positive(keys.context, contextLimit, defaults.context);
+  a.contextSource = keys.context;
+  a.hidden = config.positive(keys.hidden, widthLimit);
+  a.layers = config.positive(keys.layers, countLimit);
+  std::optional<int64_t> intermediate;
+  if (defaults.intermediateToHidden)
+    intermediate = defaults.intermediateToHidden * a.hidden;
+  a.intermediate = config.positive(keys.intermediate, widthLimit, intermediate);
+  readHeads(config, defaults, keys, a);
+  a.normEps = config.real(keys.eps, 1e-30, 1, defaults.eps);
+  a.activation = readActivation(config, keys.activation, defaults.activation);
+  a.tiedEmbedding =
+      config.boolean("tie_word_embeddings", defaults.tiedEmbedding);
   a.windows.assign(a.layers, 0);
-  a.inverseFrequencies = readInverseFrequencies(config, a.headDim);
+  a.attentionScale = 1 / std::sqrt(double(a.headDim));
 }
 
-/// One truth value a layer: whether it attends to the window only.
-static std::vector<bool> readLayerTypes(Config &config, int64_t layers,
-                                        bool usesWindow) {
-  std::vector<bool> windowed(layers, false);
+std::vector<bool> readLayerTypes(Config &config,
+                                 const std::vector<bool> &silent,
+                                 bool usesWindow) {
   std::vector<std::string> types = config.strings("layer_types");
-  if (types.empty()) {
-    int64_t full = config.integer("max_window_layers", 0, countLimit, 28);
-    for (int64_t i = full; i < layers; ++i)
-      windowed[i] = usesWindow;
-    return windowed;
-  }
+  if (types.empty())
+    return silent;
+  int64_t layers = silent.size();
+  std::vector<bool> windowed(layers, false);
   if (static_cast<int64_t>(types.size()) != layers) {
     config.fail("layer_types",
                 "expects one entry for each of the " + std::to_string(layers) +
@@ -121,7 +136,11 @@ static std::vector<bool> readLayerTypes(Config &config, int64_t layers,
 void readWindowedLayers(Config &config, Architecture &a) {
   bool usesWindow = config.boolean("use_sliding_window", false);
   int64_t window = config.positive("sliding_window", contextLimit, 4096);
-  std::vector<bool> windowed = readLayerTypes(config, a.layers, usesWindow);
+  int64_t full = config.integer("max_window_layers", 0, countLimit, 28);
+  std::vector<bool> silent(a.layers, false);
+  for (int64_t i = full; i < a.layers; ++i)
+    silent[i] = usesWindow;
+  std::vector<bool> windowed = readLayerTypes(config, silent, usesWindow);
   for (int64_t i = 0; i < a.layers; ++i)
     a.windows[i] = windowed[i] ? window : 0;
 }

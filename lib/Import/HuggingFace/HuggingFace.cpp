@@ -22,8 +22,13 @@ struct Family {
 } // namespace
 
 static constexpr Family families[] = {
+    {"gemma2", "Gemma2ForCausalLM", describeGemma2},
+    {"gemma3_text", "Gemma3ForCausalLM", describeGemma3},
+    {"gpt2", "GPT2LMHeadModel", describeGpt2},
+    {"gpt_neox", "GPTNeoXForCausalLM", describeGptNeoX},
     {"llama", "LlamaForCausalLM", describeLlama},
     {"mistral", "MistralForCausalLM", describeMistral},
+    {"phi3", "Phi3ForCausalLM", describePhi3},
     {"qwen2", "Qwen2ForCausalLM", describeQwen2},
     {"qwen3", "Qwen3ForCausalLM", describeQwen3},
 };
@@ -77,12 +82,31 @@ static Result<Architecture> readArchitecture(const std::string &path,
   if (options.context < 0 || options.context > architecture.context)
     return Status::error(StatusCode::InvalidArgument,
                          path + ": expects a context from 1 to " +
-                             std::to_string(architecture.context) +
-                             " (max_position_embeddings), but got " +
+                             std::to_string(architecture.context) + " (" +
+                             architecture.contextSource + "), but got " +
                              std::to_string(options.context));
   if (options.context)
     architecture.context = options.context;
   return architecture;
+}
+
+/// Takes the prefix off all names if no tensor of `source` has it.
+static void adaptPrefix(Checkpoint &checkpoint,
+                        const weights::WeightSource &source) {
+  const std::string &prefix = checkpoint.prefix;
+  auto hasPrefix = [&](const std::string &name) {
+    return name.compare(0, prefix.size(), prefix) == 0;
+  };
+  for (const weights::TensorInfo &tensor : source.tensors())
+    if (hasPrefix(tensor.name))
+      return;
+  auto takeOff = [&](std::string &name) {
+    if (hasPrefix(name))
+      name.erase(0, prefix.size());
+  };
+  takeOff(checkpoint.layers);
+  for (auto &[ours, theirs] : checkpoint.names)
+    takeOff(theirs);
 }
 
 Result<mlir::OwningOpRef<mlir::ModuleOp>>
@@ -96,6 +120,7 @@ importHuggingFace(mlir::MLIRContext &context, const std::string &path,
       weights::openWeights(path);
   if (!source)
     return source.status();
+  adaptPrefix(architecture->checkpoint, **source);
   loadModelDialects(context);
   Result<BoundWeights> bound = bindWeights(
       *architecture, PlainWeights(context, **source, *architecture));

@@ -6,6 +6,7 @@
 
 void quern::import::describeLlama(Config &config, Architecture &architecture) {
   readDecoder(config, {/*context=*/2048}, architecture);
+  readRope(config, architecture);
   architecture.qkvBias = config.boolean("attention_bias", false);
   architecture.outputBias = architecture.qkvBias;
   architecture.mlpBias = config.boolean("mlp_bias", false);

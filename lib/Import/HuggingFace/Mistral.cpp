@@ -7,6 +7,7 @@
 void quern::import::describeMistral(Config &config,
                                     Architecture &architecture) {
   readDecoder(config, {/*context=*/131072, /*kvHeads=*/8}, architecture);
+  readRope(config, architecture);
   // Later releases switch the window off by a null; leaving it out means 4096.
   bool isOff =
       config.mentions("sliding_window") && !config.has("sliding_window");

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Checkpoints whose weights are numbers under the names of the model.
+// \file Checkpoints whose weights are numbers, whole tensors or rows of them.
 
 #include "PlainWeights.h"
 
-#include "../WeightNames.h"
+#include "quern/Dialect/Param/IR/ParamAttrs.h"
 #include "quern/Support/Text.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace quern::import {
@@ -14,16 +15,23 @@ namespace quern::import {
 using weights::TensorInfo;
 
 Result<std::optional<BoundWeight>>
-PlainWeights::bind(const std::string &name, const std::vector<int64_t> &shape,
-                   std::set<std::string> &used) const {
-  const TensorInfo *tensor = source.find(name);
+PlainWeights::bind(const Weight &weight, std::set<std::string> &used) const {
+  const Stored &stored = weight.stored;
+  const TensorInfo *tensor = source.find(stored.name);
   if (!tensor)
     return std::optional<BoundWeight>();
-  used.insert(name);
-  Result<BoundWeight> weight = bindNumbers(*tensor, shape);
-  if (!weight)
-    return weight.status();
-  return std::optional<BoundWeight>(*weight);
+  used.insert(stored.name);
+  Result<BoundWeight> whole = bindNumbers(*tensor, stored.shape);
+  if (!whole)
+    return whole.status();
+  if (!stored.isPart)
+    return std::optional<BoundWeight>(*whole);
+  auto type =
+      mlir::RankedTensorType::get(weight.shape, whole->type.getElementType());
+  auto view = param::ViewAttr::get(
+      &context, mlir::cast<param::ExternalAttr>(whole->value), stored.first,
+      stored.run, stored.stride, stored.transposed);
+  return std::optional<BoundWeight>(BoundWeight{type, view});
 }
 
 /// Checks the second copy of a tied output matrix, which some checkpoints hold.
@@ -33,23 +41,30 @@ static Status checkTiedCopy(const TensorInfo &table, const TensorInfo &copy) {
     return Status::ok();
   return weights::inTensor(
       copy, Status::error(StatusCode::InvalidFile,
-                          "expects the values of " + inQuotes(embeddingName) +
+                          "expects the values of " + inQuotes(table.name) +
                               " because tie_word_embeddings is true, but got "
                               "others"));
 }
 
-/// Rotary tables that old checkpoints carry along; they follow from the
-/// configuration.
-static bool isRotaryTable(const std::string &name) {
-  const std::string suffix = ".rotary_emb.inv_freq";
-  return name.size() >= suffix.size() &&
-         name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+/// Rotary tables, masks and the like, which old checkpoints carry along.
+static bool isHarmless(const Checkpoint &checkpoint, const std::string &name) {
+  return std::any_of(checkpoint.ignored.begin(), checkpoint.ignored.end(),
+                     [&](const std::string &end) {
+                       return name.size() >= end.size() &&
+                              name.compare(name.size() - end.size(), end.size(),
+                                           end) == 0;
+                     });
 }
 
 Result<bool> PlainWeights::mayIgnore(const TensorInfo &tensor) const {
-  if (!architecture.tiedEmbedding || tensor.name != outputName)
-    return isRotaryTable(tensor.name);
-  if (Status same = checkTiedCopy(*source.find(embeddingName), tensor); !same)
+  const Checkpoint &checkpoint = architecture.checkpoint;
+  auto tensorOf = [&](const char *name) {
+    return checkpoint.nameOf(name) + ".weight";
+  };
+  if (!architecture.tiedEmbedding || tensor.name != tensorOf(outputName))
+    return isHarmless(checkpoint, tensor.name);
+  const TensorInfo *table = source.find(tensorOf(embeddingName));
+  if (Status same = checkTiedCopy(*table, tensor); !same)
     return same;
   return true;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file Checkpoints whose weights are numbers under the names of the model.
+// \file Checkpoints whose weights are numbers, whole tensors or rows of them.
 
 #ifndef QUERN_LIB_IMPORT_HUGGINGFACE_PLAINWEIGHTS_H
 #define QUERN_LIB_IMPORT_HUGGINGFACE_PLAINWEIGHTS_H
@@ -16,9 +16,11 @@ public:
                const Architecture &architecture)
       : Container(context, source), architecture(architecture) {}
 
+  std::string tensorNameOf(const Weight &weight) const override {
+    return weight.stored.name;
+  }
   Result<std::optional<BoundWeight>>
-  bind(const std::string &name, const std::vector<int64_t> &shape,
-       std::set<std::string> &used) const override;
+  bind(const Weight &weight, std::set<std::string> &used) const override;
   Result<bool> mayIgnore(const weights::TensorInfo &tensor) const override;
 
 private:

@@ -6,6 +6,7 @@
 
 void quern::import::describeQwen2(Config &config, Architecture &architecture) {
   readDecoder(config, {/*context=*/32768, /*kvHeads=*/32}, architecture);
+  readRope(config, architecture);
   architecture.qkvBias = true;
   readWindowedLayers(config, architecture);
 }

@@ -8,6 +8,7 @@
 void quern::import::describeQwen3(Config &config, Architecture &architecture) {
   readDecoder(config, {/*context=*/32768, /*kvHeads=*/32, /*headDim=*/128},
               architecture);
+  readRope(config, architecture);
   architecture.queryKeyNorm = true;
   architecture.qkvBias = config.boolean("attention_bias", false);
   architecture.outputBias = architecture.qkvBias;

@@ -266,8 +266,16 @@ func.func @rope_c2_positive(%x: tensor<?x64xf32>, %p: index) {
 // -----
 
 func.func @rope_c3(%x: tensor<?x64xf32>, %p: index) {
-  // expected-error@below {{'nn.rope' op expects 4 inverse frequencies, but got 2}}
-  %y = nn.rope %x at %p {head_dim = 8 : i64, inverse_frequencies = array<f32: 1.0, 0.1>} : tensor<?x64xf32>
+  // expected-error@below {{'nn.rope' op expects 1 to 4 inverse frequencies, but got 5}}
+  %y = nn.rope %x at %p {head_dim = 8 : i64, inverse_frequencies = array<f32: 1.0, 0.5, 0.2, 0.1, 0.05>} : tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @rope_c4(%x: tensor<?x64xf32>, %p: index) {
+  // expected-error@below {{'nn.rope' op attribute 'magnitude' failed to satisfy constraint: 32-bit float attribute whose value is positive}}
+  %y = nn.rope %x at %p {head_dim = 8 : i64, inverse_frequencies = array<f32: 1.0, 0.1>, magnitude = 0.0 : f32} : tensor<?x64xf32>
   return
 }
 
@@ -338,5 +346,79 @@ func.func @attention_c4(%q: tensor<?x64xf32>, %p: index,
   // expected-error@below {{'nn.attention' op attribute 'window' failed to satisfy constraint: 64-bit signless integer attribute whose value is positive}}
   %a = nn.attention %q, %cache[0] at %p scale 1.0 window 0
       : (tensor<?x64xf32>, !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @attention_c5(%q: tensor<?x64xf32>, %p: index,
+    %cache: !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) {
+  // expected-error@below {{'nn.attention' op attribute 'softcap' failed to satisfy constraint: 32-bit float attribute whose value is positive}}
+  %a = nn.attention %q, %cache[0] at %p scale 1.0 softcap 0.0
+      : (tensor<?x64xf32>, !nn.kv_cache<layers = 5, heads = 4, head_dim = 8, element = f16>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @softcap_c1(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'nn.softcap' op failed to verify that all of {input, result} have same type}}
+  %y = "nn.softcap"(%x) {cap = 1.0 : f32} : (tensor<?x64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @softcap_c2(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'nn.softcap' op attribute 'cap' failed to satisfy constraint: 32-bit float attribute whose value is positive}}
+  %y = nn.softcap %x cap -1.0 : tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @scale_c1(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'nn.scale' op failed to verify that all of {input, result} have same type}}
+  %y = "nn.scale"(%x) {factor = 1.0 : f32} : (tensor<?x64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_c1(%x: tensor<?x64xf32>, %g: tensor<64xf32>) {
+  // expected-error@below {{'nn.layer_norm' op failed to verify that all of {input, result} have same type}}
+  %y = nn.layer_norm %x, %g eps 1.0e-05 : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @layer_norm_c2(%x: tensor<?x64xf32>, %g: tensor<64xf32>, %b: tensor<32xf32>) {
+  // expected-error@below {{'nn.layer_norm' op expects a weight and a bias of 64 entries, but got 32}}
+  %y = nn.layer_norm %x, %g bias %b eps 1.0e-05 : (tensor<?x64xf32>, tensor<64xf32>, tensor<32xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @activation_c1(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'nn.activation' op failed to verify that all of {input, result} have same type}}
+  %y = "nn.activation"(%x) {activation = #nn<activation gelu>} : (tensor<?x64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @add_positions_c1(%x: tensor<?x64xf32>, %t: tensor<16x64xf32>, %p: index) {
+  // expected-error@below {{'nn.add_positions' op failed to verify that all of {input, result} have same type}}
+  %y = nn.add_positions %x, %t at %p : (tensor<?x64xf32>, tensor<16x64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @add_positions_c2(%x: tensor<?x64xf32>, %t: tensor<16x32xf32>, %p: index) {
+  // expected-error@below {{'nn.add_positions' op expects a table of 64 columns without an encoding, but got 'tensor<16x32xf32>'}}
+  %y = nn.add_positions %x, %t at %p : (tensor<?x64xf32>, tensor<16x32xf32>) -> tensor<?x64xf32>
   return
 }

@@ -53,3 +53,8 @@ func.func @load_c2() {
   %w = param.load @weight : tensor<8xf32>
   return
 }
+
+// -----
+
+// expected-error@below {{expects a first row from 0, a run and a stride from 1, each up to 1073741824, but got 0, 0 and 1}}
+param.global @view : tensor<4x4xf32> = #param.view<source = #param.external<"model", "w">, first = 0, run = 0, stride = 1>

@@ -19,6 +19,13 @@ param.global @packed : tensor<4x32xf32> layout #param.external<"a", "b">
 param.global @hidden : tensor<1xf32> = #param.splat<0.0 : f32>
     {sym_visibility = "private"}
 
+// CHECK: param.global @rows : tensor<32x64xbf16> = #param.view<source = <"model", "qkv">, first = 64, run = 32, stride = 32>
+param.global @rows : tensor<32x64xbf16>
+    = #param.view<source = #param.external<"model", "qkv">, first = 64, run = 32, stride = 32>
+// CHECK: param.global @columns : tensor<32x64xbf16> = #param.view<source = <"model", "fc">, first = 0, run = 8, stride = 24, transposed = true>
+param.global @columns : tensor<32x64xbf16>
+    = #param.view<source = #param.external<"model", "fc">, first = 0, run = 8, stride = 24, transposed = true>
+
 // CHECK-LABEL: func @load
 func.func @load() -> (tensor<64xf32>, tensor<2x4xbf16>) {
   // CHECK: param.load @model.norm.weight : tensor<64xf32>

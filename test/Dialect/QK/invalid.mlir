@@ -210,7 +210,7 @@ func.func @kernel_c3_compute(%x: tensor<?x64xf32>, %w: tensor<8x64xf32>) {
 // -----
 
 func.func @kernel_c3_activation(%x: tensor<?x64xf32>) {
-  // expected-error@below {{'qk.kernel' op expects the attribute 'activation' to be "silu", but got "relu"}}
+  // expected-error@below {{'qk.kernel' op expects the attribute 'activation' to be "silu", "gelu" or "gelu_tanh", but got "relu"}}
   %y = qk.kernel gated_activation(%x, %x) {activation = "relu", operand_roles = ["gate", "up"]}
       : (tensor<?x64xf32>, tensor<?x64xf32>) -> tensor<?x64xf32>
   return
@@ -394,10 +394,10 @@ func.func @kernel_c6_scales(%x: tensor<?x8xf32>, %s: tensor<1x4xf32>) {
 
 // -----
 
-func.func @kernel_c6_table(%x: tensor<?x64xf32>, %t: tensor<16x4xf32>, %p: index) {
-  // expected-error@below {{'qk.kernel' op expects a table of shape [16, 8], but got [16, 4]}}
+func.func @kernel_c6_table(%x: tensor<?x64xf32>, %t: tensor<16x10xf32>, %p: index) {
+  // expected-error@below {{'qk.kernel' op expects a table with an even number of columns, at most 8, but got 10}}
   %y = qk.kernel rope(%x, %t, %p) {head_dim = 8 : i64, operand_roles = ["x", "table", "position"]}
-      : (tensor<?x64xf32>, tensor<16x4xf32>, index) -> tensor<?x64xf32>
+      : (tensor<?x64xf32>, tensor<16x10xf32>, index) -> tensor<?x64xf32>
   return
 }
 
@@ -426,5 +426,48 @@ func.func @kernel_c6_gate(%x: tensor<?x64xf32>, %y: tensor<?x32xf32>) {
   // expected-error@below {{'qk.kernel' op expects an operand 'up' of shape [?, 64], but got [?, 32]}}
   %z = qk.kernel gated_activation(%x, %y) {activation = "silu", operand_roles = ["gate", "up"]}
       : (tensor<?x64xf32>, tensor<?x32xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c3_unit_offset(%x: tensor<?x64xf32>, %g: tensor<64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects the attribute 'unit_offset' to be a unit attribute, but got true}}
+  %y = qk.kernel rms_norm(%x, %g) {eps = 1.0e-05 : f32, unit_offset = true, operand_roles = ["x", "weight"]}
+      : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c3_softcap(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects the attribute 'softcap' to be a positive f32, but got 0.000000e+00 : f32}}
+  %y = qk.kernel softcap(%x) {softcap = 0.0 : f32, operand_roles = ["x"]} : (tensor<?x64xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_scale(%x: tensor<?x64xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a result of shape [?, 64], but got [?, 32]}}
+  %y = qk.kernel scale(%x) {factor = 2.0 : f32, operand_roles = ["x"]} : (tensor<?x64xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_layer_norm(%x: tensor<?x64xf32>, %g: tensor<64xf32>, %b: tensor<32xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a bias of shape [64], but got [32]}}
+  %y = qk.kernel layer_norm(%x, %g, %b) {eps = 1.0e-05 : f32, operand_roles = ["x", "weight", "bias"]}
+      : (tensor<?x64xf32>, tensor<64xf32>, tensor<32xf32>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_positions(%x: tensor<?x64xf32>, %t: tensor<16x32xf32>, %p: index) {
+  // expected-error@below {{'qk.kernel' op expects a table of shape [16, 64], but got [16, 32]}}
+  %y = qk.kernel add_positions(%x, %t, %p) {operand_roles = ["x", "table", "position"]}
+      : (tensor<?x64xf32>, tensor<16x32xf32>, index) -> tensor<?x64xf32>
   return
 }

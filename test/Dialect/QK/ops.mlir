@@ -83,7 +83,11 @@ func.func @kernels(%tokens: tensor<?xi32>, %position: index, %rows: index, %cach
   %z = qk.kernel linear(%q, %w, %b, %y)
       {compute = "int8", operand_roles = ["x", "w", "bias", "residual"]}
       : (!a8, !w4, tensor<128xf32>, tensor<?x128xf32>) -> tensor<?x128xf32>
-  return %z : tensor<?x128xf32>
+  // CHECK: qk.kernel scale(%{{.*}}) {factor = 2.000000e+00 : f32, operand_roles = ["x"]}
+  %s2 = qk.kernel scale(%z) {factor = 2.0 : f32, operand_roles = ["x"]} : (tensor<?x128xf32>) -> tensor<?x128xf32>
+  // CHECK: qk.kernel softcap(%{{.*}}) {operand_roles = ["x"], softcap = 3.000000e+01 : f32}
+  %s3 = qk.kernel softcap(%s2) {softcap = 30.0 : f32, operand_roles = ["x"]} : (tensor<?x128xf32>) -> tensor<?x128xf32>
+  return %s3 : tensor<?x128xf32>
 }
 
 // CHECK-LABEL: func @tile

@@ -6,6 +6,7 @@ generate.py FAMILY OUT [OPTION...]
 
   key=JSON        sets a member of config.json; `key=` removes it
   --drop NAME     leaves a tensor out
+  --strip PREFIX  takes this off the names of tensors
   --add NAME SHAPE            adds a tensor
   --shape NAME SHAPE          gives a tensor another shape
   --dtype NAME DTYPE          gives a tensor another element type
@@ -39,6 +40,28 @@ FAMILIES = {
     "mistral": {"architectures": ["MistralForCausalLM"], "sliding_window": 32},
     "qwen2": {"architectures": ["Qwen2ForCausalLM"], "tie_word_embeddings": True},
     "qwen3": {"architectures": ["Qwen3ForCausalLM"], "head_dim": 16, "tie_word_embeddings": True},
+    "gpt2": {
+        "architectures": ["GPT2LMHeadModel"],
+        "n_embd": 64,
+        "n_inner": 80,
+        "n_layer": 2,
+        "n_head": 8,
+        "n_positions": 128,
+    },
+    "gpt_neox": {"architectures": ["GPTNeoXForCausalLM"], "hidden_act": "gelu"},
+    "phi3": {"architectures": ["Phi3ForCausalLM"]},
+    "gemma2": {
+        "architectures": ["Gemma2ForCausalLM"],
+        "head_dim": 16,
+        "sliding_window": 32,
+        "query_pre_attn_scalar": 64,
+    },
+    "gemma3_text": {
+        "architectures": ["Gemma3ForCausalLM"],
+        "head_dim": 16,
+        "sliding_window": 32,
+        "sliding_window_pattern": 2,
+    },
 }
 WIDTHS = {
     "BOOL": 8,
@@ -54,14 +77,65 @@ WIDTHS = {
 }
 
 
+def with_biases(shapes, columns_first=False):
+    """Linears {name: (rows, columns)} and norms {name: (width,)} as tensors."""
+    result = {}
+    for name, shape in shapes.items():
+        result[name + ".weight"] = list(reversed(shape) if columns_first else shape)
+        result[name + ".bias"] = [shape[0]]
+    return result
+
+
+def gpt2_tensors(c):
+    hidden, inner = c["n_embd"], c["n_inner"]
+    result = {"transformer.wte.weight": [c["vocab_size"], hidden]}
+    result["transformer.wpe.weight"] = [c["n_positions"], hidden]
+    result |= with_biases({"transformer.ln_f": (hidden,)})
+    for i in range(c["n_layer"]):
+        layer = "transformer.h.%d." % i
+        linears = {
+            "attn.c_attn": (3 * hidden, hidden),
+            "attn.c_proj": (hidden, hidden),
+            "mlp.c_fc": (inner, hidden),
+            "mlp.c_proj": (hidden, inner),
+        }
+        linears |= {"ln_1": (hidden,), "ln_2": (hidden,)}
+        result |= with_biases({layer + n: s for n, s in linears.items()}, columns_first=True)
+    return result
+
+
+def gpt_neox_tensors(c):
+    hidden, inner = c["hidden_size"], c["intermediate_size"]
+    result = with_biases({"gpt_neox.final_layer_norm": (hidden,)})
+    for name in ("gpt_neox.embed_in", "embed_out"):
+        result[name + ".weight"] = [c["vocab_size"], hidden]
+    for i in range(c["num_hidden_layers"]):
+        layer = "gpt_neox.layers.%d." % i
+        shapes = {
+            "attention.query_key_value": (3 * hidden, hidden),
+            "attention.dense": (hidden, hidden),
+            "mlp.dense_h_to_4h": (inner, hidden),
+            "mlp.dense_4h_to_h": (hidden, inner),
+            "input_layernorm": (hidden,),
+            "post_attention_layernorm": (hidden,),
+        }
+        result |= with_biases({layer + n: s for n, s in shapes.items()})
+    return result
+
+
 def tensors_of(family, c):
     """The tensors that a well-formed model of this configuration has."""
+    if family == "gpt2":
+        return gpt2_tensors(c)
+    if family == "gpt_neox":
+        return gpt_neox_tensors(c)
     hidden, inner = c["hidden_size"], c["intermediate_size"]
     heads = c["num_attention_heads"]
     head_dim = c.get("head_dim") or hidden // heads
     q, kv = heads * head_dim, (c.get("num_key_value_heads") or heads) * head_dim
     result = {"model.embed_tokens.weight": [c["vocab_size"], hidden], "model.norm.weight": [hidden]}
-    if not c.get("tie_word_embeddings"):
+    is_gemma = family in ("gemma2", "gemma3_text")
+    if not c.get("tie_word_embeddings", is_gemma):
         result["lm_head.weight"] = [c["vocab_size"], hidden]
     attention_bias = c.get("attention_bias", False)
     qkv_bias = attention_bias or family == "qwen2"
@@ -74,11 +148,17 @@ def tensors_of(family, c):
         ("mlp.up_proj", inner, hidden, c.get("mlp_bias")),
         ("mlp.down_proj", hidden, inner, c.get("mlp_bias")),
     ]
+    if family == "phi3":
+        linears[:3] = [("self_attn.qkv_proj", q + 2 * kv, hidden, False)]
+        linears[2:4] = [("mlp.gate_up_proj", 2 * inner, hidden, False)]
     for i in range(c["num_hidden_layers"]):
         layer = "model.layers.%d." % i
         for name in ("input_layernorm", "post_attention_layernorm"):
             result[layer + name + ".weight"] = [hidden]
-        if family == "qwen3":
+        if is_gemma:
+            result[layer + "pre_feedforward_layernorm.weight"] = [hidden]
+            result[layer + "post_feedforward_layernorm.weight"] = [hidden]
+        if family in ("qwen3", "gemma3_text"):
             result[layer + "self_attn.q_norm.weight"] = [head_dim]
             result[layer + "self_attn.k_norm.weight"] = [head_dim]
         for name, rows, columns, bias in linears:
@@ -112,12 +192,14 @@ def main():
     family, out, *options = sys.argv[1:]
     config = {**BASE, **FAMILIES[family], "model_type": family}
     drop, add, shapes, dtypes, values = [], {}, {}, {}, {}
-    config_text, weights = None, True
+    config_text, weights, prefix = None, True, ""
     settings = {}
     while options:
         option = options.pop(0)
         if option == "--drop":
             drop.append(options.pop(0))
+        elif option == "--strip":
+            prefix = options.pop(0)
         elif option in ("--add", "--shape"):
             target = add if option == "--add" else shapes
             name = options.pop(0)
@@ -154,6 +236,7 @@ def main():
         tensors = tensors_of(family, good)
     tensors = {**{n: s for n, s in tensors.items() if n not in drop}, **add}
     tensors.update(shapes)
+    tensors = {name.removeprefix(prefix): shape for name, shape in tensors.items()}
     write_weights(os.path.join(out, "model.safetensors"), tensors, dtypes, values)
 
 

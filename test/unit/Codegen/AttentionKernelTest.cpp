@@ -22,6 +22,7 @@ struct Case {
   int64_t window;
   const char *format;  ///< of the cache: a name or a text
   bool isLong = false; ///< worth a sequence of many keys
+  float softcap = 0;
 };
 
 const Case kCases[] = {
@@ -35,6 +36,7 @@ const Case kCases[] = {
     {32, 1, 3, 700, "f16", true},
     {32, 3, 1, 20, "f32"},
     {20, 2, 3, 0, "f16"},
+    {32, 2, 2, 0, "f32", false, 0.5f},
     // A scale a group: several to 16 columns, one to them, one to many, and
     // groups that cross vectors of values.
     {8, 4, 2, 0, "i8 [1, 8], scale f32"},
@@ -71,6 +73,7 @@ AttentionSpec specOf(const Case &c) {
   spec.queryHeads = c.kvHeads * c.shared;
   spec.scale = 1 / std::sqrt(float(c.headDim));
   spec.window = c.window;
+  spec.softcap = c.softcap;
   return spec;
 }
 
@@ -228,8 +231,13 @@ Exact exactAttention(const Sequence &s, int64_t token, int64_t head) {
       score += product;
       size += std::fabs(product);
     }
-    scores.push_back(score * scale);
+    score *= scale;
     error = std::max(error, (d + 2) * u * size * scale);
+    if (c.softcap > 0) { // brings scores nearer, and rounds by up to 12 u
+      score = c.softcap * std::tanh(score / c.softcap);
+      error += 12 * u * c.softcap;
+    }
+    scores.push_back(score);
   }
   auto [least, largest] = std::minmax_element(scores.begin(), scores.end());
   double spread = *largest - *least, n = double(scores.size());

@@ -201,13 +201,15 @@ INSTANTIATE_TEST_SUITE_P(Formats, LinearKernel, testing::ValuesIn(kCases));
 INSTANTIATE_TEST_SUITE_P(Formats, LinearKernelInt8,
                          testing::ValuesIn(integerCases()));
 
-TEST(LinearKernelEpilogue, BiasAndResidual) {
-  for (bool hasBias : {false, true})
+TEST(LinearKernelEpilogue, BiasResidualAndSoftcap) {
+  for (auto [hasBias, softcap] :
+       {std::pair(false, 0.0f), {true, 0.0f}, {true, 1.5f}})
     for (const CpuTarget *target : runnableTargets()) {
       LinearProblem p =
           LinearProblem::create("q4_0", {kInt8, 64, 32}, 6, 21, 5);
       p.spec.hasBias = hasBias;
       p.spec.hasResidual = true;
+      p.spec.softcap = softcap;
       auto library = KernelLibrary::create(*target, {p.source(*target)});
       ASSERT_TRUE(library.isOk()) << library.status().message();
       p.expectClose(p.run(**library, 2));

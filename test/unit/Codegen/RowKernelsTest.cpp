@@ -6,6 +6,7 @@
 #include "LinearProblem.h"
 #include "RowBuffer.h"
 #include "quern/Codegen/CPU/Kernels.h"
+#include "quern/Codegen/CPU/MathFunctions.h"
 #include <cmath>
 #include <optional>
 
@@ -62,28 +63,37 @@ RowBuffer randomRows(int64_t width, int64_t M, unsigned seed) {
 /// the reciprocal, and two products one each.
 double normBound(int64_t n) { return ((n / 16.0 + 8) / 2 + 5) * u; }
 
-void checkNorm(const std::vector<TargetLibrary> &libraries, int64_t width,
-               int64_t group, float eps) {
+std::string nameOf(const NormSpec &spec) {
+  return numbered(spec.unitOffset ? "offset_norm" : "norm", spec.width,
+                  spec.group);
+}
+
+void checkNorm(const std::vector<TargetLibrary> &libraries,
+               const NormSpec &spec) {
+  int64_t width = spec.width, group = spec.group;
   std::vector<float> weight = randomValues(group, 5);
   for (int64_t M : kRowCounts) {
     RowBuffer x = randomRows(width, M, unsigned(width + M));
     std::fill_n(x.floats(M - 1), group, 0.0f); // nothing but eps is left
-    std::vector<float> y = runEverywhere(
-        libraries, width, M,
-        [&](const KernelLibrary &library, RowBuffer &out, int64_t rows,
-            int64_t w, int64_t workers) {
-          library.call(numbered("norm", width, group), x.data(), out.data(),
-                       weight.data(), rows, w, workers);
-        });
+    std::vector<float> y =
+        runEverywhere(libraries, width, M,
+                      [&](const KernelLibrary &library, RowBuffer &out,
+                          int64_t rows, int64_t w, int64_t workers) {
+                        library.call(nameOf(spec), x.data(), out.data(),
+                                     weight.data(), rows, w, workers);
+                      });
     for (int64_t m = 0; m < M; ++m)
       for (int64_t k = 0; k < width; ++k) {
         const float *run = x.floats(m) + k / group * group;
         double sum = 0;
         for (int64_t i = 0; i < group; ++i)
           sum += double(run[i]) * run[i];
-        double exact =
-            run[k % group] / std::sqrt(sum / group + eps) * weight[k % group];
-        ASSERT_NEAR(y[m * width + k], exact, normBound(group) * fabs(exact))
+        double factor = weight[k % group] + (spec.unitOffset ? 1.0 : 0.0);
+        double normal = run[k % group] / std::sqrt(sum / group + spec.eps);
+        double exact = normal * factor;
+        // Where one is added to the weight, the sum is rounded.
+        double bound = normBound(group) + (spec.unitOffset ? u : 0);
+        ASSERT_NEAR(y[m * width + k], exact, bound * fabs(exact))
             << "width " << width << " m " << m << " k " << k;
       }
   }
@@ -93,18 +103,117 @@ TEST(RowKernels, RmsNorm) {
   const std::pair<int64_t, int64_t> shapes[] = {
       {1, 1},     {7, 7},   {16, 16}, {17, 17},  {64, 64},
       {172, 172}, {96, 32}, {64, 8},  {192, 48}, {256, 128}};
-  const float eps = 1e-5f;
-  std::vector<KernelSource> sources;
+  std::vector<NormSpec> specs;
   for (auto [width, group] : shapes)
-    sources.push_back({numbered("norm", width, group),
-                       [=, width = width, group = group](KernelBuilder &b) {
-                         emitRmsNormKernel(b, numbered("norm", width, group),
-                                           width, group, eps);
+    for (bool unitOffset : {false, true}) {
+      NormSpec spec;
+      spec.width = width, spec.group = group, spec.eps = 1e-5f;
+      spec.unitOffset = unitOffset;
+      specs.push_back(spec);
+    }
+  std::vector<KernelSource> sources;
+  for (const NormSpec &spec : specs)
+    sources.push_back({nameOf(spec), [spec](KernelBuilder &b) {
+                         emitRmsNormKernel(b, nameOf(spec), spec);
                          return Status::ok();
                        }});
   auto libraries = compileForAllTargets(sources);
-  for (auto [width, group] : shapes)
-    checkNorm(libraries, width, group, eps);
+  for (const NormSpec &spec : specs)
+    checkNorm(libraries, spec);
+}
+
+//===----------------------------------------------------------------------===//
+// Layer norm and positions
+//===----------------------------------------------------------------------===//
+
+/// A mean of n numbers has at most n/16 + 6 roundings, each of at most `size`,
+/// the mean of magnitudes: so much is every distance from it off, and once more
+/// by a rounding. Their squares and the rest are those of the norm above; the
+/// bias adds one rounding.
+void checkLayerNorm(const std::vector<TargetLibrary> &libraries, int64_t width,
+                    bool hasBias) {
+  constexpr double eps = 1e-5f;
+  std::vector<float> weight = randomValues(width, 5);
+  std::vector<float> bias = randomValues(width, 6);
+  for (int64_t M : kRowCounts) {
+    RowBuffer x = randomRows(width, M, unsigned(width + M));
+    for (int64_t k = 0; k < width; ++k)
+      x.floats(0)[k] += 3.0f; // a mean that matters
+    std::vector<float> y =
+        runEverywhere(libraries, width, M,
+                      [&](const KernelLibrary &library, RowBuffer &out,
+                          int64_t rows, int64_t w, int64_t workers) {
+                        library.call(numbered("layer_norm", width, hasBias),
+                                     x.data(), out.data(), weight.data(),
+                                     bias.data(), rows, w, workers);
+                      });
+    for (int64_t m = 0; m < M; ++m) {
+      const float *row = x.floats(m);
+      double sum = 0, size = 0, squares = 0;
+      for (int64_t k = 0; k < width; ++k)
+        sum += row[k], size += std::fabs(row[k]) / double(width);
+      double mean = sum / double(width);
+      for (int64_t k = 0; k < width; ++k)
+        squares += (row[k] - mean) * (row[k] - mean);
+      double root = std::sqrt(squares / double(width) + eps);
+      double meanError = (double(width) / 16 + 6) * u * size;
+      for (int64_t k = 0; k < width; ++k) {
+        double normal = (row[k] - mean) / root;
+        double exact = normal * weight[k] + (hasBias ? bias[k] : 0.0f);
+        double error = (meanError + u * std::fabs(row[k] - mean)) / root *
+                           (1 + std::fabs(normal)) +
+                       normBound(width) * std::fabs(normal);
+        ASSERT_NEAR(y[m * width + k], exact,
+                    1.01 * error * std::fabs(weight[k]) + u * fabs(exact))
+            << "width " << width << " m " << m << " k " << k;
+      }
+    }
+  }
+}
+
+TEST(RowKernels, LayerNorm) {
+  const int64_t widths[] = {2, 7, 16, 17, 64, 172};
+  std::vector<KernelSource> sources;
+  for (int64_t width : widths)
+    for (bool hasBias : {false, true}) {
+      std::string name = numbered("layer_norm", width, hasBias);
+      sources.push_back({name, [=](KernelBuilder &b) {
+                           emitLayerNormKernel(b, name, width, 1e-5f, hasBias);
+                           return Status::ok();
+                         }});
+    }
+  auto libraries = compileForAllTargets(sources);
+  for (int64_t width : widths)
+    for (bool hasBias : {false, true})
+      checkLayerNorm(libraries, width, hasBias);
+}
+
+TEST(RowKernels, AddPositions) {
+  constexpr int64_t position = 3;
+  const int64_t widths[] = {1, 7, 16, 17, 64, 172};
+  std::vector<KernelSource> sources;
+  for (int64_t width : widths)
+    sources.push_back({numbered("positions", width), [=](KernelBuilder &b) {
+                         emitAddPositionsKernel(b, numbered("positions", width),
+                                                width);
+                         return Status::ok();
+                       }});
+  auto libraries = compileForAllTargets(sources);
+  for (int64_t width : widths)
+    for (int64_t M : kRowCounts) {
+      RowBuffer x = randomRows(width, M, 1);
+      std::vector<float> table = randomValues((position + M) * width, 2);
+      std::vector<float> y = runEverywhere(
+          libraries, width, M,
+          [&](const KernelLibrary &library, RowBuffer &out, int64_t rows,
+              int64_t w, int64_t workers) {
+            library.call(numbered("positions", width), x.data(), out.data(),
+                         table.data(), rows, position, w, workers);
+          });
+      std::vector<float> a = x.values();
+      for (size_t i = 0; i < a.size(); ++i)
+        EXPECT_EQ(y[i], a[i] + table[position * width + i]);
+    }
 }
 
 //===----------------------------------------------------------------------===//
@@ -165,15 +274,15 @@ TEST(RowKernels, Hadamard) {
 //===----------------------------------------------------------------------===//
 
 void checkRope(const std::vector<TargetLibrary> &libraries, int64_t width,
-               int64_t headDim, int64_t position) {
-  int64_t half = headDim / 2;
+               int64_t headDim, int64_t rotated, int64_t position) {
+  int64_t half = rotated / 2;
   for (int64_t M : kRowCounts) {
-    std::vector<float> table((position + M) * headDim);
+    std::vector<float> table((position + M) * rotated);
     for (int64_t t = 0; t < position + M; ++t)
       for (int64_t i = 0; i < half; ++i) {
         double angle = double(t) * std::pow(1e4, -double(i) / double(half));
-        table[t * headDim + i] = float(std::cos(angle));
-        table[t * headDim + half + i] = float(std::sin(angle));
+        table[t * rotated + i] = float(std::cos(angle));
+        table[t * rotated + half + i] = float(std::sin(angle));
       }
     RowBuffer x = randomRows(width, M, unsigned(width + M));
     std::vector<float> y = runEverywhere(
@@ -185,11 +294,16 @@ void checkRope(const std::vector<TargetLibrary> &libraries, int64_t width,
         });
     for (int64_t m = 0; m < M; ++m)
       for (int64_t k = 0; k < width; ++k) {
-        int64_t pair = k % headDim % half, base = k / headDim * headDim;
+        int64_t column = k % headDim;
+        if (column >= rotated) {
+          ASSERT_EQ(y[m * width + k], x.floats(m)[k]);
+          continue;
+        }
+        int64_t pair = column % half, base = k - column;
         double a = x.floats(m)[base + pair],
                c = x.floats(m)[base + half + pair];
-        const float *turn = &table[(position + m) * headDim + pair];
-        bool isFirst = k % headDim < half;
+        const float *turn = &table[(position + m) * rotated + pair];
+        bool isFirst = column < half;
         double p = (isFirst ? a : c) * turn[0]; // cosine
         double q = (isFirst ? -c : a) * turn[half];
         // Two products and a sum: two roundings on either way.
@@ -200,20 +314,24 @@ void checkRope(const std::vector<TargetLibrary> &libraries, int64_t width,
 }
 
 TEST(RowKernels, Rope) {
-  const std::pair<int64_t, int64_t> shapes[] = {
-      {8, 8}, {64, 32}, {96, 48}, {256, 64}, {128, 128}, {20, 20}};
+  struct {
+    int64_t width, headDim, rotated;
+  } shapes[] = {{8, 8, 8},     {64, 32, 32},    {96, 48, 48},
+                {256, 64, 64}, {128, 128, 128}, {20, 20, 20},
+                {160, 80, 20}, {96, 24, 12},    {128, 64, 32}};
   std::vector<KernelSource> sources;
-  for (auto [width, headDim] : shapes)
+  for (auto [width, headDim, rotated] : shapes)
     sources.push_back({numbered("rope", width, headDim),
-                       [width = width, headDim = headDim](KernelBuilder &b) {
+                       [width = width, headDim = headDim,
+                        rotated = rotated](KernelBuilder &b) {
                          emitRopeKernel(b, numbered("rope", width, headDim),
-                                        width, headDim);
+                                        width, headDim, rotated);
                          return Status::ok();
                        }});
   auto libraries = compileForAllTargets(sources);
-  for (auto [width, headDim] : shapes)
+  for (auto [width, headDim, rotated] : shapes)
     for (int64_t position : {0, 5})
-      checkRope(libraries, width, headDim, position);
+      checkRope(libraries, width, headDim, rotated, position);
 }
 
 //===----------------------------------------------------------------------===//
@@ -235,35 +353,130 @@ std::vector<float> runBinary(const std::vector<TargetLibrary> &libraries,
                        });
 }
 
-TEST(RowKernels, AddAndGatedSilu) {
+TEST(RowKernels, Add) {
   std::vector<KernelSource> sources;
-  for (int64_t width : kWidths) {
+  for (int64_t width : kWidths)
     sources.push_back({numbered("add", width), [width](KernelBuilder &b) {
                          emitAddKernel(b, numbered("add", width), width);
                          return Status::ok();
                        }});
-    sources.push_back({numbered("silu", width), [width](KernelBuilder &b) {
-                         emitGatedSiluKernel(b, numbered("silu", width), width);
-                         return Status::ok();
-                       }});
-  }
   auto libraries = compileForAllTargets(sources);
   for (int64_t width : kWidths)
     for (int64_t M : kRowCounts) {
       RowBuffer x = randomRows(width, M, 1), z = randomRows(width, M, 2);
-      for (int64_t m = 0; m < M; ++m) // gates up to about +-100
-        x.floats(m)[m % width] *= 60.0f;
       std::vector<float> a = x.values(), b = z.values();
       std::vector<float> sums = runBinary(libraries, "add", width, x, z, M);
-      std::vector<float> gated = runBinary(libraries, "silu", width, x, z, M);
-      for (size_t i = 0; i < a.size(); ++i) {
+      for (size_t i = 0; i < a.size(); ++i)
         EXPECT_EQ(sums[i], a[i] + b[i]);
-        double exact = a[i] / (1 + std::exp(-double(a[i]))) * b[i];
-        // e^x to 4 u (see Exp below), and one rounding each of the sum, the
-        // quotient and the product. e^88.3 stands for all larger powers.
-        double bound = 7.01 * u * fabs(exact) + 1e-36 * fabs(a[i] * b[i]);
-        EXPECT_NEAR(gated[i], exact, bound) << a[i] << " " << b[i];
+    }
+}
+
+/// A function, how many times u its relative error is at most, and that of the
+/// power e^-g inside it, whose exponent g has one: of |g| times so many u.
+struct ExactFunction {
+  const char *name;
+  double (*value)(double);
+  double ulps;
+  double exponentUlps;
+  double (*exponent)(double);
+};
+
+double tanhArgument(double x) {
+  return 2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x);
+}
+
+/// e^x to 4 u (see Exp below). silu: one rounding each of the sum, the
+/// quotient and the product with `up`. gelu_tanh: the same, and the argument
+/// has five roundings. gelu: p(t) has ten steps whose sums are below 2, t three
+/// roundings; 1 - tail, up to a half, and three products one each.
+const ExactFunction kActivations[] = {
+    {"silu", [](double x) { return x / (1 + std::exp(-x)); }, 7, 0,
+     [](double) { return 0.0; }},
+    {"gelu", [](double x) { return x * std::erfc(-x * M_SQRT1_2) / 2; }, 30, 3,
+     [](double x) { return x * x / 2; }},
+    {"gelu_tanh", [](double x) { return x / (1 + std::exp(-tanhArgument(x))); },
+     7, 5, tanhArgument},
+};
+
+TEST(RowKernels, GatedActivations) {
+  std::vector<KernelSource> sources;
+  for (const ExactFunction &f : kActivations)
+    for (int64_t width : kWidths)
+      sources.push_back({numbered(f.name, width), [=](KernelBuilder &b) {
+                           emitGatedKernel(b, numbered(f.name, width), f.name,
+                                           width);
+                           return Status::ok();
+                         }});
+  auto libraries = compileForAllTargets(sources);
+  for (const ExactFunction &f : kActivations)
+    for (int64_t width : kWidths)
+      for (int64_t M : kRowCounts) {
+        RowBuffer x = randomRows(width, M, 1), z = randomRows(width, M, 2);
+        for (int64_t m = 0; m < M; ++m) // gates up to about +-100
+          x.floats(m)[m % width] *= 60.0f;
+        std::vector<float> a = x.values(), b = z.values();
+        std::vector<float> y = runBinary(libraries, f.name, width, x, z, M);
+        for (size_t i = 0; i < a.size(); ++i) {
+          double exact = f.value(a[i]) * b[i];
+          // e^88.3 stands for all larger powers.
+          double ulps =
+              f.ulps + f.exponentUlps * std::fabs(f.exponent(double(a[i])));
+          EXPECT_NEAR(y[i], exact,
+                      1.01 * ulps * u * fabs(exact) + 1e-36 * fabs(a[i] * b[i]))
+              << f.name << " " << a[i] << " " << b[i];
+        }
       }
+}
+
+//===----------------------------------------------------------------------===//
+// Functions of one number
+//===----------------------------------------------------------------------===//
+
+/// Rows of `y` lie densely or as ActivationRow says.
+std::vector<float> runMap(const KernelLibrary &library, const std::string &name,
+                          const RowBuffer &x, int64_t width, int64_t M,
+                          int64_t stride, int64_t workers) {
+  std::vector<float> y(M * stride / 4 + 1, 777.0f);
+  for (int64_t w = 0; w < workers; ++w)
+    library.call(name, x.rowBytes(0), y.data(), stride, M, w, workers);
+  EXPECT_EQ(y.back(), 777.0f);
+  std::vector<float> result;
+  for (int64_t m = 0; m < M; ++m)
+    result.insert(result.end(), &y[m * stride / 4], &y[m * stride / 4] + width);
+  return result;
+}
+
+/// tanh: below 0.625 a polynomial of four steps; else e^2|x| to 4 u, a sum, a
+/// quotient and a difference, relative to tanh(0.625) = 0.55. The quotient by
+/// the cap changes tanh(z) by less than z does, and the product rounds once.
+TEST(RowKernels, Softcap) {
+  constexpr float cap = 1.5f;
+  std::vector<KernelSource> sources;
+  for (int64_t width : kWidths)
+    sources.push_back({numbered("cap", width), [=](KernelBuilder &b) {
+                         emitMapKernel(b, numbered("cap", width), width,
+                                       [&](mlir::Value x) {
+                                         return applySoftcap(b, x, cap);
+                                       });
+                         return Status::ok();
+                       }});
+  auto libraries = compileForAllTargets(sources);
+  for (int64_t width : kWidths)
+    for (int64_t M : kRowCounts) {
+      RowBuffer x = randomRows(width, M, 3);
+      for (int64_t m = 0; m < M; ++m) // far into both ends
+        x.floats(m)[m % width] *= m % 2 ? 400.0f : 1e-20f;
+      std::vector<float> a = x.values();
+      for (auto &[target, library] : libraries)
+        for (int64_t stride : {4 * width, floatRow(width).stride()}) {
+          std::vector<float> y = runMap(*library, numbered("cap", width), x,
+                                        width, M, stride, 1 + stride % 3);
+          for (size_t i = 0; i < a.size(); ++i) {
+            double exact = cap * std::tanh(double(a[i]) / cap);
+            EXPECT_NEAR(y[i], exact, 12 * u * std::fabs(exact))
+                << target->isa << " " << a[i];
+          }
+        }
     }
 }
 

@@ -68,6 +68,63 @@ TEST_F(FoldWeights, PartsAreThoseOfTheWholeTensor) {
   }
 }
 
+/// A matrix whose element in row i and column j is 100 i + j.
+std::vector<float> gridValues(int64_t rows, int64_t columns) {
+  std::vector<float> values;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      values.push_back(float(100 * i + j));
+  return values;
+}
+
+TEST_F(FoldWeights, ViewsAreRowsOfTheTensorOrItsTranspose) {
+  source.addF32("b", {12}, gridValues(12, 1));
+  source.addF32("e", {2, 6, 3}, gridValues(12, 3));
+  source.addF32("w", {12, 3}, gridValues(12, 3));
+  load(
+      R"(param.global @runs : tensor<4x3xf32> = #param.view<source = #param.external<"model", "w">, first = 2, run = 2, stride = 6>
+       param.global @bias : tensor<4xf32> = #param.view<source = #param.external<"model", "b">, first = 2, run = 2, stride = 6>
+       param.global @experts : tensor<4x3xf32> = #param.view<source = #param.external<"model", "e">, first = 2, run = 2, stride = 6>
+       param.global @across : tensor<2x12xf32> = #param.view<source = #param.external<"model", "w">, first = 1, run = 2, stride = 2, transposed = true>)",
+      "dense");
+  ASSERT_TRUE(fold(2).isOk());
+  std::vector<float> expected;
+  for (float row : {200.0f, 300.0f, 800.0f, 900.0f})
+    expected.insert(expected.end(), {row, row + 1, row + 2});
+  EXPECT_EQ(floatsOf(0), expected);
+  EXPECT_EQ(floatsOf(1), (std::vector<float>{200, 300, 800, 900}));
+  EXPECT_EQ(floatsOf(2), expected);
+  expected.clear();
+  for (int64_t column : {1, 2})
+    for (int64_t row = 0; row < 12; ++row)
+      expected.push_back(float(100 * row + column));
+  EXPECT_EQ(floatsOf(3), expected);
+}
+
+TEST_F(FoldWeights, ViewsBeyondTheTensor) {
+  source.addF32("w", {12, 3}, gridValues(12, 3));
+  auto messageOf = [&](const std::string &type, const std::string &rows) {
+    load(
+        "param.global @v : tensor<" + type +
+            "xf32> = #param.view<source = #param.external<\"model\", \"w\">, " +
+            rows + ">",
+        "dense");
+    return fold(1).message();
+  };
+  std::string place = "weight 'v': memory: tensor 'w': ";
+  EXPECT_EQ(messageOf("4x3", "first = 3, run = 2, stride = 8"),
+            place + "expects more than 12 rows, but got [12, 3]");
+  EXPECT_EQ(messageOf("3x3", "first = 3, run = 2, stride = 8"), "");
+  // The first run reaches further than the second, which is cut short.
+  EXPECT_EQ(messageOf("12x3", "first = 3, run = 10, stride = 2"),
+            place + "expects more than 12 rows, but got [12, 3]");
+  EXPECT_EQ(messageOf("4x2", "first = 0, run = 4, stride = 4"),
+            place + "expects rows of 2 elements, but got [12, 3]");
+  EXPECT_EQ(messageOf("4x12", "first = 0, run = 4, stride = 4, "
+                              "transposed = true"),
+            place + "expects more than 3 rows, but got [12, 3]");
+}
+
 TEST_F(FoldWeights, PartsOfAWeightThatIsNotThere) {
   load(R"(param.global @order : tensor<1x64xf32, #qt.format<u16>> = #qt.encode<
          #qt.part<#param.external<"model", "v">,

@@ -74,8 +74,7 @@ TEST(AttentionTest, IsCausal) {
   // Equal keys: every visible value weighs the same.
   ASSERT_TRUE(
       cache.append(0, 0, reals({3, 1}, {0, 0, 0}), reals({3, 1}, {1, 3, 8})));
-  Result<Tensor> y =
-      attention(reals({3, 1}, {1, 1, 1}), cache, 0, 0, 1, /*window=*/0);
+  Result<Tensor> y = attention(reals({3, 1}, {1, 1, 1}), cache, 0, 0, {1});
   ASSERT_TRUE(y) << y.status().message();
   EXPECT_FLOAT_EQ(y->values()[0], 1);
   EXPECT_FLOAT_EQ(y->values()[1], 2);
@@ -86,7 +85,8 @@ TEST(AttentionTest, WindowHidesOldTokens) {
   KVCache cache = makeCache(1, 1);
   ASSERT_TRUE(
       cache.append(0, 0, reals({3, 1}, {0, 0, 0}), reals({3, 1}, {1, 3, 8})));
-  Result<Tensor> y = attention(reals({1, 1}, {1}), cache, 0, 2, 1, 2);
+  Result<Tensor> y =
+      attention(reals({1, 1}, {1}), cache, 0, 2, {1, /*window=*/2});
   ASSERT_TRUE(y) << y.status().message();
   EXPECT_FLOAT_EQ(y->values()[0], 5.5);
 }
@@ -96,16 +96,29 @@ TEST(AttentionTest, WeighsByTheSoftmaxOfScaledScores) {
   // Scores 2 * (1 * ln 3) * 0.5 = ln 3 and 0: weights 3/4 and 1/4.
   ASSERT_TRUE(cache.append(0, 0, reals({2, 2}, {std::log(3.0f), 5, 0, 7}),
                            reals({2, 2}, {4, 8, 0, -8})));
-  Result<Tensor> y = attention(reals({1, 2}, {2, 0}), cache, 0, 1, 0.5, 0);
+  Result<Tensor> y = attention(reals({1, 2}, {2, 0}), cache, 0, 1, {0.5});
   ASSERT_TRUE(y) << y.status().message();
   EXPECT_FLOAT_EQ(y->values()[0], 3);
   EXPECT_FLOAT_EQ(y->values()[1], 4);
 }
 
+TEST(AttentionTest, SoftcapBendsScores) {
+  KVCache cache = makeCache(1, 1);
+  // Scores 8 and 0, of which cap * tanh(8 / cap) = ln 3 and 0 are left.
+  double cap = std::log(3.0) / std::tanh(8.0 / 1.1), step = 1;
+  for (int i = 0; i < 100; ++i, step = std::log(3.0) / std::tanh(8 / cap))
+    cap = step;
+  ASSERT_TRUE(cache.append(0, 0, reals({2, 1}, {4, 0}), reals({2, 1}, {4, 0})));
+  Result<Tensor> y =
+      attention(reals({1, 1}, {1}), cache, 0, 1, {2, /*window=*/0, cap});
+  ASSERT_TRUE(y) << y.status().message();
+  EXPECT_FLOAT_EQ(y->values()[0], 3);
+}
+
 TEST(AttentionTest, QueryHeadsShareKeyHeadsInRuns) {
   KVCache cache = makeCache(/*heads=*/2, /*headDim=*/1);
   ASSERT_TRUE(cache.append(0, 0, reals({1, 2}, {0, 0}), reals({1, 2}, {5, 6})));
-  Result<Tensor> y = attention(reals({1, 4}, {1, 1, 1, 1}), cache, 0, 0, 1, 0);
+  Result<Tensor> y = attention(reals({1, 4}, {1, 1, 1, 1}), cache, 0, 0, {1});
   ASSERT_TRUE(y) << y.status().message();
   EXPECT_EQ(std::vector<float>(y->values().begin(), y->values().end()),
             (std::vector<float>{5, 5, 6, 6}));
@@ -113,7 +126,7 @@ TEST(AttentionTest, QueryHeadsShareKeyHeadsInRuns) {
 
 TEST(AttentionTest, RefusesTokensThatTheCacheDoesNotHold) {
   KVCache cache = makeCache(1, 1);
-  Result<Tensor> y = attention(reals({1, 1}, {1}), cache, 0, 0, 1, 0);
+  Result<Tensor> y = attention(reals({1, 1}, {1}), cache, 0, 0, {1});
   ASSERT_FALSE(y);
   EXPECT_EQ(y.status().message(),
             "expects a cache that holds 1 tokens, but got 0");

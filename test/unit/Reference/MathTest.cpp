@@ -92,7 +92,7 @@ TEST(LinearTest, RefusesRowsOfAnotherLength) {
 TEST(RmsNormTest, NormalisesEachRow) {
   Tensor x = reals({2, 2}, {3, 4, 0, 2});
   Tensor weight = reals({2}, {1, 2});
-  std::vector<float> y = valuesOf(rmsNorm(x, weight, 0, 2));
+  std::vector<float> y = valuesOf(rmsNorm(x, weight, 0, 2, 0));
   // The mean squares are 12.5 and 2.
   EXPECT_FLOAT_EQ(y[0], 3 / std::sqrt(12.5));
   EXPECT_FLOAT_EQ(y[1], 8 / std::sqrt(12.5));
@@ -101,7 +101,7 @@ TEST(RmsNormTest, NormalisesEachRow) {
 }
 
 TEST(RmsNormTest, AddsEpsUnderTheRoot) {
-  EXPECT_EQ(valuesOf(rmsNorm(reals({1, 1}, {3}), reals({1}, {1}), 16, 1)),
+  EXPECT_EQ(valuesOf(rmsNorm(reals({1, 1}, {3}), reals({1}, {1}), 16, 1, 0)),
             (std::vector<float>{0.6f}));
 }
 
@@ -109,13 +109,36 @@ TEST(RmsNormTest, NormalisesEachGroup) {
   Tensor x = reals({1, 4}, {3, 4, 0, 2});
   Tensor weight = reals({2}, {1, 2});
   Tensor flat = reals({2, 2}, {3, 4, 0, 2});
-  EXPECT_EQ(valuesOf(rmsNorm(x, weight, 0, 2)),
-            valuesOf(rmsNorm(flat, weight, 0, 2)));
+  EXPECT_EQ(valuesOf(rmsNorm(x, weight, 0, 2, 0)),
+            valuesOf(rmsNorm(flat, weight, 0, 2, 0)));
+}
+
+TEST(RmsNormTest, AddsTheOffsetToTheWeight) {
+  EXPECT_EQ(valuesOf(rmsNorm(reals({1, 1}, {3}), reals({1}, {0.5}), 0, 1, 1)),
+            (std::vector<float>{1.5f}));
+}
+
+TEST(LayerNormTest, ShiftsAndScalesEachRow) {
+  // Means 4 and -1, variances 9 and 4.
+  Tensor x = reals({2, 2}, {1, 7, 1, -3});
+  Tensor weight = reals({2}, {1, 2}), bias = reals({2}, {0.5, -1});
+  EXPECT_EQ(valuesOf(layerNorm(x, weight, &bias, 0)),
+            (std::vector<float>{-0.5f, 1, 1.5f, -3}));
+  EXPECT_EQ(valuesOf(layerNorm(x, weight, nullptr, 7)),
+            (std::vector<float>{-0.75f, 1.5f, float(2 / std::sqrt(11)),
+                                float(-4 / std::sqrt(11))}));
+}
+
+TEST(AddPositionsTest, AddsRowsOfTheTable) {
+  Tensor table = reals({3, 1}, {9, 10, 20}), x = reals({2, 1}, {1, 2});
+  EXPECT_EQ(valuesOf(addPositions(x, table, 1)), (std::vector<float>{11, 22}));
+  EXPECT_EQ(addPositions(x, table, 2).status().message(),
+            "expects positions below 3, the rows of the table, but got 3");
 }
 
 TEST(RopeTableTest, HoldsCosinesThenSines) {
   const std::vector<float> frequencies = {float(M_PI / 2), 0.5f};
-  std::vector<float> y = valuesOf(ropeTable(1, 2, frequencies));
+  std::vector<float> y = valuesOf(ropeTable(1, 2, frequencies, 1));
   // The angles are pi/2 and 0.5, then pi and 1.
   std::vector<double> expected = {0,  std::cos(0.5), 1, std::sin(0.5),
                                   -1, std::cos(1),   0, std::sin(1)};
@@ -165,10 +188,34 @@ TEST(GatedActivationTest, MultipliesByUp) {
   // silu(ln 3) = ln 3 * 3/4.
   Tensor gate = reals({1, 2}, {std::log(3.0f), 0});
   Tensor up = reals({1, 2}, {4, 5});
-  std::vector<float> y = valuesOf(gatedActivation(silu, gate, up));
+  std::vector<float> y =
+      valuesOf(gatedActivation(lookupActivation("silu"), gate, up));
   ASSERT_EQ(y.size(), 2u);
   EXPECT_FLOAT_EQ(y[0], 3 * std::log(3.0f));
   EXPECT_EQ(y[1], 0);
+}
+
+TEST(GatedActivationTest, KnowsTheActivationsByName) {
+  // Abramowitz and Stegun, table 26.1: the normal distribution below 1.
+  EXPECT_NEAR(lookupActivation("gelu")(1), 0.841344746068543, 1e-12);
+  EXPECT_NEAR(lookupActivation("gelu")(-1), 0.841344746068543 - 1, 1e-12);
+  // (1 + tanh(0.7978845608 * 1.044715)) / 2.
+  EXPECT_NEAR(lookupActivation("gelu_tanh")(1), 0.841191990608, 1e-9);
+  EXPECT_DOUBLE_EQ(lookupActivation("silu")(0), 0);
+}
+
+TEST(SoftcapTest, BendsWhatIsLarge) {
+  // tanh(ln 2) = 3/5.
+  Tensor x = reals({1, 3}, {float(2 * M_LN2), 0, -1000});
+  std::vector<float> y = valuesOf(softcap(x, 2));
+  EXPECT_FLOAT_EQ(y[0], 1.2f);
+  EXPECT_EQ(y[1], 0);
+  EXPECT_EQ(y[2], -2);
+}
+
+TEST(ScaleTest, Multiplies) {
+  EXPECT_EQ(valuesOf(scale(reals({1, 2}, {1, -3}), 2.5f)),
+            (std::vector<float>{2.5f, -7.5f}));
 }
 
 TEST(LastRowsTest, KeepsTheTail) {

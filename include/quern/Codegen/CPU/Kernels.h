@@ -27,17 +27,37 @@ Status emitEmbeddingKernel(KernelBuilder &builder, llvm::StringRef name,
                            const numerics::Format &format,
                            const numerics::Layout &layout, int64_t width);
 
+struct NormSpec {
+  int64_t width = 0;
+  int64_t group = 0; ///< columns that are normalised together
+  float eps = 0;
+  bool unitOffset = false; ///< the factor is 1 + weight
+
+  std::string key() const;
+};
+
 /// y = x / sqrt(mean(x^2) + eps) * weight over each run of `group` columns.
 /// Arguments: x ptr, y ptr, weight ptr (f32[group]), M, worker, workers.
 void emitRmsNormKernel(KernelBuilder &builder, llvm::StringRef name,
-                       int64_t width, int64_t group, float eps);
+                       const NormSpec &spec);
 
-/// Rotates the pairs (i, i + headDim / 2) of each head by the angles of the
-/// token's position. Arguments: x ptr, y ptr, table ptr (f32 [positions,
-/// headDim]: headDim / 2 cosines, then as many sines), M, position i64, worker,
-/// workers.
+/// y = (x - mean) / sqrt(variance + eps) * weight + bias over each row of
+/// `width` columns. Arguments: x ptr, y ptr, weight ptr, bias ptr (f32[width]
+/// both; the second is not read without `hasBias`), M, worker, workers.
+void emitLayerNormKernel(KernelBuilder &builder, llvm::StringRef name,
+                         int64_t width, float eps, bool hasBias);
+
+/// y[m] = x[m] + table[position + m]. Arguments: x ptr, y ptr, table ptr (f32
+/// [positions, width]), M, position i64, worker, workers.
+void emitAddPositionsKernel(KernelBuilder &builder, llvm::StringRef name,
+                            int64_t width);
+
+/// Rotates the pairs (i, i + rotated / 2) of each head by the angles of the
+/// token's position; what is behind the first `rotated` columns stays.
+/// Arguments: x ptr, y ptr, table ptr (f32 [positions, rotated]: cosines, then
+/// as many sines), M, position i64, worker, workers.
 void emitRopeKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width,
-                    int64_t headDim);
+                    int64_t headDim, int64_t rotated);
 
 /// y = the normalised Walsh-Hadamard transform of each run of `group` columns,
 /// a power of two. Arguments: x ptr, y ptr, M, worker, workers.
@@ -61,9 +81,14 @@ Status emitScaleColumnsKernel(KernelBuilder &builder, llvm::StringRef name,
 /// y = lhs + rhs. Arguments: lhs ptr, rhs ptr, y ptr, M, worker, workers.
 void emitAddKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width);
 
-/// y = gate / (1 + e^-gate) * up. Arguments as for add.
-void emitGatedSiluKernel(KernelBuilder &builder, llvm::StringRef name,
-                         int64_t width);
+/// y = f(gate) * up, with f the activation called so. Arguments as for add.
+void emitGatedKernel(KernelBuilder &builder, llvm::StringRef name,
+                     llvm::StringRef activation, int64_t width);
+
+/// y = f(x), where f of 16 lanes is what `apply` emits; f(0) must be 0.
+/// Arguments: x ptr, y ptr, bytes between rows of y i64, M, worker, workers.
+void emitMapKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width,
+                   llvm::function_ref<mlir::Value(mlir::Value)> apply);
 
 /// Private memory that a worker needs to append, in bytes.
 int64_t appendScratchBytes(const CacheShape &cache);
@@ -84,6 +109,7 @@ struct AttentionSpec {
   int64_t queryHeads = 0;
   float scale = 1;
   int64_t window = 0; ///< keys seen, the token's own included; 0: all
+  float softcap = 0;  ///< of scaled scores; 0: none
   /// Query heads that share a key head.
   int64_t headsTogether() const { return queryHeads / cache.heads; }
   /// Private memory that a worker needs.

@@ -30,6 +30,9 @@ struct LinearSpec {
   bool hasResidual = false; ///< float[M, N], added to the result
   /// Bytes from one row of the residual to the next; 0: as in the result.
   int64_t residualStride = 0;
+  float softcap = 0; ///< of the result; 0: none
+  /// Whether something happens to a sum when it is complete.
+  bool hasEpilogue() const { return hasBias || hasResidual || softcap > 0; }
   /// Register tile: rows of x by panels of 16 columns.
   int64_t tileRows = 1;
   int64_t tilePanels = 1;

@@ -17,12 +17,15 @@ using namespace quern::nn;
 
 LogicalResult
 RopeTableAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                      int64_t positions, DenseF32ArrayAttr inverseFrequencies) {
+                      int64_t positions, DenseF32ArrayAttr inverseFrequencies,
+                      FloatAttr magnitude) {
   if (positions <= 0)
     return emitError() << "expects a positive number of positions, but got "
                        << positions;
   if (inverseFrequencies.empty())
     return emitError() << "expects at least 1 inverse frequency, but got 0";
+  if (magnitude && !(magnitude.getValueAsDouble() > 0))
+    return emitError() << "expects a positive magnitude, but got " << magnitude;
   return success();
 }
 
@@ -140,6 +143,30 @@ LogicalResult RMSNormOp::verify() {
   return success();
 }
 
+LogicalResult LayerNormOp::verify() {
+  // layer_norm_c2
+  int64_t width = getInput().getType().getDimSize(1);
+  for (Value vector : {Value(getWeight()), Value(getBias())}) {
+    if (!vector)
+      continue;
+    int64_t entries = cast<RankedTensorType>(vector.getType()).getDimSize(0);
+    if (entries != width)
+      return emitOpError() << "expects a weight and a bias of " << width
+                           << " entries, but got " << entries;
+  }
+  return success();
+}
+
+LogicalResult AddPositionsOp::verify() {
+  // add_positions_c2
+  RankedTensorType table = getTable().getType();
+  int64_t width = getInput().getType().getDimSize(1);
+  if (table.getDimSize(1) != width || table.getEncoding())
+    return emitOpError() << "expects a table of " << width
+                         << " columns without an encoding, but got " << table;
+  return success();
+}
+
 LogicalResult LinearOp::verify() {
   RankedTensorType input = getInput().getType();
   RankedTensorType weight = getWeight().getType();
@@ -219,8 +246,8 @@ LogicalResult RopeOp::verify() {
                          << width << ", but got " << headDim;
   // rope_c3
   int64_t frequencies = getInverseFrequencies().size();
-  if (frequencies != headDim / 2)
-    return emitOpError() << "expects " << headDim / 2
+  if (frequencies < 1 || frequencies > headDim / 2)
+    return emitOpError() << "expects 1 to " << headDim / 2
                          << " inverse frequencies, but got " << frequencies;
   return success();
 }

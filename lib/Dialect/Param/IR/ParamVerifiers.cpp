@@ -18,6 +18,20 @@ LogicalResult ExternalAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult ViewAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               ExternalAttr source, int64_t first, int64_t run,
+                               int64_t stride, bool transposed) {
+  // The bound keeps every product of two of them far from overflow.
+  constexpr int64_t most = int64_t(1) << 30;
+  auto isSane = [](int64_t number) { return number >= 1 && number <= most; };
+  if (first < 0 || first > most || !isSane(run) || !isSane(stride))
+    return emitError() << "expects a first row from 0, a run and a stride from "
+                          "1, each up to "
+                       << most << ", but got " << first << ", " << run
+                       << " and " << stride;
+  return success();
+}
+
 LogicalResult GlobalOp::verify() {
   auto isBuiltin = [](Attribute attribute) {
     return isa<BuiltinDialect>(attribute.getDialect());

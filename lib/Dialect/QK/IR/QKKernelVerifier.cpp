@@ -31,15 +31,18 @@ static KernelSignature signatureOf(KernelKind kind) {
   case KernelKind::Embedding:
     return {{"tokens", "table"}, {}};
   case KernelKind::RMSNorm:
-    return {{"x", "weight"}, {"eps"}, {}, {"group"}};
+    return {{"x", "weight"}, {"eps"}, {}, {"group", "unit_offset"}};
   case KernelKind::Linear:
-    return {{"x", "w"}, {"compute"}, {"bias", "residual"}};
+    return {{"x", "w"}, {"compute"}, {"bias", "residual"}, {"softcap"}};
   case KernelKind::Rope:
     return {{"x", "table", "position"}, {"head_dim"}};
   case KernelKind::KVAppend:
     return {{"key", "value", "cache", "position"}, {"layer"}};
   case KernelKind::Attention:
-    return {{"query", "cache", "position"}, {"layer", "scale"}, {}, {"window"}};
+    return {{"query", "cache", "position"},
+            {"layer", "scale"},
+            {},
+            {"window", "softcap"}};
   case KernelKind::Add:
     return {{"lhs", "rhs"}, {}};
   case KernelKind::GatedActivation:
@@ -54,6 +57,16 @@ static KernelSignature signatureOf(KernelKind kind) {
     return {{"x", "columns"}, {}};
   case KernelKind::ScaleColumns:
     return {{"x", "scales"}, {}};
+  case KernelKind::Scale:
+    return {{"x"}, {"factor"}};
+  case KernelKind::Softcap:
+    return {{"x"}, {"softcap"}};
+  case KernelKind::LayerNorm:
+    return {{"x", "weight"}, {"eps"}, {"bias"}};
+  case KernelKind::Activation:
+    return {{"x"}, {"activation"}};
+  case KernelKind::AddPositions:
+    return {{"x", "table", "position"}, {}};
   }
   return {};
 }
@@ -98,9 +111,16 @@ static Expectation expectAttribute(StringRef name, Attribute value) {
                 llvm::is_contained({"f32", "bf16", "int8"}, text.getValue()),
             "\"f32\", \"bf16\" or \"int8\""};
   if (name == "activation")
-    return {text && text.getValue() == "silu", "\"silu\""};
-  if (name == "eps" || name == "scale")
-    return {number && number.getType().isF32(), "an f32"};
+    return {text && llvm::is_contained({"silu", "gelu", "gelu_tanh"},
+                                       text.getValue()),
+            "\"silu\", \"gelu\" or \"gelu_tanh\""};
+  if (name == "unit_offset")
+    return {isa<UnitAttr>(value), "a unit attribute"};
+  bool isF32 = number && number.getType().isF32();
+  if (name == "eps" || name == "scale" || name == "factor")
+    return {isF32, "an f32"};
+  if (name == "softcap")
+    return {isF32 && number.getValueAsDouble() > 0, "a positive f32"};
   if (name == "layer")
     return {isI64 && integer.getInt() >= 0, "an i64 that is not negative"};
   return {isI64 && integer.getInt() > 0, "a positive i64"};
@@ -228,6 +248,7 @@ private:
   }
 
   LogicalResult verifyNorm() const;
+  LogicalResult verifyLayerNorm() const;
   LogicalResult verifyLinear() const;
   LogicalResult verifyRope() const;
   LogicalResult verifyHadamard() const;
@@ -243,6 +264,14 @@ LogicalResult KernelShapes::verifyNorm() const {
     return op.emitOpError() << "expects a group that divides the width "
                             << width << ", but got " << group;
   if (failed(equal("a weight", of("weight"), {group})))
+    return failure();
+  return equal("a result", ofResult(), of("x"));
+}
+
+LogicalResult KernelShapes::verifyLayerNorm() const {
+  if (failed(equal("a weight", of("weight"), {of("x")[1]})))
+    return failure();
+  if (op.getInput("bias") && failed(equal("a bias", of("bias"), {of("x")[1]})))
     return failure();
   return equal("a result", ofResult(), of("x"));
 }
@@ -267,8 +296,12 @@ LogicalResult KernelShapes::verifyRope() const {
     return op.emitOpError()
            << "expects an even head_dim that divides the width " << width
            << ", but got " << headDim;
-  if (failed(equal("a table", of("table"), {of("table")[0], headDim})))
-    return failure();
+  int64_t rotated = of("table")[1];
+  if (rotated % 2 != 0 || rotated > headDim)
+    return op.emitOpError()
+           << "expects a table with an even number of columns, "
+              "at most "
+           << headDim << ", but got " << rotated;
   return equal("a result", ofResult(), of("x"));
 }
 
@@ -306,6 +339,15 @@ LogicalResult KernelShapes::verify() const {
   case KernelKind::LastRows:
     return equal("a result", ofResult(), {ofResult()[0], of("x")[1]});
   case KernelKind::Quantize:
+  case KernelKind::Scale:
+  case KernelKind::Softcap:
+  case KernelKind::Activation:
+    return equal("a result", ofResult(), of("x"));
+  case KernelKind::LayerNorm:
+    return verifyLayerNorm();
+  case KernelKind::AddPositions:
+    if (failed(equal("a table", of("table"), {of("table")[0], of("x")[1]})))
+      return failure();
     return equal("a result", ofResult(), of("x"));
   case KernelKind::Hadamard:
     return verifyHadamard();

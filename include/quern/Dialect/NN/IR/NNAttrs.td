@@ -14,9 +14,9 @@ def NN_RopeTableAttr : AttrDef<NN_Dialect, "RopeTable"> {
   let description = [{
     The initial value of a `param.global` of type
     `tensor<positions x 2n x f32>`, where n is the number of inverse
-    frequencies: row p holds `cos(p * f_i)` for i < n, then `sin(p * f_i)`. The
-    angle is a product in binary32; its cosine and sine are rounded once from
-    binary64.
+    frequencies: row p holds `cos(p * f_i)` for i < n, then `sin(p * f_i)`, each
+    times `magnitude` (1 where it is left out). The angle is a product in
+    binary32; what stands in the table is rounded once from binary64.
 
     Example:
 
@@ -25,9 +25,16 @@ def NN_RopeTableAttr : AttrDef<NN_Dialect, "RopeTable"> {
     ```
   }];
   let parameters = (ins "int64_t":$positions,
-                        "::mlir::DenseF32ArrayAttr":$inverse_frequencies);
+                        "::mlir::DenseF32ArrayAttr":$inverse_frequencies,
+                        OptionalParameter<"::mlir::FloatAttr">:$magnitude);
   let assemblyFormat = [{
-    `<` struct($positions, custom<Floats>($inverse_frequencies)) `>`
+    `<` struct($positions, custom<Floats>($inverse_frequencies), $magnitude) `>`
+  }];
+  let extraClassDeclaration = [{
+    /// The magnitude, 1 if there is none.
+    double getFactor() const {
+      return getMagnitude() ? getMagnitude().getValueAsDouble() : 1;
+    }
   }];
   let genVerifyDecl = 1;
 }

@@ -16,8 +16,10 @@ def NN_Compute : I32EnumAttr<"Compute", "precision of a product's operands", [
 }
 def NN_ComputeAttr : EnumAttr<NN_Dialect, NN_Compute, "compute">;
 
-def NN_Activation : I32EnumAttr<"Activation", "function applied to the gate", [
-    I32EnumAttrCase<"SiLU", 0, "silu">]> {
+def NN_Activation : I32EnumAttr<"Activation", "function between two products", [
+    I32EnumAttrCase<"SiLU", 0, "silu">,
+    I32EnumAttrCase<"GELU", 1, "gelu">,
+    I32EnumAttrCase<"GELUTanh", 2, "gelu_tanh">]> {
   let cppNamespace = "::quern::nn";
   let genSpecializedAttr = 0;
 }

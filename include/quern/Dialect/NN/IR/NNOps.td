@@ -16,6 +16,9 @@ class NN_Op<string mnemonic, list<Trait> traits = []>
 
 def NN_NonNegativeI64 : ConfinedAttr<I64Attr, [IntNonNegative]>;
 def NN_PositiveI64 : ConfinedAttr<I64Attr, [IntPositive]>;
+def NN_PositiveF32 : ConfinedAttr<F32Attr, [AttrConstraint<
+    CPred<"::llvm::cast<::mlir::FloatAttr>($_self).getValueAsDouble() > 0">,
+    "whose value is positive">]>;
 
 //===----------------------------------------------------------------------===//
 // Rows in, rows out
@@ -56,7 +59,8 @@ def NN_RMSNormOp : NN_Op<"rms_norm",
   let description = [{
     `result[m, i] = input[m, i] / sqrt(mean_j(input[m, j]^2) + eps) * weight[i]`.
     With `group g` each run of g columns is normalised on its own and `weight`
-    has g entries: Qwen3's norm of each query and key head.
+    has g entries: Qwen3's norm of each query and key head. With `unit_offset`
+    the factor is `1 + weight[i]`, as Gemma stores its norms.
 
     Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
     `qk.kernel`.
@@ -72,7 +76,7 @@ def NN_RMSNormOp : NN_Op<"rms_norm",
     ```mlir
     %h = nn.rms_norm %x, %g eps 1.0e-05
         : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
-    %q1 = nn.rms_norm %q, %gq eps 1.0e-06 group 8
+    %q1 = nn.rms_norm %q, %gq eps 1.0e-06 group 8 unit_offset
         : (tensor<?x64xf32>, tensor<8xf32>) -> tensor<?x64xf32>
     ```
   }];
@@ -80,13 +84,50 @@ def NN_RMSNormOp : NN_Op<"rms_norm",
     NN_Activations:$input,
     NN_Vector:$weight,
     F32Attr:$eps,
-    OptionalAttr<NN_PositiveI64>:$group);
+    OptionalAttr<NN_PositiveI64>:$group,
+    UnitAttr:$unit_offset);
   let results = (outs NN_Activations:$result);
   let assemblyFormat = [{
-    $input `,` $weight `eps` $eps (`group` $group^)? attr-dict
+    $input `,` $weight `eps` $eps (`group` $group^)?
+    (`unit_offset` $unit_offset^)? attr-dict
     `:` functional-type(operands, results)
   }];
   let hasVerifier = 1; /*rms_norm_c2, rms_norm_c3*/
+}
+
+def NN_LayerNormOp : NN_Op<"layer_norm",
+    [Pure, AllTypesMatch<["input", "result"]> /*layer_norm_c1*/]> {
+  let summary = "Shift each row to mean 0, scale it to variance 1, then as learned";
+  let description = [{
+    With m and v the mean and the variance of row `input[m, :]`:
+
+    `result[m, i] = (input[m, i] - m) / sqrt(v + eps) * weight[i] + bias[i]`.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) `weight`, and `bias` if present, have one entry for each column.
+
+    Example:
+
+    ```mlir
+    %h = nn.layer_norm %x, %g bias %b eps 1.0e-05
+        : (tensor<?x64xf32>, tensor<64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins
+    NN_Activations:$input,
+    NN_Vector:$weight,
+    Optional<NN_Vector>:$bias,
+    F32Attr:$eps);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $input `,` $weight (`bias` $bias^)? `eps` $eps attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1; /*layer_norm_c2*/
 }
 
 def NN_LinearOp : NN_Op<"linear", [Pure]> {
@@ -157,8 +198,13 @@ def NN_GatedActivationOp : NN_Op<"gated_activation",
     [Pure, AllTypesMatch<["gate", "up", "result"]> /*gated_activation_c1*/]> {
   let summary = "Apply a function to the gate and multiply";
   let description = [{
-    `result[m, i] = f(gate[m, i]) * up[m, i]`, where f is `silu`:
-    `f(x) = x / (1 + exp(-x))`.
+    `result[m, i] = f(gate[m, i]) * up[m, i]`, where f is one of
+
+    | name | f(x) |
+    |---|---|
+    | `silu` | `x / (1 + exp(-x))` |
+    | `gelu` | `x * (1 + erf(x / sqrt(2))) / 2` |
+    | `gelu_tanh` | `x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2` |
 
     Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
     `qk.kernel`.
@@ -180,6 +226,78 @@ def NN_GatedActivationOp : NN_Op<"gated_activation",
   let assemblyFormat = [{
     `` $activation $gate `,` $up attr-dict `:` type($result)
   }];
+}
+
+def NN_ActivationOp : NN_Op<"activation",
+    [Pure, AllTypesMatch<["input", "result"]> /*activation_c1*/]> {
+  let summary = "Apply a function to each number";
+  let description = [{
+    `result[m, i] = f(input[m, i])`, with the functions of
+    `nn.gated_activation`: the feed-forward part of GPT-2 has no gate.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+
+    Example:
+
+    ```mlir
+    %y = nn.activation gelu_tanh %x : tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_ActivationAttr:$activation, NN_Activations:$input);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = "`` $activation $input attr-dict `:` type($result)";
+}
+
+def NN_ScaleOp : NN_Op<"scale",
+    [Pure, AllTypesMatch<["input", "result"]> /*scale_c1*/]> {
+  let summary = "Multiply by a constant";
+  let description = [{
+    `result[m, i] = input[m, i] * factor`, such as the square root of the width
+    by which Gemma multiplies its embeddings.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+
+    Example:
+
+    ```mlir
+    %y = nn.scale %x by 8.0 : tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activations:$input, F32Attr:$factor);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = "$input `by` $factor attr-dict `:` type($result)";
+}
+
+def NN_SoftcapOp : NN_Op<"softcap",
+    [Pure, AllTypesMatch<["input", "result"]> /*softcap_c1*/]> {
+  let summary = "Bend numbers so that none is larger than a cap";
+  let description = [{
+    `result[m, i] = cap * tanh(input[m, i] / cap)`: Gemma 2's logits.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel` or makes it the epilogue of one.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) `cap` is positive.
+
+    Example:
+
+    ```mlir
+    %y = nn.softcap %x cap 30.0 : tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activations:$input, NN_PositiveF32:$cap /*softcap_c2*/);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = "$input `cap` $cap attr-dict `:` type($result)";
 }
 
 def NN_LastRowsOp : NN_Op<"last_rows",
@@ -308,12 +426,15 @@ def NN_RopeOp : NN_Op<"rope",
     [Pure, AllTypesMatch<["input", "result"]> /*rope_c1*/]> {
   let summary = "Rotate pairs of columns by an angle that grows with the position";
   let description = [{
-    Each run of `head_dim` columns is one head. With h = head_dim / 2 and i < h,
-    row m rotates the pair (i, i + h) of every head by
+    Each run of `head_dim` columns is one head. With h inverse frequencies and
+    i < h, row m rotates the pair (i, i + h) of every head by
     `(position + m) * inverse_frequencies[i]`:
 
     `result[i] = x[i] * cos - x[i + h] * sin`,
     `result[i + h] = x[i + h] * cos + x[i] * sin`.
+
+    With a `magnitude`, both are multiplied by it. Columns behind the pairs stay
+    as they are.
 
     Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
     `qk.kernel` that reads a table (`#nn.rope_table`).
@@ -321,7 +442,8 @@ def NN_RopeOp : NN_Op<"rope",
     Constraints:
     - (C1) `input` and `result` have the same type.
     - (C2) `head_dim` is positive, even and divides the width.
-    - (C3) There are head_dim / 2 inverse frequencies.
+    - (C3) There are at least one and at most head_dim / 2 inverse frequencies.
+    - (C4) `magnitude`, if present, is positive.
 
     Example:
 
@@ -335,10 +457,41 @@ def NN_RopeOp : NN_Op<"rope",
     NN_Activations:$input,
     Index:$position,
     NN_PositiveI64:$head_dim,
-    DenseF32ArrayAttr:$inverse_frequencies);
+    DenseF32ArrayAttr:$inverse_frequencies,
+    OptionalAttr<NN_PositiveF32>:$magnitude /*rope_c4*/);
   let results = (outs NN_Activations:$result);
   let assemblyFormat = "$input `at` $position attr-dict `:` type($result)";
   let hasVerifier = 1; /*rope_c2, rope_c3*/
+}
+
+def NN_AddPositionsOp : NN_Op<"add_positions",
+    [Pure, AllTypesMatch<["input", "result"]> /*add_positions_c1*/]> {
+  let summary = "Add to each row what is learned of its position";
+  let description = [{
+    `result[m, i] = input[m, i] + table[position + m, i]`. A position outside the
+    table is undefined; the runtime refuses it before the model runs.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) `table` has the columns of `input` and no encoding.
+
+    Example:
+
+    ```mlir
+    %y = nn.add_positions %x, %table at %position
+        : (tensor<?x64xf32>, tensor<1024x64xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_Activations:$input, NN_Matrix:$table, Index:$position);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $input `,` $table `at` $position attr-dict
+    `:` `(` type($input) `,` type($table) `)` `->` type($result)
+  }];
+  let hasVerifier = 1; /*add_positions_c2*/
 }
 
 def NN_KVAppendOp : NN_Op<"kv_append",
@@ -387,6 +540,7 @@ def NN_AttentionOp : NN_Op<"attention",
 
     `result = sum_t softmax_t(scale * dot(query, key[t])) * value[t]`, in f32.
 
+    With `softcap c`, c * tanh(s / c) stands for each product s = scale * dot.
     The keys and values of the rows themselves are in the cache already.
 
     Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
@@ -397,6 +551,7 @@ def NN_AttentionOp : NN_Op<"attention",
     - (C2) The width is a positive multiple of heads * head_dim of the cache.
     - (C3) `layer` is not negative and less than the layers of the cache.
     - (C4) `window`, if present, is positive.
+    - (C5) `softcap`, if present, is positive.
 
     Example:
 
@@ -413,11 +568,12 @@ def NN_AttentionOp : NN_Op<"attention",
     NN_NonNegativeI64:$layer,
     Index:$position,
     F32Attr:$scale,
-    OptionalAttr<NN_PositiveI64>:$window /*attention_c4*/);
+    OptionalAttr<NN_PositiveI64>:$window /*attention_c4*/,
+    OptionalAttr<NN_PositiveF32>:$softcap /*attention_c5*/);
   let results = (outs NN_Activations:$result);
   let assemblyFormat = [{
     $query `,` $cache `[` $layer `]` `at` $position `scale` $scale
-    (`window` $window^)? attr-dict
+    (`window` $window^)? (`softcap` $softcap^)? attr-dict
     `:` `(` type($query) `,` type($cache) `)` `->` type($result)
   }];
   let hasVerifier = 1; /*attention_c2, attention_c3*/

@@ -36,6 +36,35 @@ def Param_ExternalAttr : Param_Attr<"External", "external"> {
   let genVerifyDecl = 1;
 }
 
+def Param_ViewAttr : Param_Attr<"View", "view"> {
+  let summary = "Some rows of a stored tensor";
+  let description = [{
+    A weight that is part of the tensor `source`: row i of it is row
+    `first + i / run * stride + i % run` of that tensor, or of its transpose.
+    So files with fused tensors (the queries, keys and values of a layer one
+    after the other, or head by head) and transposed ones are read where they
+    lie. A tensor of more than two extents counts as a matrix with its columns, a
+    vector as a matrix of one column.
+
+    Example:
+
+    ```mlir
+    #param.view<source = #param.external<"model", "model.layers.0.self_attn.qkv_proj.weight">,
+                first = 64, run = 32, stride = 32>
+    #param.view<source = #param.external<"model", "transformer.h.0.mlp.c_fc.weight">,
+                first = 0, run = 256, stride = 256, transposed = true>
+    ```
+  }];
+  let parameters = (ins
+    "::quern::param::ExternalAttr":$source,
+    "int64_t":$first,
+    "int64_t":$run,
+    "int64_t":$stride,
+    DefaultValuedParameter<"bool", "false">:$transposed);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def Param_SplatAttr : Param_Attr<"Splat", "splat"> {
   let summary = "Tensor whose elements are all the same";
   let description = [{

@@ -21,7 +21,12 @@ def QK_KernelKind : I32EnumAttr<"KernelKind", "what a kernel computes", [
     I32EnumAttrCase<"Quantize", 9, "quantize">,
     I32EnumAttrCase<"Hadamard", 10, "hadamard">,
     I32EnumAttrCase<"GatherColumns", 11, "gather_columns">,
-    I32EnumAttrCase<"ScaleColumns", 12, "scale_columns">]> {
+    I32EnumAttrCase<"ScaleColumns", 12, "scale_columns">,
+    I32EnumAttrCase<"Scale", 13, "scale">,
+    I32EnumAttrCase<"Softcap", 14, "softcap">,
+    I32EnumAttrCase<"LayerNorm", 15, "layer_norm">,
+    I32EnumAttrCase<"Activation", 16, "activation">,
+    I32EnumAttrCase<"AddPositions", 17, "add_positions">]> {
   let cppNamespace = "::quern::qk";
   let genSpecializedAttr = 0;
 }

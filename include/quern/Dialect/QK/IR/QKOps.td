@@ -95,11 +95,11 @@ def QK_KernelOp : QK_Op<"kernel",
     | kind | roles | attributes |
     |---|---|---|
     | `embedding` | tokens, table | |
-    | `rms_norm` | x, weight | eps, [group] |
-    | `linear` | x, w, [bias], [residual] | compute |
+    | `rms_norm` | x, weight | eps, [group], [unit_offset] |
+    | `linear` | x, w, [bias], [residual] | compute, [softcap] |
     | `rope` | x, table, position | head_dim |
     | `kv_append` | key, value, cache, position | layer |
-    | `attention` | query, cache, position | layer, scale, [window] |
+    | `attention` | query, cache, position | layer, scale, [window], [softcap] |
     | `add` | lhs, rhs | |
     | `gated_activation` | gate, up | activation |
     | `last_rows` | x, rows | |
@@ -107,10 +107,16 @@ def QK_KernelOp : QK_Op<"kernel",
     | `hadamard` | x | group |
     | `gather_columns` | x, columns | |
     | `scale_columns` | x, scales | |
+    | `scale` | x | factor |
+    | `softcap` | x | softcap |
+    | `layer_norm` | x, weight, [bias] | eps |
+    | `activation` | x | activation |
+    | `add_positions` | x, table, position | |
 
-    `compute` is one of the strings `f32`, `bf16` and `int8`, `activation` is
-    `silu`. The table of `rope` is a `#nn.rope_table` weight. A `residual` is
-    added to the product. A weight operand is read through the layout of its
+    `compute` is one of the strings `f32`, `bf16` and `int8`, `activation` the
+    name of an `#nn<activation>`. The table of `rope` is a `#nn.rope_table`
+    weight. A `residual` is added to the product, then a `softcap` bends what
+    comes out. A weight operand is read through the layout of its
     `param.global`; a result with a `#qt.format` is quantized as it is written.
 
     Lifespan: `pack-lower-to-kernels` creates kernels; `codegen-select-kernel`
@@ -127,8 +133,8 @@ def QK_KernelOp : QK_Op<"kernel",
       an `!nn.kv_cache`; `table` and `w` are static matrices, `weight` and `bias`
       static vectors of floats; everything else, the result too, is a matrix of
       f32 whose columns are static. All but vectors and tokens may be encoded.
-    - (C6) Shapes agree as on the `nn` op; the table of `rope` has head_dim
-      columns.
+    - (C6) Shapes agree as on the `nn` op; the table of `rope` has an even number
+      of columns, at most head_dim.
 
     Example:
 

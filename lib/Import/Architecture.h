@@ -24,6 +24,7 @@ struct Architecture {
   int64_t headDim = 0;
   int64_t intermediate = 0;
   double normEps = 0;
+  double ropeBase = 0;        ///< of the frequencies before they are scaled
   bool tiedEmbedding = false; ///< the output matrix is the embedding
   bool qkvBias = false;
   bool outputBias = false; ///< of the attention's output projection

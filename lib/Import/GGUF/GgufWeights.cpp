@@ -4,12 +4,13 @@
 
 #include "GgufWeights.h"
 
-#include "GgufNames.h"
 #include "quern/Dialect/Param/IR/ParamAttrs.h"
 #include "quern/Dialect/QK/IR/QKAttrs.h"
 #include "quern/Dialect/QT/IR/QTFormats.h"
 #include "quern/Import/Import.h"
+#include "quern/Numerics/LayoutEdits.h"
 #include "quern/Support/Text.h"
+#include "quern/Weights/GgufNames.h"
 
 using namespace quern;
 using namespace quern::import;
@@ -23,27 +24,8 @@ static bool endsWith(const std::string &text, const std::string &end) {
          text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-static bool contains(const std::string &text, const char *part) {
-  return text.find(part) != std::string::npos;
-}
-
 std::string GgufWeights::tensorNameOf(const std::string &name) const {
-  return ggufNameOf(name);
-}
-
-/// `blk.0.attn_q.scale` of `blk.0.attn_q.weight`.
-static std::string companionOf(const std::string &weight, const char *suffix) {
-  return weight.substr(0, weight.rfind('.')) + suffix;
-}
-
-/// A layout may have a second segment, the factor of a whole tensor, which is a
-/// tensor of its own, and left out if it is one: then the format ends a level
-/// above.
-static void leaveOutFactor(Format &format, Layout &layout) {
-  layout.segments.resize(1);
-  auto scale = std::make_shared<Format>();
-  scale->element = format.scale->element;
-  format.scale = std::move(scale);
+  return weights::ggufNameOf(name);
 }
 
 Result<GgufWeights::Stored>
@@ -59,20 +41,15 @@ GgufWeights::storedOf(const TensorInfo &tensor,
   Stored stored{*format, *layout, {tensor.name}};
   if (layout->segments.size() == 1)
     return stored;
-  std::string factor = companionOf(tensor.name, ".scale");
+  std::string factor = weights::ggufCompanionOf(tensor.name, ".scale");
   if (!source.find(factor)) {
-    leaveOutFactor(stored.format, stored.layout);
+    // A factor of the whole tensor is left out where it is one.
+    numerics::leaveOutTensorScale(stored.format, stored.layout);
     return stored;
   }
   used.insert(factor);
   stored.tensors.push_back(factor);
   return stored;
-}
-
-/// Whether rows of `name` lie in pairs.
-bool GgufWeights::hasPairedRows(const std::string &name) const {
-  return family.pairsRotatedRows &&
-         (contains(name, ".q_proj.") || contains(name, ".k_proj."));
 }
 
 /// The layout of numbers, one row after another.
@@ -82,32 +59,16 @@ static Layout plainLayout(const Format &format,
   return numerics::makeDenseLayout(format, rows, shape.back());
 }
 
-/// Puts row half * width / 2 + k of each head at place 2 * k + half.
-static void pairRows(Layout &layout, const std::vector<int64_t> &shape,
-                     int64_t headDim) {
-  numerics::Segment &segment = layout.segments.front();
-  if (shape.size() == 2) {
-    segment.order = {{headDim / 2, 2}, {2, 1}};
-    return;
-  }
-  // A vector is one row: its columns are what the matrix' rows are.
-  numerics::Piece &piece = segment.pieces.front();
-  int64_t bits = piece.cols.front().stride;
-  piece.cols = {{headDim / 2, 2 * bits}, {2, bits}};
-  segment.tileCols = headDim;
-  segment.tileBytes = headDim * bits / 8;
-}
-
 Result<std::optional<BoundWeight>>
 GgufWeights::bind(const std::string &name, const std::vector<int64_t> &shape,
                   std::set<std::string> &used) const {
-  const TensorInfo *tensor = source.find(ggufNameOf(name));
+  const TensorInfo *tensor = source.find(weights::ggufNameOf(name));
   if (!tensor)
     return std::optional<BoundWeight>();
   used.insert(tensor->name);
   if (Status status = checkTensorShape(*tensor, shape); !status)
     return status;
-  bool isPaired = hasPairedRows(name);
+  bool isPaired = weights::hasPairedRows(family.name, name);
   if (tensor->encoding.empty() && !isPaired) {
     Result<BoundWeight> weight = bindNumbers(*tensor, shape);
     if (!weight)
@@ -132,7 +93,7 @@ GgufWeights::bind(const std::string &name, const std::vector<int64_t> &shape,
     stored = std::move(*found);
   }
   if (isPaired)
-    pairRows(stored.layout, shape, architecture.headDim);
+    numerics::pairHalves(stored.layout, shape, architecture.headDim);
 
   std::vector<mlir::Attribute> tensors;
   for (const std::string &key : stored.tensors)
@@ -149,6 +110,6 @@ GgufWeights::bind(const std::string &name, const std::vector<int64_t> &shape,
 
 Result<bool> GgufWeights::mayIgnore(const TensorInfo &tensor) const {
   // Scales of activations say nothing of weights.
-  return tensor.name == ropeFactorsName ||
+  return tensor.name == weights::ropeFactorsName ||
          endsWith(tensor.name, ".input_scale");
 }

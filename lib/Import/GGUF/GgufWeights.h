@@ -35,7 +35,6 @@ private:
 
   Result<Stored> storedOf(const weights::TensorInfo &tensor,
                           std::set<std::string> &used) const;
-  bool hasPairedRows(const std::string &name) const;
 
   const GgufFamily &family;
   const Architecture &architecture;

@@ -83,7 +83,7 @@ void readDecoder(Config &config, const DecoderDefaults &defaults,
   a.normEps = config.real("rms_norm_eps", 1e-30, 1, 1e-6);
   a.tiedEmbedding = config.boolean("tie_word_embeddings", false);
   a.windows.assign(a.layers, 0);
-  a.inverseFrequencies = readInverseFrequencies(config, a.headDim);
+  readRope(config, a);
 }
 
 /// One truth value a layer: whether it attends to the window only.

@@ -33,9 +33,9 @@ void readDecoder(Config &config, const DecoderDefaults &defaults,
 /// Reads which layers attend to a sliding window, as Qwen2 and Qwen3 say it.
 void readWindowedLayers(Config &config, Architecture &architecture);
 
-/// Reads base and scaling of the rotary positions of heads of `headDim`
-/// columns into the angle a position adds to each pair of columns.
-std::vector<float> readInverseFrequencies(Config &config, int64_t headDim);
+/// Reads base and scaling of the rotary positions of heads: the angle a
+/// position adds to each pair of columns. The width of heads must be known.
+void readRope(Config &config, Architecture &architecture);
 
 } // namespace quern::import
 

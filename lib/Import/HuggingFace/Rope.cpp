@@ -5,8 +5,8 @@
 // The arithmetic is binary32 in the order of the transformers library, so that
 // the angles agree with the ones that a model was trained with.
 
-#include "../RotaryFrequencies.h"
 #include "Families.h"
+#include "quern/Numerics/RotaryFrequencies.h"
 #include "quern/Support/Text.h"
 
 #include <cmath>
@@ -85,7 +85,7 @@ static void scale(Config &scaling, std::vector<float> &frequencies) {
                StatusCode::Unsupported);
 }
 
-std::vector<float> readInverseFrequencies(Config &config, int64_t headDim) {
+void readRope(Config &config, Architecture &architecture) {
   double base = config.real("rope_theta", 1, ropeBaseLimit, 10000);
   std::optional<Config> parameters = config.object("rope_parameters");
   std::optional<Config> scaling = config.object("rope_scaling");
@@ -102,12 +102,14 @@ std::vector<float> readInverseFrequencies(Config &config, int64_t headDim) {
           "expects either rope_parameters or rope_scaling, but got both");
     base = inner;
   }
-  std::vector<float> frequencies = plainFrequencies(base, headDim);
+  std::vector<float> frequencies =
+      numerics::plainFrequencies(base, architecture.headDim);
   if (std::optional<Config> &source = parameters ? parameters : scaling) {
     scale(*source, frequencies);
     config.adopt(*source);
   }
-  return frequencies;
+  architecture.ropeBase = base;
+  architecture.inverseFrequencies = std::move(frequencies);
 }
 
 } // namespace quern::import

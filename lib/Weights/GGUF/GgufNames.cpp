@@ -3,11 +3,9 @@
 // \file What GGUF files call the tensors of a model. Source: llama.cpp,
 // gguf-py/gguf/tensor_mapping.py.
 
-#include "GgufNames.h"
+#include "quern/Weights/GgufNames.h"
 
-#include "../WeightNames.h"
-
-namespace quern::import {
+namespace quern::weights {
 
 namespace {
 struct NamePair {
@@ -17,9 +15,9 @@ struct NamePair {
 } // namespace
 
 static constexpr NamePair wholeNames[] = {
-    {embeddingName, "token_embd.weight"},
-    {finalNormName, "output_norm.weight"},
-    {outputName, "output.weight"},
+    {"model.embed_tokens.weight", "token_embd.weight"},
+    {"model.norm.weight", "output_norm.weight"},
+    {"lm_head.weight", "output.weight"},
 };
 
 /// Of a layer, without `.weight` or `.bias`.
@@ -52,4 +50,16 @@ std::string ggufNameOf(const std::string &name) {
   return name; // of a family that the table does not know yet
 }
 
-} // namespace quern::import
+std::string ggufCompanionOf(const std::string &weight, const char *suffix) {
+  return weight.substr(0, weight.rfind('.')) + suffix;
+}
+
+bool hasPairedRows(const std::string &architecture, const std::string &name) {
+  auto contains = [&](const char *part) {
+    return name.find(part) != std::string::npos;
+  };
+  return architecture == "llama" &&
+         (contains(".q_proj.") || contains(".k_proj."));
+}
+
+} // namespace quern::weights

@@ -34,7 +34,7 @@ Quantize: Base Support Numerics Weights Dialect/Param Dialect/NN Dialect/QT
 Pack: Base Support Numerics Weights Dialect/Param Dialect/NN Dialect/QT Dialect/QK
 Codegen: Base Support Numerics Dialect/Param Dialect/QT Dialect/QK \
     Dialect/NN/IR/NNTypes.h Runtime/StepABI.h
-Export: Base Support Numerics Artifact Weights Dialect/Param Dialect/QT Dialect/QK
+Export: Base Support Numerics Artifact Weights Dialect/Param Dialect/NN Dialect/QT Dialect/QK
 Pipelines: *
 """
 

@@ -2,7 +2,7 @@
 //
 // \file A folder that appears whole or not at all.
 
-#include "TemporaryFile.h"
+#include "quern/Artifact/TemporaryFile.h"
 
 #include "quern/Artifact/ArtifactFormat.h"
 #include "quern/Artifact/Manifest.h"

@@ -2,7 +2,7 @@
 //
 // \file A file that gets its name once it is whole.
 
-#include "TemporaryFile.h"
+#include "quern/Artifact/TemporaryFile.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -3,8 +3,8 @@
 // \file Writes weights.safetensors tensor by tensor.
 
 #include "JsonText.h"
-#include "TemporaryFile.h"
 #include "WeightsHeader.h"
+#include "quern/Artifact/TemporaryFile.h"
 
 #include "quern/Artifact/Writer.h"
 

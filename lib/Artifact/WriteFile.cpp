@@ -2,7 +2,7 @@
 //
 // \file Replaces a file at once.
 
-#include "TemporaryFile.h"
+#include "quern/Artifact/TemporaryFile.h"
 
 #include "quern/Artifact/Writer.h"
 

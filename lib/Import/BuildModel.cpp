@@ -88,6 +88,7 @@ DictionaryAttr ModelBuilder::modelAttr() {
       number("kv_heads", a.kvHeads),
       number("head_dim", a.headDim),
       number("intermediate", a.intermediate),
+      builder.getNamedAttr("rope_base", builder.getF64FloatAttr(a.ropeBase)),
   });
 }
 

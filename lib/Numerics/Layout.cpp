@@ -12,7 +12,7 @@ bool Piece::operator==(const Piece &o) const {
   return plane == o.plane && bitLo == o.bitLo && bitHi == o.bitHi &&
          colBegin == o.colBegin && colEnd == o.colEnd && base == o.base &&
          rows == o.rows && cols == o.cols && radix == o.radix &&
-         flipTopBit == o.flipTopBit;
+         flipTopBit == o.flipTopBit && less == o.less;
 }
 
 bool Segment::operator==(const Segment &o) const {
@@ -62,12 +62,22 @@ int64_t layoutBytes(const Layout &layout, int64_t rows, int64_t cols) {
          segmentBytes(layout, last, rows, cols);
 }
 
-int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows) {
+/// The multiple of `grain` and `extent`, 0 for all rows. Past `rows` the exact
+/// one no longer matters, and must not overflow.
+static int64_t joinGrains(int64_t grain, int64_t extent, int64_t rows) {
+  return extent == 0 || grain >= rows ? rows : std::lcm(grain, extent);
+}
+
+int64_t readGrain(const Format &format, int64_t rows) {
   int64_t grain = 1;
-  auto join = [&](int64_t extent) {
-    // Past `rows` the exact multiple no longer matters, and must not overflow.
-    grain = extent == 0 || grain >= rows ? rows : std::lcm(grain, extent);
-  };
+  for (const Plane &plane : planesOf(format))
+    grain = joinGrains(grain, plane.isFlat ? 0 : plane.granule.rows, rows);
+  return std::min(grain, rows);
+}
+
+int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows) {
+  int64_t grain = readGrain(format, rows);
+  auto join = [&](int64_t extent) { grain = joinGrains(grain, extent, rows); };
   for (const Segment &segment : layout.segments) {
     join(segment.tileRows);
     if (int64_t together = segment.orderExtent(); together > 1) {
@@ -76,8 +86,6 @@ int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows) {
       join(isLarge ? 0 : together * tileRows);
     }
   }
-  for (const Plane &plane : planesOf(format))
-    join(plane.isFlat ? 0 : plane.granule.rows);
   return std::min(grain, rows);
 }
 

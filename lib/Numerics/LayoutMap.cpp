@@ -97,6 +97,14 @@ static Status resolveBits(PlacedPiece &placed) {
                    std::to_string(bits - 1) + ", but got it on {" +
                    std::to_string(placed.bitLo) + ":" +
                    std::to_string(placed.bitHi) + "}");
+  const Element &element = *placed.plane.element;
+  bool takesLess = element.kind == ElementKind::Int && !element.isSigned &&
+                   placed.width() == bits && piece.less >> (bits - 1) >> 1 == 0;
+  if (piece.less != 0 && !takesLess)
+    return invalid("plane " + quoted(piece.plane) +
+                   ": expects 'less' on a piece with all bits of unsigned "
+                   "integers, and a number that they have, but got 'less " +
+                   std::to_string(piece.less) + "'");
   return Status::ok();
 }
 

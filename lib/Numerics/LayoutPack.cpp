@@ -170,6 +170,42 @@ static void readRun(const Run &run, const uint8_t *bytes, int32_t *codes) {
   }
 }
 
+/// Codes of a run that are stored less a number.
+static Status subtractLess(const Run &run, const int32_t *codes,
+                           std::vector<int32_t> &stored) {
+  uint32_t less = run.piece.piece->less;
+  stored.assign(codes, codes + run.count);
+  for (int32_t &code : stored) {
+    if (uint32_t(code) < less)
+      return invalid("plane '" + run.piece.piece->plane +
+                     "': expects codes of at least " + std::to_string(less) +
+                     ", because they are stored less " + std::to_string(less) +
+                     ", but got " + std::to_string(uint32_t(code)));
+    code = int32_t(uint32_t(code) - less);
+  }
+  return Status::ok();
+}
+
+/// The inverse, in place.
+static Status addLess(const Run &run, int32_t *codes) {
+  uint32_t less = run.piece.piece->less;
+  uint32_t most = lowMask(run.piece.width()) - less;
+  for (int64_t i = 0; i < run.count; ++i) {
+    auto stored = uint32_t(codes[i]);
+    if (stored > most)
+      return Status::error(
+          StatusCode::InvalidFile,
+          "plane '" + run.piece.piece->plane +
+              "': expects stored numbers of at most " + std::to_string(most) +
+              ", because they are codes less " + std::to_string(less) +
+              ", but got " + std::to_string(stored) +
+              ", which some programs take for 0 and others for " +
+              std::to_string(uint64_t(stored) + less));
+    codes[i] = int32_t(stored + less);
+  }
+  return Status::ok();
+}
+
 /// Calls visit with `access` as a type, std::integral_constant<Access, …>.
 template <typename Visit> static void withAccess(Access access, Visit visit) {
   switch (access) {
@@ -219,9 +255,7 @@ static void forEachRun(const PlacedSegment &segment, const PlacedPiece &piece,
   }
 }
 
-static Status checkRange(const Layout &layout, const Format &format,
-                         const RowRange &range) {
-  int64_t grain = rowGrain(layout, format, range.rows);
+static Status checkRange(int64_t grain, const RowRange &range) {
   if (range.begin < 0 || range.begin >= range.end || range.end > range.rows ||
       range.begin % grain != 0 ||
       (range.end % grain != 0 && range.end != range.rows))
@@ -272,10 +306,13 @@ Status packRows(const Layout &layout, const Format &format, int64_t rows,
                    std::to_string(part.rows) + ", " +
                    std::to_string(part.cols) + "]");
   RowRange range{rows, cols, rowBegin, rowBegin + part.rows};
-  if (Status status = checkRange(layout, format, range); !status)
+  if (Status status = checkRange(rowGrain(layout, format, rows), range);
+      !status)
     return status;
   if (Status status = checkBuffer(layout, range, bytes.size()); !status)
     return status;
+  Status status;
+  std::vector<int32_t> stored;
   for (const PlacedSegment &segment : *map)
     for (const PlacedPiece &piece : segment.pieces) {
       int64_t codeRows = codeRowsBefore(piece.plane, range.end) -
@@ -288,12 +325,17 @@ Status packRows(const Layout &layout, const Format &format, int64_t rows,
       uint8_t *to = bytes.data() + segment.byteOffset;
       forEachRun(segment, piece, range,
                  [&](const Run &run, Access access, int64_t index) {
+                   const int32_t *from = first + index;
+                   if (piece.piece->less && status.isOk()) {
+                     status = subtractLess(run, from, stored);
+                     from = stored.data();
+                   }
                    withAccess(access, [&](auto how) {
-                     writeRun<how.value>(run, first + index, to);
+                     writeRun<how.value>(run, from, to);
                    });
                  });
     }
-  return Status::ok();
+  return status;
 }
 
 /// Copies the sign of codes of fewer than 32 bits upward.
@@ -329,12 +371,13 @@ Result<CodedTensor> unpackSegments(const Layout &layout, const Format &format,
   if (!map)
     return map.status();
   RowRange range{rows, cols, rowBegin, rowEnd};
-  if (Status status = checkRange(layout, format, range); !status)
+  if (Status status = checkRange(readGrain(format, rows), range); !status)
     return status;
   if (segments.size() != map->size())
     return invalid("expects " + std::to_string(map->size()) +
                    " segments, but got " + std::to_string(segments.size()));
   CodedTensor part = emptyPart(format, range);
+  Status status;
   for (size_t i = 0; i < map->size(); ++i) {
     const PlacedSegment &segment = (*map)[i];
     Span<const uint8_t> bytes = segments[i];
@@ -349,9 +392,13 @@ Result<CodedTensor> unpackSegments(const Layout &layout, const Format &format,
                    withAccess(access, [&](auto how) {
                      readRun<how.value>(run, bytes.data(), first + index);
                    });
+                   if (piece.piece->less && status.isOk())
+                     status = addLess(run, first + index);
                  });
     }
   }
+  if (!status)
+    return status;
   for (const Plane &plane : planesOf(format))
     extendSigns(plane, part.planes[plane.path].codes);
   return part;
@@ -374,7 +421,7 @@ Result<CodedTensor> unpackRows(const Layout &layout, const Format &format,
 Status convertLayout(const Layout &source, const Layout &target,
                      const Format &format, int64_t rows, int64_t cols,
                      Span<const uint8_t> from, Span<uint8_t> to) {
-  int64_t sourceGrain = rowGrain(source, format, rows);
+  int64_t sourceGrain = readGrain(format, rows);
   int64_t targetGrain = rowGrain(target, format, rows);
   bool isWhole = sourceGrain == rows || targetGrain == rows;
   int64_t grain = isWhole ? rows : std::lcm(sourceGrain, targetGrain);

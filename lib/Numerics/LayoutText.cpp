@@ -158,6 +158,11 @@ private:
       return false;
     piece.radix = unsigned(radix);
     piece.flipTopBit = acceptWord("flip");
+    int64_t less = 0;
+    if (!piece.flipTopBit && acceptWord("less") &&
+        !parseInteger(less, 0, UINT32_MAX))
+      return false;
+    piece.less = uint32_t(less);
     return true;
   }
 
@@ -220,7 +225,8 @@ static std::string pieceText(const Piece &piece) {
   return out + " @" + std::to_string(piece.base) +
          digitsText("row", piece.rows) + digitsText("col", piece.cols) +
          (piece.radix == 0 ? "" : " radix " + std::to_string(piece.radix)) +
-         (piece.flipTopBit ? " flip" : "");
+         (piece.flipTopBit ? " flip" : "") +
+         (piece.less == 0 ? "" : " less " + std::to_string(piece.less));
 }
 
 std::string printLayout(const Layout &layout) {

@@ -52,7 +52,15 @@ public:
 
   /// The first steps, up to the quantized module.
   Status runQuantize();
-  mlir::ModuleOp getModule() { return *module; }
+  /// The same, but only the weights get encodings, which a stage need not take.
+  Status runEncode();
+  mlir::ModuleOp getModule() const { return *module; }
+  const weights::WeightSource &getSource() const { return *source; }
+  const std::vector<std::string> &notes() const { return diagnostics->notes(); }
+  void progress(const std::string &stage, double fraction);
+  unsigned threadCount() const;
+  /// Whether the caller still wants the result.
+  Status checkWanted() const;
   std::unique_ptr<weights::WeightSource> takeSource() {
     return std::move(source);
   }
@@ -65,6 +73,7 @@ private:
   Status loadContext();
   Status importModel();
   Status quantize();
+  Status encodeWeights();
   Status pack();
   Status generateCode();
   Status writeWeights();
@@ -75,14 +84,10 @@ private:
 
   Status runPasses(const std::string &stage,
                    llvm::function_ref<void(mlir::OpPassManager &)> add,
-                   Stage after);
+                   std::optional<Stage> after);
   Status generateFor(const codegen::CpuTarget &target, mlir::ModuleOp module);
   Status dumpModule(mlir::ModuleOp module, const std::string &name);
   void describeTensors();
-  void progress(const std::string &stage, double fraction);
-  unsigned threadCount() const;
-  /// Whether the caller still wants the result.
-  Status checkWanted() const;
   std::string describeModel() const;
   artifact::TokenizerFacts tokenizerFacts() const;
 

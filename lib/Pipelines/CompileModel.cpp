@@ -119,22 +119,28 @@ Status Compilation::importModel() {
 
 Status Compilation::runPasses(const std::string &stage,
                               function_ref<void(OpPassManager &)> add,
-                              Stage after) {
+                              std::optional<Stage> after) {
   progress(stage, 0);
   PassManager passes(context.get());
   add(passes);
-  if (failed(passes.run(*module)) || failed(verifyContract(*module, after)))
+  if (failed(passes.run(*module)) ||
+      (after && failed(verifyContract(*module, *after))))
     return diagnostics->error("the passes of " + stage + " failed");
   progress(stage, 1);
   return Status::ok();
 }
 
-Status Compilation::quantize() {
-  quantize::QuantizePipelineOptions pipeline;
+static void setWeightOptions(const CompileOptions &options,
+                             quantize::QuantizePipelineOptions &pipeline) {
   pipeline.format = options.format;
   for (auto &[pattern, format] : options.rules)
     pipeline.rules.push_back(pattern + "=" + format);
   pipeline.solver = options.solver;
+}
+
+Status Compilation::quantize() {
+  quantize::QuantizePipelineOptions pipeline;
+  setWeightOptions(options, pipeline);
   pipeline.compute = options.compute;
   pipeline.activations = options.activations;
   pipeline.kvCache = options.kvCache;
@@ -146,6 +152,17 @@ Status Compilation::quantize() {
       },
       Stage::Quantized);
   return status ? dumpModule(*module, "2-quantized.mlir") : status;
+}
+
+Status Compilation::encodeWeights() {
+  quantize::QuantizePipelineOptions pipeline;
+  setWeightOptions(options, pipeline);
+  return runPasses(
+      "quantize",
+      [&](OpPassManager &passes) {
+        quantize::addEncodingPass(passes, pipeline);
+      },
+      std::nullopt);
 }
 
 Status Compilation::pack() {
@@ -216,6 +233,11 @@ Status Compilation::runSteps(std::initializer_list<Step> steps) {
 Status Compilation::runQuantize() {
   return runSteps({&Compilation::checkOptions, &Compilation::loadContext,
                    &Compilation::importModel, &Compilation::quantize});
+}
+
+Status Compilation::runEncode() {
+  return runSteps({&Compilation::checkOptions, &Compilation::loadContext,
+                   &Compilation::importModel, &Compilation::encodeWeights});
 }
 
 Result<std::string> Compilation::run() {

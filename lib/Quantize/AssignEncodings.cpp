@@ -3,6 +3,7 @@
 // \file quantize-assign-encodings: choose the format of each weight by rules.
 
 #include "EncodingRules.h"
+#include "Mixtures.h"
 #include "mlir/IR/SymbolTable.h"
 #include "quern/Dialect/NN/IR/NNOps.h"
 #include "quern/Dialect/Param/IR/ParamUtils.h"
@@ -57,6 +58,8 @@ struct AssignEncodings
     std::vector<bool> isRuleUsed(parsedRules.size());
     for (auto &[global, uses] : collectWeights(module)) {
       std::optional<numerics::Format> chosen = parsedFormat;
+      if (mixture)
+        chosen = mixture->formatOf(global);
       for (size_t i = 0; i < parsedRules.size(); ++i) {
         if (!parsedRules[i].matches(global.getSymName(), uses))
           continue;
@@ -86,7 +89,12 @@ private:
       return Status::error(StatusCode::InvalidArgument,
                            "expects solver 'rtn' or 'mse', but got '" + solver +
                                "'");
-    if (!format.empty()) {
+    Result<std::optional<MixtureChoice>> found =
+        MixtureChoice::find(format, formats(), getOperation());
+    if (!found)
+      return found.status();
+    mixture = *found;
+    if (!format.empty() && !mixture) {
       Result<numerics::Format> parsed =
           numerics::resolveOption(formats(), format);
       if (!parsed)
@@ -174,6 +182,7 @@ private:
   }
 
   std::optional<numerics::Format> parsedFormat;
+  std::optional<MixtureChoice> mixture;
   std::vector<EncodingRule> parsedRules;
   std::vector<numerics::Format> parsedFallback;
   /// Why a weight did not take the wanted format, and which it did; and what

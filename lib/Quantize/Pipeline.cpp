@@ -8,13 +8,18 @@
 
 using namespace quern;
 
-void quantize::buildQuantizePipeline(mlir::OpPassManager &manager,
-                                     const QuantizePipelineOptions &options) {
+void quantize::addEncodingPass(mlir::OpPassManager &manager,
+                               const QuantizePipelineOptions &options) {
   AssignEncodingsPassOptions encodings;
   encodings.format = options.format;
   encodings.rules.append(options.rules.begin(), options.rules.end());
   encodings.solver = options.solver;
   manager.addPass(createAssignEncodingsPass(encodings));
+}
+
+void quantize::buildQuantizePipeline(mlir::OpPassManager &manager,
+                                     const QuantizePipelineOptions &options) {
+  addEncodingPass(manager, options);
   manager.addPass(createExpandColumnTransformsPass());
   // Integer products are chosen by quantizing their inputs; what cannot be one
   // is computed in f32.

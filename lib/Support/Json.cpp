@@ -229,8 +229,7 @@ private:
 };
 } // namespace
 
-Result<JsonValue> parseJson(Span<const uint8_t> text) {
-  constexpr size_t largest = size_t(1) << 20;
+Result<JsonValue> parseJson(Span<const uint8_t> text, size_t largest) {
   if (text.size() > largest)
     return invalid("expects at most " + std::to_string(largest) +
                    " bytes, but got " + std::to_string(text.size()));

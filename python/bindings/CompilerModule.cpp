@@ -5,6 +5,7 @@
 #include "CompilerModule.h"
 
 #include "quern/Pipelines/Compile.h"
+#include "quern/Pipelines/Export.h"
 
 #include <exception>
 #include <nanobind/stl/pair.h>
@@ -88,6 +89,32 @@ std::string compile(std::string modelPath, std::string outputPath,
   return unwrap(std::move(report));
 }
 
+std::string exportFile(std::string modelPath, std::string outputPath,
+                       std::string container, std::string format,
+                       std::vector<std::pair<std::string, std::string>> rules,
+                       std::string formatsFile, std::string solver,
+                       unsigned threads, nb::object progress) {
+  ExportOptions options;
+  options.modelPath = std::move(modelPath);
+  options.outputPath = std::move(outputPath);
+  options.container = std::move(container);
+  options.format = std::move(format);
+  options.rules = std::move(rules);
+  options.formatsFile = std::move(formatsFile);
+  options.solver = std::move(solver);
+  options.threads = threads;
+  ProgressCallback callback(progress);
+  options.progress = [&callback](const std::string &stage, double fraction) {
+    return callback(stage, fraction);
+  };
+  Result<std::string> report = [&] {
+    nb::gil_scoped_release unlocked;
+    return pipelines::exportModel(options);
+  }();
+  callback.rethrow();
+  return unwrap(std::move(report));
+}
+
 std::string importText(const std::string &modelPath) {
   Result<std::string> text = [&] {
     nb::gil_scoped_release unlocked;
@@ -112,6 +139,13 @@ NB_MODULE(_compiler, module) {
              nb::arg("solver"), nb::arg("context"), nb::arg("threads"),
              nb::arg("dump_path"), nb::arg("progress").none(),
              "Compiles a model and returns the report as JSON.");
+  module.def("export_model", &exportFile, nb::kw_only(), nb::arg("model_path"),
+             nb::arg("output_path"), nb::arg("container"), nb::arg("format"),
+             nb::arg("rules"), nb::arg("formats_file"), nb::arg("solver"),
+             nb::arg("threads"), nb::arg("progress").none(),
+             "Writes a model into a container and returns the report as JSON.");
+  module.def("container_names", &containerNames,
+             "What models can be written as.");
   module.def("import_to_text", &importText, nb::arg("model_path"),
              "The IR of an imported model.");
   module.def("describe_weights", &describe, nb::arg("path"),

@@ -17,6 +17,7 @@ from .bench import Benchmark, benchmark
 from .compiler import compile_model, import_to_text, reference_artifact
 from .errors import QuernError, Status
 from .evaluate import Evaluation, evaluate
+from .exporting import export_model
 from .generate import generate, generate_tokens
 from .inspect import Inspection, Tensor, inspect
 from .profiling import Profile, profile
@@ -53,6 +54,7 @@ __all__ = [
     "benchmark_batches",
     "compile_model",
     "evaluate",
+    "export_model",
     "generate",
     "generate_tokens",
     "import_to_text",

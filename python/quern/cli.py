@@ -87,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"quern {quern.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_compile(commands)
+    _add_quantize(commands)
+    _add_export(commands)
     _add_import(commands)
     _add_run(commands)
     _add_eval(commands)
@@ -116,13 +118,34 @@ def _add(
     return parser
 
 
-def _add_quantization(parser: argparse.ArgumentParser) -> None:
+def _add_formats(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        default="",
+        help="of the weights: a name, or the text of a format, both as in docs/Formats.md, or a "
+        "mixture of llama-quantize such as Q4_K_M (default: as the model holds them)",
+    )
+    parser.add_argument(
+        "--rule",
+        type=_rule,
+        action="append",
+        default=[],
+        metavar="PATTERN=FORMAT",
+        help="another format for weights whose name matches; may be repeated",
+    )
+    parser.add_argument("--formats", metavar="FILE", help="file of more named formats")
+
+
+def _add_compute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compute",
         choices=("int8", "bf16", "f32"),
         default="f32",
         help="arithmetic of the linear layers",
     )
+
+
+def _add_solver(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--solver",
         choices=("rtn", "mse"),
@@ -135,21 +158,9 @@ def _add_quantization(parser: argparse.ArgumentParser) -> None:
 def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _add(commands, "compile", _compile, "Quantize a model and compile it to an artifact.")
     _add_model(parser)
-    parser.add_argument(
-        "--format",
-        default="",
-        help="of the weights: a name, or the text of a format, both as in docs/Formats.md "
-        "(default: as the model holds them)",
-    )
-    parser.add_argument(
-        "--rule",
-        type=_rule,
-        action="append",
-        default=[],
-        metavar="PATTERN=FORMAT",
-        help="another format for weights whose name matches; may be repeated",
-    )
-    _add_quantization(parser)
+    _add_formats(parser)
+    _add_compute(parser)
+    _add_solver(parser)
     parser.add_argument(
         "--activations",
         default="",
@@ -164,7 +175,6 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="instruction sets of the artifact: all (x86-64, x86-64-v3 and x86-64-v4), host, "
         "aarch64, or names as in docs/Targets.md",
     )
-    parser.add_argument("--formats", metavar="FILE", help="file of more named formats")
     parser.add_argument(
         "--context", type=int, default=0, metavar="N", help="longest session; 0: the model's"
     )
@@ -188,6 +198,35 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--dump", metavar="DIR", help="also write the IR of every stage and the assembly"
     )
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="artifact folder")
+
+
+def _add_quantize(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(commands, "quantize", _export, "Quantize a model and write it as a checkpoint.")
+    _add_model(parser)
+    _add_formats(parser)
+    _add_solver(parser)
+    _add_container(parser)
+
+
+def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(
+        commands,
+        "export",
+        _export,
+        "Write a model into another container, its weights as they are: codes go from layout to "
+        "layout.",
+    )
+    _add_model(parser)
+    parser.set_defaults(format="", rule=[], formats=None, solver="rtn")
+    _add_container(parser)
+
+
+def _add_container(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--container", required=True, metavar="NAME", help="what to write, such as gguf"
+    )
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="0: all processors")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file or folder")
 
 
 def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -254,7 +293,8 @@ def _add_sweep(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="one more, a name or the text of a format; may be repeated",
     )
     parser.add_argument("--text", required=True, metavar="FILE", help="UTF-8 text")
-    _add_quantization(parser)
+    _add_compute(parser)
+    _add_solver(parser)
     parser.add_argument(
         "--context", type=int, default=512, metavar="N", help="tokens of a window, BOS included"
     )
@@ -384,6 +424,30 @@ def _compile(options: argparse.Namespace) -> None:
     print(
         f"{options.output}: {report['weight_bytes']:,} bytes of weights, "
         f"{report['bits_per_weight']:.3f} bits per weight, for {', '.join(report['isas'])}, in "
+        f"{format_seconds(time.monotonic() - begin)}"
+    )
+
+
+def _export(options: argparse.Namespace) -> None:
+    begin = time.monotonic()
+    with _stages() as progress:
+        report = quern.export_model(
+            options.model,
+            options.output,
+            options.container,
+            options.format,
+            rules=options.rule,
+            formats_file=options.formats,
+            solver=options.solver,
+            threads=options.threads,
+            progress=progress,
+        )
+    for note in report["notes"]:
+        print(f"note: {note}", file=sys.stderr)
+    types = ", ".join(f"{count} {name}" for name, count in sorted(report["types"].items()))
+    print(
+        f"{options.output}: {report['weight_bytes']:,} bytes of weights, "
+        f"{report['bits_per_weight']:.3f} bits per weight: {types}, in "
         f"{format_seconds(time.monotonic() - begin)}"
     )
 

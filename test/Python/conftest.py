@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,3 +56,32 @@ def compile_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
         return made[key]
 
     return get
+
+
+@pytest.fixture(scope="session")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with rows of 256 and 512 columns, which the blocks of every type of
+    ggml divide."""
+    import quern
+    from quern import synth
+
+    shape = synth.Shape(
+        256, 512, layers=4, heads=4, kv_heads=2, head_dim=64, vocabulary=320, context=64
+    )
+    folder = tmp_path_factory.mktemp("wide") / "model"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(synth.SHAPES, "wide", shape)
+        quern.synthesize("wide", folder, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mixed(wide: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GGUF file with a type of its own for each matrix, m.gguf, and a folder of
+    its numbers."""
+    from gguf_files import TYPES, write_gguf
+
+    folder = tmp_path_factory.mktemp("mixed")
+    kinds = itertools.cycle(TYPES)
+    write_gguf(wide, folder / "m.gguf", lambda name: next(kinds), dequantized=folder / "numbers")
+    return folder

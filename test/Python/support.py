@@ -130,3 +130,15 @@ def check_perplexities(capfd, name, model, artifact, tokens, bos, rel=1e-3):
     assert found
     for perplexity in found.values():
         assert perplexity == pytest.approx(expected, rel=rel)
+
+
+ODD_TEXTS = ["", " ", "  two", "a\n\nb\t", "12345 6", "Ünïcödé 漢字 🙂", "don't", "<s>", "\u2581x"]
+
+
+def same_tokens(ours: quern.Tokenizer, theirs: quern.Tokenizer, texts: list[str]) -> None:
+    for text in texts:
+        ids = theirs.encode_prompt(text)
+        np.testing.assert_array_equal(ours.encode_prompt(text), ids, err_msg=text)
+        assert ours.decode(ids) == theirs.decode(ids)
+    assert (ours.bos_id, ours.eos_id) == (theirs.bos_id, theirs.eos_id)
+    assert ours.stop_ids == theirs.stop_ids

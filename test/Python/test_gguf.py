@@ -4,7 +4,6 @@ against Hugging Face folders of the same numbers."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import shutil
@@ -20,7 +19,16 @@ from gguf_files import TYPES, gguf_models, random_blocks, write_gguf
 from numpy_llama import NumpyLlama
 from quern import synth
 from quern.cli import main
-from support import DATA, ROOT, all_logits, needs_compiler, needs_data, open_variants
+from support import (
+    DATA,
+    ODD_TEXTS,
+    ROOT,
+    all_logits,
+    needs_compiler,
+    needs_data,
+    open_variants,
+    same_tokens,
+)
 
 pytestmark = needs_compiler
 
@@ -28,26 +36,6 @@ U32, U64, STRING, ARRAY = (
     gguf.GGUFValueType[name] for name in ("UINT32", "UINT64", "STRING", "ARRAY")
 )
 QUERN_6M = ROOT / "examples" / "quern-6m"
-# Rows of 256 and 512 columns, which the blocks of every type divide.
-WIDE = synth.Shape(256, 512, layers=4, heads=4, kv_heads=2, head_dim=64, vocabulary=320, context=64)
-
-
-@pytest.fixture(scope="module")
-def wide(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wide") / "model"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(synth.SHAPES, "wide", WIDE)
-        quern.synthesize("wide", folder, seed=3)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def mixed(wide, tmp_path_factory):
-    """A file with a type of its own for each matrix, and a folder of its numbers."""
-    folder = tmp_path_factory.mktemp("mixed")
-    kinds = itertools.cycle(TYPES)
-    write_gguf(wide, folder / "m.gguf", lambda name: next(kinds), dequantized=folder / "numbers")
-    return folder
 
 
 def logits_of(artifact: Path, tokens: np.ndarray) -> dict[str, np.ndarray]:
@@ -455,25 +443,13 @@ def test_shards(tiny_file, tmp_path):
 # ---------------------------------------------------------------------------
 
 
-def same_tokens(ours: quern.Tokenizer, theirs: quern.Tokenizer, texts: list[str]) -> None:
-    for text in texts:
-        ids = theirs.encode_prompt(text)
-        np.testing.assert_array_equal(ours.encode_prompt(text), ids, err_msg=text)
-        assert ours.decode(ids) == theirs.decode(ids)
-    assert (ours.bos_id, ours.eos_id) == (theirs.bos_id, theirs.eos_id)
-    assert ours.stop_ids == theirs.stop_ids
-
-
-ODD = ["", " ", "  two", "a\n\nb\t", "12345 6", "Ünïcödé 漢字 🙂", "don't", "<s>", "\u2581x"]
-
-
 def test_byte_level_tokenizer(tmp_path, compile_once):
     write_gguf(QUERN_6M, tmp_path / "m.gguf", pre="llama-bpe")
     lines = (ROOT / "examples" / "quern-6m-eval.txt").read_text().splitlines()
     same_tokens(
         quern.Tokenizer(compile_once(tmp_path / "m.gguf", "", target="host")),
         quern.Tokenizer(QUERN_6M),
-        lines + ODD,
+        lines + ODD_TEXTS,
     )
 
 
@@ -492,7 +468,7 @@ def test_sentencepiece_tokenizer(tmp_path, compile_once):
     same_tokens(
         quern.Tokenizer(compile_once(tmp_path / "m.gguf", "", target="host")),
         quern.Tokenizer(folder),
-        lines + ODD,
+        lines + ODD_TEXTS,
     )
 
 

@@ -64,9 +64,27 @@ Format columnPartFormat(const Format &format, ColumnPart part);
 BlockShape columnPartShape(const Format &format, ColumnPart part, int64_t rows,
                            int64_t cols);
 
+/// The data of an Ordered that sorts columns by the group of scales that they
+/// belong to, equal ones by number: how checkpoints keep columns that GPTQ
+/// quantized in another order. `groups` are little-endian numbers of 32 bits,
+/// one a column. Fails unless each of the groups has `groupCols` columns, 0 for
+/// all of them.
+Result<std::vector<int32_t>> orderByGroup(Span<const uint8_t> groups,
+                                          int64_t cols, int64_t groupCols);
+/// Column `order[c]` of codes that lie in their own order becomes column c.
+void takeColumns(PlaneCodes &codes, const std::vector<int32_t> &order);
+
 /// A matrix seen through the transforms of a format.
 class ColumnView {
 public:
+  /// With data that are known. The reader is called for roles Matrix and Apart
+  /// alone.
+  ColumnView(const Format &format, RowReader read, int64_t rows, int64_t cols,
+             std::vector<ColumnData> data)
+      : ColumnView(format, std::move(read), rows, cols) {
+    chain = std::move(data);
+  }
+
   /// Chooses the data of all transforms, reading the matrix once for each that
   /// has data. `columnWeights` as in EncodeOptions. The result does not depend
   /// on how many rows are read together. Fails if the reader does, if the

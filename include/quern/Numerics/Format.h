@@ -293,6 +293,10 @@ double bitsPerElement(const Format &format, int64_t rows, int64_t cols);
 /// block.
 Status checkShape(const Format &format, int64_t rows, int64_t cols);
 
+/// Whether a code stands for the same number in both: they differ at most in
+/// how scales and codes are chosen.
+bool decodesAs(const Format &format, const Format &other);
+
 class FormatRegistry;
 struct FormatLexer;
 

@@ -25,7 +25,8 @@
 // the codes of a byte are its digits d_0 … d_(n-1) to the base R, and the byte
 // holds ceil(v * 256 / R^n) of v = sum_i d_i R^(n-1-i), so that digit i is the
 // integer part of R times the fraction of byte * R^i / 256: no division (so
-// GGUF stores trits).
+// GGUF stores trits). A piece may store codes less a number; smaller codes have
+// no place then (so GPTQ stores zero points).
 //
 // Bit k of a buffer is bit k % 8 (least significant first) of byte k / 8. The
 // digits make every map of the ecosystem a few lines of text, GGUF's split
@@ -71,6 +72,9 @@ struct Piece {
   /// Stored with the code's top bit flipped: two's complement becomes offset
   /// binary (most of GGUF's). Only on the piece that holds the top bit.
   bool flipTopBit = false;
+  /// Stored is the code, an unsigned integer, less this. Only on a piece of all
+  /// bits.
+  uint32_t less = 0;
   bool operator==(const Piece &other) const;
 };
 
@@ -108,7 +112,7 @@ struct Layout {
 ///   extent  = integer | "*"                        elements; "*": whole axis
 ///   piece   = plane [ "{" bit ":" bit "}" ] [ "[" column ":" column "]" ]
 ///             "@" base [ "row" digits ] [ "col" digits ]
-///             [ "radix" base ] [ "flip" ]
+///             [ "radix" base ] [ "flip" | "less" number ]
 ///   digits  = "(" extent ":" stride { "," extent ":" stride } ")"
 ///
 /// Base and strides are in bits; digits are innermost first. A block of GGUF,
@@ -190,11 +194,13 @@ struct CodedTensor {
 /// into its buffer `bytes`, whose size is layoutBytes(layout, rows, cols) and
 /// which was zeroed before the first call. `rowBegin` and, but for the last
 /// part, `part.rows` are multiples of rowGrain(). Calls for distinct parts
-/// touch distinct bytes, so packing streams and runs in parallel.
+/// touch distinct bytes, so packing streams and runs in parallel. Fails at a
+/// code that the layout has no place for.
 Status packRows(const Layout &layout, const Format &format, int64_t rows,
                 int64_t cols, int64_t rowBegin, const CodedTensor &part,
                 Span<uint8_t> bytes);
-/// Reads rows [rowBegin, rowEnd) back; the same multiples apply.
+/// Reads rows [rowBegin, rowEnd) back, multiples of readGrain() or the end.
+/// Fails at a stored number that no code has.
 Result<CodedTensor> unpackRows(const Layout &layout, const Format &format,
                                int64_t rows, int64_t cols, int64_t rowBegin,
                                int64_t rowEnd, Span<const uint8_t> bytes);
@@ -207,6 +213,11 @@ Result<CodedTensor> unpackSegments(const Layout &layout, const Format &format,
 /// multiple of every tile's rows, as many as change places, and every granule's
 /// rows; `rows` if one of them is the whole axis or the format is flat.
 int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows);
+
+/// Rows that unpackRows can handle alone, a divisor of rowGrain(): the least
+/// common multiple of every granule's rows; `rows` if one of them is the whole
+/// axis or the format is flat.
+int64_t readGrain(const Format &format, int64_t rows);
 
 /// Conversion between any two layouts of one format: target after the inverse
 /// of source.

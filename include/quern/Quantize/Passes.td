@@ -18,6 +18,10 @@ def AssignEncodingsPass : Pass<"quantize-assign-encodings", "::mlir::ModuleOp"> 
     rule that matches decides. A format is a name or a text, wherever one is
     written. A rule that matches no weight is an error.
 
+    `format` may also be a mixture of llama-quantize, such as `Q4_K_M`
+    (share/llama-quantize.txt), which gives each weight the type of ggml that it
+    would have there; one that has the name of a format is `llama:NAME`.
+
     A weight that a format's blocks do not divide takes the first format of
     `fallback` that fits and has no fewer bits an element; a remark says so. If
     none fits, that is an error. Weights that arrived with an encoding keep it,

@@ -46,6 +46,10 @@ struct QuantizePipelineOptions
       llvm::cl::init(false)};
 };
 
+/// Adds the first pass of the phase alone, which gives weights their formats.
+void addEncodingPass(mlir::OpPassManager &manager,
+                     const QuantizePipelineOptions &options);
+
 /// Adds the passes of the phase, in order.
 void buildQuantizePipeline(mlir::OpPassManager &manager,
                            const QuantizePipelineOptions &options);

@@ -84,9 +84,11 @@ struct JsonValue {
 /// The value as a phrase for a message, such as `the string 'x'`.
 std::string describe(const JsonValue &value);
 
-/// Reads a text of at most 1 MiB, such as a configuration file. Repeated keys
-/// are an error.
-Result<JsonValue> parseJson(Span<const uint8_t> text);
+/// Reads a text of at most `largest` bytes, by default 1 MiB, which
+/// configuration files have. The tree takes about a hundred bytes for each
+/// value. Repeated keys are an error.
+Result<JsonValue> parseJson(Span<const uint8_t> text, size_t largest = size_t(1)
+                                                                       << 20);
 
 } // namespace quern
 

@@ -8,37 +8,12 @@
 
 namespace quern::import {
 
-namespace {
-/// How a text is cut into words, by `tokenizer.ggml.pre`.
-struct WordSplit {
-  const char *name;
-  const char *pattern; ///< null: that of GPT-2
-  bool normalizes;     ///< to NFC
-  bool ignoresMerges;
-  bool addsBos;
-};
-} // namespace
-
-/// Digits go three by three.
-static constexpr const char *threeDigits =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}"
-    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-/// Each digit is a word.
-static constexpr const char *oneDigit =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
-    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-
-/// Sources: llama.cpp, src/llama-vocab.cpp; the tokenizer.json of each model.
-static constexpr WordSplit splits[] = {
-    {"gpt-2", nullptr, false, false, false},
-    {"llama-bpe", threeDigits, false, true, true},
-    {"qwen2", oneDigit, true, false, false},
-};
+using weights::WordSplit;
 
 static const WordSplit *findSplit(Facts &facts) {
   std::string name = facts.string("pre");
   std::string known;
-  for (const WordSplit &split : splits) {
+  for (const WordSplit &split : weights::wordSplits()) {
     if (name == split.name)
       return &split;
     known += (known.empty() ? "" : ", ") + inQuotes(split.name);

@@ -3,10 +3,10 @@
 // \file What the metadata of all architectures share.
 
 #include "../Limits.h"
-#include "../RotaryFrequencies.h"
 #include "Families.h"
-#include "GgufNames.h"
+#include "quern/Numerics/RotaryFrequencies.h"
 #include "quern/Support/Text.h"
+#include "quern/Weights/GgufNames.h"
 
 #include <cmath>
 
@@ -58,7 +58,8 @@ static void readHeads(Facts &facts, Architecture &a) {
 /// Divides each frequency by a factor of its own, which converters compute from
 /// the scaling of Llama 3.
 static void applyFactors(GgufModel &model, std::vector<float> &frequencies) {
-  const weights::TensorInfo *tensor = model.source.find(ropeFactorsName);
+  const weights::TensorInfo *tensor =
+      model.source.find(weights::ropeFactorsName);
   if (!tensor)
     return;
   std::vector<float> factors(frequencies.size());
@@ -72,14 +73,14 @@ static void applyFactors(GgufModel &model, std::vector<float> &frequencies) {
                           "head, but got " +
                           shapeText(tensor->shape)));
   else
-    status =
-        weights::readRowsAsFloat(model.source, ropeFactorsName, 0, 1, factors);
+    status = weights::readRowsAsFloat(model.source, weights::ropeFactorsName, 0,
+                                      1, factors);
   if (!status)
     return model.facts.fail("rope", status.message());
   for (size_t i = 0; i < factors.size(); ++i) {
     if (!(factors[i] >= 1e-6f && factors[i] <= float(ropeFactorLimit)))
       return model.facts.fail(
-          "rope", std::string(ropeFactorsName) +
+          "rope", std::string(weights::ropeFactorsName) +
                       ": expects factors from 1e-06 to 1e+06, but got " +
                       std::to_string(factors[i]) + " for pair " +
                       std::to_string(i));
@@ -90,7 +91,8 @@ static void applyFactors(GgufModel &model, std::vector<float> &frequencies) {
 static void readRope(GgufModel &model, Architecture &a) {
   Facts &facts = model.facts;
   double base = facts.real("rope.freq_base", 1, ropeBaseLimit, 10000);
-  a.rope.inverseFrequencies = plainFrequencies(base, a.headDim);
+  a.ropeBase = base;
+  a.rope.inverseFrequencies = numerics::plainFrequencies(base, a.headDim);
   std::string type = facts.string("rope.scaling.type", "none");
   double factor = facts.real("rope.scaling.factor", 1e-6, ropeFactorLimit, 1);
   if (type == "linear") {

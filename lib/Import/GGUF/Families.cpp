@@ -19,9 +19,9 @@ static void describeQwen3(GgufModel &model, Architecture &a) {
 }
 
 static constexpr GgufFamily families[] = {
-    {"llama", readGgufDecoder, /*pairsRotatedRows=*/true},
-    {"qwen2", describeQwen2, false},
-    {"qwen3", describeQwen3, false},
+    {"llama", readGgufDecoder},
+    {"qwen2", describeQwen2},
+    {"qwen3", describeQwen3},
 };
 
 Result<const GgufFamily *> findGgufFamily(const std::string &name) {

@@ -25,10 +25,6 @@ struct GgufModel {
 struct GgufFamily {
   const char *name;
   void (*describe)(GgufModel &model, Architecture &architecture);
-  /// Whether rows of query and key matrices lie in the order in which pairs of
-  /// a rotation are neighbours, while those of Hugging Face's checkpoints are
-  /// half a head apart.
-  bool pairsRotatedRows;
 };
 
 /// The family of that name. Fails with the names of all for another.

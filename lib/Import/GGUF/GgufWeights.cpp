@@ -4,12 +4,13 @@
 
 #include "GgufWeights.h"
 
-#include "GgufNames.h"
 #include "quern/Dialect/Param/IR/ParamAttrs.h"
 #include "quern/Dialect/QK/IR/QKAttrs.h"
 #include "quern/Dialect/QT/IR/QTFormats.h"
 #include "quern/Import/Import.h"
+#include "quern/Numerics/LayoutEdits.h"
 #include "quern/Support/Text.h"
+#include "quern/Weights/GgufNames.h"
 
 using namespace quern;
 using namespace quern::import;
@@ -23,27 +24,8 @@ static bool endsWith(const std::string &text, const std::string &end) {
          text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-static bool contains(const std::string &text, const char *part) {
-  return text.find(part) != std::string::npos;
-}
-
 std::string GgufWeights::tensorNameOf(const Weight &weight) const {
-  return ggufNameOf(weight.name);
-}
-
-/// `blk.0.attn_q.scale` of `blk.0.attn_q.weight`.
-static std::string companionOf(const std::string &weight, const char *suffix) {
-  return weight.substr(0, weight.rfind('.')) + suffix;
-}
-
-/// A layout may have a second segment, the factor of a whole tensor, which is a
-/// tensor of its own, and left out if it is one: then the format ends a level
-/// above.
-static void leaveOutFactor(Format &format, Layout &layout) {
-  layout.segments.resize(1);
-  auto scale = std::make_shared<Format>();
-  scale->element = format.scale->element;
-  format.scale = std::move(scale);
+  return weights::ggufNameOf(weight.name);
 }
 
 Result<GgufWeights::Coded>
@@ -59,9 +41,10 @@ GgufWeights::codedOf(const TensorInfo &tensor,
   Coded coded{*format, *layout, {tensor.name}};
   if (layout->segments.size() == 1)
     return coded;
-  std::string factor = companionOf(tensor.name, ".scale");
+  std::string factor = weights::ggufCompanionOf(tensor.name, ".scale");
   if (!source.find(factor)) {
-    leaveOutFactor(coded.format, coded.layout);
+    // A factor of the whole tensor is left out where it is one.
+    numerics::leaveOutTensorScale(coded.format, coded.layout);
     return coded;
   }
   used.insert(factor);
@@ -69,33 +52,11 @@ GgufWeights::codedOf(const TensorInfo &tensor,
   return coded;
 }
 
-/// Whether rows of `name` lie in pairs.
-bool GgufWeights::hasPairedRows(const std::string &name) const {
-  return family.pairsRotatedRows &&
-         (contains(name, ".q_proj.") || contains(name, ".k_proj."));
-}
-
 /// The layout of numbers, one row after another.
 static Layout plainLayout(const Format &format,
                           const std::vector<int64_t> &shape) {
   int64_t rows = shape.size() == 2 ? shape[0] : 1;
   return numerics::makeDenseLayout(format, rows, shape.back());
-}
-
-/// Puts row half * width / 2 + k of each head at place 2 * k + half.
-static void pairRows(Layout &layout, const std::vector<int64_t> &shape,
-                     int64_t headDim) {
-  numerics::Segment &segment = layout.segments.front();
-  if (shape.size() == 2) {
-    segment.order = {{headDim / 2, 2}, {2, 1}};
-    return;
-  }
-  // A vector is one row: its columns are what the matrix' rows are.
-  numerics::Piece &piece = segment.pieces.front();
-  int64_t bits = piece.cols.front().stride;
-  piece.cols = {{headDim / 2, 2 * bits}, {2, bits}};
-  segment.tileCols = headDim;
-  segment.tileBytes = headDim * bits / 8;
 }
 
 Result<std::optional<BoundWeight>>
@@ -107,7 +68,7 @@ GgufWeights::bind(const Weight &weight, std::set<std::string> &used) const {
   used.insert(tensor->name);
   if (Status status = checkTensorShape(*tensor, shape); !status)
     return status;
-  bool isPaired = hasPairedRows(weight.name);
+  bool isPaired = weights::hasPairedRows(family.name, weight.name);
   if (tensor->encoding.empty() && !isPaired) {
     Result<BoundWeight> numbers = bindNumbers(*tensor, shape);
     if (!numbers)
@@ -132,7 +93,7 @@ GgufWeights::bind(const Weight &weight, std::set<std::string> &used) const {
     coded = std::move(*found);
   }
   if (isPaired)
-    pairRows(coded.layout, shape, architecture.headDim);
+    numerics::pairHalves(coded.layout, shape, architecture.headDim);
 
   std::vector<mlir::Attribute> tensors;
   for (const std::string &key : coded.tensors)
@@ -149,6 +110,6 @@ GgufWeights::bind(const Weight &weight, std::set<std::string> &used) const {
 
 Result<bool> GgufWeights::mayIgnore(const TensorInfo &tensor) const {
   // Scales of activations say nothing of weights.
-  return tensor.name == ropeFactorsName ||
+  return tensor.name == weights::ropeFactorsName ||
          endsWith(tensor.name, ".input_scale");
 }

@@ -34,7 +34,6 @@ private:
 
   Result<Coded> codedOf(const weights::TensorInfo &tensor,
                         std::set<std::string> &used) const;
-  bool hasPairedRows(const std::string &name) const;
 
   const GgufFamily &family;
   const Architecture &architecture;

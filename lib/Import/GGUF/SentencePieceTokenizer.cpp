@@ -10,7 +10,7 @@
 
 namespace quern::import {
 
-static constexpr const char *blankPiece = "\xe2\x96\x81";
+using weights::blankPiece;
 
 namespace {
 /// A merge and what decides its place.

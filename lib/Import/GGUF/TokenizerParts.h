@@ -7,6 +7,7 @@
 
 #include "Facts.h"
 #include "quern/Import/Import.h"
+#include "quern/Weights/GgufTokenizer.h"
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/JSON.h"
@@ -18,15 +19,7 @@
 
 namespace quern::import {
 
-/// By the numbers of `tokenizer.ggml.token_type`.
-enum class TokenType : int64_t {
-  Normal = 1,
-  Unknown = 2,
-  Control = 3,
-  UserDefined = 4,
-  Unused = 5,
-  Byte = 6,
-};
+using weights::TokenType;
 
 struct Vocabulary {
   std::vector<std::string_view> tokens;

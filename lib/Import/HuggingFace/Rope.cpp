@@ -6,8 +6,8 @@
 // The arithmetic is binary32 in the order of the transformers library, so that
 // the angles agree with the ones that a model was trained with.
 
-#include "../RotaryFrequencies.h"
 #include "Families.h"
+#include "quern/Numerics/RotaryFrequencies.h"
 #include "quern/Support/Text.h"
 
 #include <algorithm>
@@ -159,7 +159,8 @@ void readRope(Config &config, Architecture &a, const RopeDefaults &defaults) {
     share = source->real("partial_rotary_factor", 0, 1, share);
   }
   int64_t columns = rotatedColumns(config, defaults.shareKey, share, a.headDim);
-  a.rope.inverseFrequencies = plainFrequencies(base, columns);
+  a.ropeBase = base;
+  a.rope.inverseFrequencies = numerics::plainFrequencies(base, columns);
   if (source) {
     scale(config, *source, a, a.rope);
     config.adopt(*source);
@@ -171,9 +172,9 @@ static Rope readNested(Config &config, Config &parameters, const char *key,
                        double base, Architecture &a) {
   std::optional<Config> part = parameters.object(key);
   if (!part)
-    return {plainFrequencies(base, a.headDim)};
+    return {numerics::plainFrequencies(base, a.headDim)};
   base = part->real("rope_theta", 1, ropeBaseLimit, base);
-  Rope rope{plainFrequencies(base, a.headDim)};
+  Rope rope{numerics::plainFrequencies(base, a.headDim)};
   scale(config, *part, a, rope);
   config.adopt(*part);
   return rope;
@@ -186,7 +187,7 @@ void readRopes(Config &config, Architecture &a) {
                                  parameters->has("sliding_attention"));
   if (!isNested) {
     readRope(config, a, {base});
-    a.windowRope = Rope{plainFrequencies(
+    a.windowRope = Rope{numerics::plainFrequencies(
         config.real("rope_local_base_freq", 1, ropeBaseLimit, windowBase),
         a.headDim)};
     return;

@@ -4,9 +4,9 @@
 // they must fill.
 
 #include "Gguf.h"
-#include "TensorTypes.h"
 
 #include "quern/Support/Text.h"
+#include "quern/Weights/GgmlTypes.h"
 
 #include <algorithm>
 #include <unordered_set>
@@ -83,7 +83,7 @@ static std::vector<int64_t> readShape(Cursor &cursor) {
 /// The size of a tensor in bytes. Extents of zero are left out of the products,
 /// or they would hide an overflow of the others.
 static uint64_t sizeOf(Cursor &cursor, const TensorInfo &tensor,
-                       const TensorType &type) {
+                       const GgmlType &type) {
   int64_t elements = 1;
   bool isEmpty = false, overflows = false;
   for (int64_t extent : tensor.shape) {
@@ -119,7 +119,7 @@ static Description readDescription(Cursor &cursor, uint64_t index) {
   result.offset = cursor.number<uint64_t>("offset");
   if (!cursor.status())
     return result;
-  Result<const TensorType *> type = tensorTypeOf(number);
+  Result<const GgmlType *> type = ggmlTypeOf(number);
   if (!type) {
     cursor.fail(type.status().message());
     return result;

@@ -19,7 +19,8 @@ def NN_Dialect : Dialect {
     A module carries the numbers of its model in the attribute `nn.model`, a
     dictionary with the string `architecture` and the positive integers
     `vocabulary`, `context`, `hidden`, `layers`, `heads`, `kv_heads`, `head_dim`
-    and `intermediate`; other entries are free.
+    and `intermediate`; other entries are free, such as `rope_base`, what the
+    frequencies of rotary positions are powers of.
 
     Constraints of `nn.model`:
     - (C1) It is a dictionary on a module.

@@ -2,12 +2,12 @@
 //
 // \file The angles of rotary positions before any scaling.
 
-#include "RotaryFrequencies.h"
+#include "quern/Numerics/RotaryFrequencies.h"
 
 #include <cmath>
 
-std::vector<float> quern::import::plainFrequencies(double base,
-                                                   int64_t columns) {
+std::vector<float> quern::numerics::plainFrequencies(double base,
+                                                     int64_t columns) {
   std::vector<float> frequencies;
   for (int64_t i = 0; i < columns; i += 2) {
     float exponent = static_cast<float>(i) / static_cast<float>(columns);

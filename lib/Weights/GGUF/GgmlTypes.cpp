@@ -2,7 +2,7 @@
 //
 // \file The element types of GGUF files.
 
-#include "TensorTypes.h"
+#include "quern/Weights/GgmlTypes.h"
 
 #include <cctype>
 #include <sstream>
@@ -14,7 +14,7 @@ extern const char *const ggmlTypesText; ///< share/ggml-types.txt
 namespace {
 /// A line of the list: a type, or why there is none.
 struct Entry {
-  TensorType type;
+  GgmlType type;
   std::string refusal; ///< "internal", "removed"; empty: a type of weights
 };
 } // namespace
@@ -51,6 +51,11 @@ static std::vector<Entry> readShipped() {
   return entries;
 }
 
+static const std::vector<Entry> &shipped() {
+  static const std::vector<Entry> entries = readShipped();
+  return entries;
+}
+
 static Status refuse(const Entry &entry) {
   std::string what =
       "type " + std::to_string(entry.type.id) + " (" + entry.type.name + ")";
@@ -65,8 +70,8 @@ static Status refuse(const Entry &entry) {
                 "a newer version of its writer");
 }
 
-Result<const TensorType *> tensorTypeOf(uint32_t id) {
-  static const std::vector<Entry> entries = readShipped();
+Result<const GgmlType *> ggmlTypeOf(uint32_t id) {
+  const std::vector<Entry> &entries = shipped();
   uint32_t last = 0;
   for (const Entry &entry : entries) {
     last = std::max(last, entry.type.id);
@@ -81,6 +86,26 @@ Result<const TensorType *> tensorTypeOf(uint32_t id) {
                            ": expects one of ggml's types of tensors, from 0 "
                            "to " +
                            std::to_string(last));
+}
+
+static std::vector<GgmlType> usable() {
+  std::vector<GgmlType> types;
+  for (const Entry &entry : shipped())
+    if (entry.refusal.empty())
+      types.push_back(entry.type);
+  return types;
+}
+
+Span<const GgmlType> ggmlTypes() {
+  static const std::vector<GgmlType> types = usable();
+  return types;
+}
+
+const GgmlType *findGgmlType(const std::string &name) {
+  for (const GgmlType &type : ggmlTypes())
+    if (type.name == name)
+      return &type;
+  return nullptr;
 }
 
 } // namespace quern::weights

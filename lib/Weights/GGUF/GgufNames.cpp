@@ -3,11 +3,9 @@
 // \file What GGUF files call the tensors of a model. Source: llama.cpp,
 // gguf-py/gguf/tensor_mapping.py.
 
-#include "GgufNames.h"
+#include "quern/Weights/GgufNames.h"
 
-#include "../WeightNames.h"
-
-namespace quern::import {
+namespace quern::weights {
 
 namespace {
 struct NamePair {
@@ -18,9 +16,9 @@ struct NamePair {
 
 /// Here and below without `.weight` or `.bias`.
 static constexpr NamePair wholeNames[] = {
-    {embeddingName, "token_embd"},
-    {finalNormName, "output_norm"},
-    {outputName, "output"},
+    {"model.embed_tokens", "token_embd"},
+    {"model.norm", "output_norm"},
+    {"lm_head", "output"},
 };
 
 static constexpr NamePair layerNames[] = {
@@ -52,4 +50,16 @@ std::string ggufNameOf(const std::string &name) {
   return name; // of a family that the table does not know yet
 }
 
-} // namespace quern::import
+std::string ggufCompanionOf(const std::string &weight, const char *suffix) {
+  return weight.substr(0, weight.rfind('.')) + suffix;
+}
+
+bool hasPairedRows(const std::string &architecture, const std::string &name) {
+  auto contains = [&](const char *part) {
+    return name.find(part) != std::string::npos;
+  };
+  return architecture == "llama" &&
+         (contains(".q_proj.") || contains(".k_proj."));
+}
+
+} // namespace quern::weights

@@ -2,8 +2,8 @@
 //
 // \file The element types of GGUF files, as share/ggml-types.txt lists them.
 
-#ifndef QUERN_LIB_WEIGHTS_GGUF_TENSORTYPES_H
-#define QUERN_LIB_WEIGHTS_GGUF_TENSORTYPES_H
+#ifndef QUERN_WEIGHTS_GGMLTYPES_H
+#define QUERN_WEIGHTS_GGMLTYPES_H
 
 #include "quern/Weights/WeightSource.h"
 
@@ -11,7 +11,7 @@ namespace quern::weights {
 
 /// A type that a tensor in a file may have. Elements are stored in blocks along
 /// a row; a plain type has blocks of one.
-struct TensorType {
+struct GgmlType {
   uint32_t id = 0;
   std::string name;         ///< ggml's
   std::string encoding;     ///< as TensorInfo says it; empty: plain
@@ -22,8 +22,14 @@ struct TensorType {
 
 /// The type of number `id`. Fails for numbers that were never given or have
 /// been taken back, and for types that only activations have in memory.
-Result<const TensorType *> tensorTypeOf(uint32_t id);
+Result<const GgmlType *> ggmlTypeOf(uint32_t id);
+
+/// All of them, by number.
+Span<const GgmlType> ggmlTypes();
+
+/// The type that ggml calls `name`, or null.
+const GgmlType *findGgmlType(const std::string &name);
 
 } // namespace quern::weights
 
-#endif // QUERN_LIB_WEIGHTS_GGUF_TENSORTYPES_H
+#endif // QUERN_WEIGHTS_GGMLTYPES_H

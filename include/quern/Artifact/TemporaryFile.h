@@ -2,8 +2,8 @@
 //
 // \file A file that gets its name once it is whole.
 
-#ifndef QUERN_LIB_ARTIFACT_TEMPORARYFILE_H
-#define QUERN_LIB_ARTIFACT_TEMPORARYFILE_H
+#ifndef QUERN_ARTIFACT_TEMPORARYFILE_H
+#define QUERN_ARTIFACT_TEMPORARYFILE_H
 
 #include "quern/Base/Span.h"
 #include "quern/Base/Status.h"
@@ -54,4 +54,4 @@ private:
 
 } // namespace quern::artifact
 
-#endif // QUERN_LIB_ARTIFACT_TEMPORARYFILE_H
+#endif // QUERN_ARTIFACT_TEMPORARYFILE_H

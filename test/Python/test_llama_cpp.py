@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""llama.cpp reads the GGUF files that we write: its types, tokens and logits.
+
+QUERN_LLAMA_CPP names a folder of its sources, built in `build`; utils/bench-peers
+makes one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import llama_mixtures
+import numpy as np
+import pytest
+import quern
+from quern import synth
+from support import DATA, ROOT, all_logits, needs_compiler, needs_data
+
+pytestmark = needs_compiler
+
+QUERN_6M = ROOT / "examples" / "quern-6m"
+RECORD = json.loads(llama_mixtures.RECORD.read_text())
+
+
+@pytest.fixture(scope="session")
+def sources() -> Path:
+    folder = os.environ.get("QUERN_LLAMA_CPP")
+    if not folder:
+        pytest.skip("QUERN_LLAMA_CPP names no folder of llama.cpp")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def client(sources, tmp_path_factory):
+    """`client(model, what, ...)` runs llama_logits.c and gives what it prints."""
+    compiler = next(filter(None, map(shutil.which, ("clang-22", "cc"))), None)
+    if not compiler:
+        pytest.skip("no C compiler")
+    program = tmp_path_factory.mktemp("client") / "llama_logits"
+    libraries = sources / "build" / "bin"
+    command = [compiler, Path(__file__).with_name("llama_logits.c"), "-o", program]
+    command += [f"-I{sources / folder}" for folder in ("include", "ggml/include")]
+    command += [f"-L{libraries}", f"-Wl,-rpath,{libraries}", "-lllama", "-lggml", "-lggml-base"]
+    subprocess.run(command, check=True)
+
+    def run(*arguments: object) -> str:
+        done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def their_logits(client, model: Path, tokens: np.ndarray) -> np.ndarray:
+    out = model.with_suffix(".logits")
+    client(model, "logits", out, *tokens)
+    return np.fromfile(out, np.float32).reshape(len(tokens), -1).astype(np.float64)
+
+
+def rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+# ---------------------------------------------------------------------------
+# Types
+# ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", llama_mixtures.SHAPES)
+def test_mixtures_are_llama_quantizes(tmp_path, name):
+    """Every weight gets the type that llama-quantize gave it."""
+    source = llama_mixtures.write_model(name, tmp_path)
+    for mixture, types in RECORD[name].items():
+        out = tmp_path / "m.gguf"
+        if types == "refused":
+            continue
+        quern.export_model(source, out, "gguf", f"llama:{mixture}")
+        assert llama_mixtures.types_of(out) == types, mixture
+
+
+def test_the_record_is_llama_quantizes(sources, tmp_path):
+    source = tmp_path / "m.gguf"
+    quern.export_model(llama_mixtures.write_model("grouped", tmp_path), source, "gguf")
+    for mixture in ("Q2_K", "Q3_K_M", "Q4_K_S", "Q4_K_M", "Q5_K_M", "IQ4_XS"):
+        found = llama_mixtures.llama_types(sources / "build" / "bin", source, mixture)
+        assert found == RECORD["grouped"][mixture], mixture
+
+
+# ---------------------------------------------------------------------------
+# Logits and tokens
+# ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["tiny-llama3", "tiny-mqa", "tiny-qwen2", "tiny-qwen3"])
+def test_families_in_floats(client, tmp_path, name):
+    """f32 through: order of rows, rope, biases, norms of heads, tying."""
+    quern.synthesize(name, tmp_path / "model", seed=7, dtype="f32")
+    quern.export_model(tmp_path / "model", tmp_path / "m.gguf", "gguf")
+    tokens = np.random.default_rng(1).integers(0, 320, 60)
+    ours = all_logits(quern.ReferenceModel(tmp_path / "model", kv_cache="f32"), tokens)
+    theirs = their_logits(client, tmp_path / "m.gguf", tokens)
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=2e-4 * np.abs(ours).max())
+
+
+def test_linear_scaling_of_rope(client, tmp_path, monkeypatch):
+    scaled = {"rope_scaling": {"rope_type": "linear", "factor": 4.0}}
+    shape = synth.Shape(96, 160, 2, 6, 2, 16, 320, 256, extra=scaled)
+    monkeypatch.setitem(synth.SHAPES, "linear", shape)
+    quern.synthesize("linear", tmp_path / "model", dtype="f32")
+    quern.export_model(tmp_path / "model", tmp_path / "m.gguf", "gguf")
+    tokens = np.random.default_rng(1).integers(0, 320, 60)
+    ours = all_logits(quern.ReferenceModel(tmp_path / "model", kv_cache="f32"), tokens)
+    theirs = their_logits(client, tmp_path / "m.gguf", tokens)
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=2e-4 * np.abs(ours).max())
+
+
+# A format, and what llama.cpp codes the inputs of its products in.
+ACTIVATIONS = {
+    "Q8_0": "i8 [1, 32], scale f32", "Q4_0": "i8 [1, 32], scale f32",
+    "Q5_1": "i8 [1, 32], scale f32", "Q4_K": "i8 [1, 256], scale f32",
+    "Q6_K": "i8 [1, 256], scale f32", "IQ4_XS": "i8 [1, 256], scale f32",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("format", ACTIVATIONS)
+def test_quantized_logits(client, tmp_path, compile_once, format):
+    """llama.cpp is as far from the f32 result as our own integer products are,
+    whose inputs are coded in the same blocks: the weights are the same."""
+    quern.export_model(QUERN_6M, tmp_path / "m.gguf", "gguf", format)
+    text = (ROOT / "examples" / "quern-6m-eval.txt").read_text()
+    tokens = quern.Tokenizer(QUERN_6M).encode_prompt(text)[:200]
+    exact = logits_of(compile_once(tmp_path / "m.gguf", "", target="host", kv_cache="f32"), tokens)
+    coded = compile_once(
+        tmp_path / "m.gguf", "", target="host", kv_cache="f32", compute="int8",
+        activations="i8 [1, 32], scale f32",
+    )  # fmt: skip
+    bound = rms(logits_of(coded, tokens) - exact)
+    found = rms(their_logits(client, tmp_path / "m.gguf", tokens) - exact)
+    wider = 1 if "[1, 32]" in ACTIVATIONS[format] else 2
+    assert 0 < found < 1.5 * wider * bound, (found, bound)
+    assert bound < 0.05 * rms(exact)
+
+
+def logits_of(artifact: Path, tokens: np.ndarray) -> np.ndarray:
+    with quern.Model(artifact) as model:
+        return all_logits(model, tokens)
+
+
+ODD = [" ", "  two", "a\n\nb\t", "12345 6", "Ünïcödé 漢字 🙂", "don't", "We're"]
+
+
+def test_byte_level_tokens(client, tmp_path):
+    quern.export_model(QUERN_6M, tmp_path / "m.gguf", "gguf")
+    ours = quern.Tokenizer(QUERN_6M)
+    lines = (ROOT / "examples" / "quern-6m-eval.txt").read_text().splitlines()
+    for text in [*filter(None, lines[:20]), *ODD]:
+        theirs = [int(word) for word in client(tmp_path / "m.gguf", "text", text).split()]
+        assert theirs == ours.encode_prompt(text).tolist(), text
+
+
+@needs_data("lm/stories260K", "text/tinystories_val.txt")
+def test_sentencepiece_tokens(client, tmp_path):
+    folder = DATA / "lm" / "stories260K"
+    quern.export_model(folder, tmp_path / "m.gguf", "gguf")
+    ours = quern.Tokenizer(folder)
+    lines = (DATA / "text" / "tinystories_val.txt").read_text().splitlines()
+    for text in [*filter(None, lines[:20]), *ODD]:
+        theirs = [int(word) for word in client(tmp_path / "m.gguf", "text", text).split()]
+        assert theirs == ours.encode_prompt(text).tolist(), text

@@ -146,9 +146,12 @@ class NumpyLlama:
 
     def _rotate(self, x: Array, layer: int) -> Array:
         """Queries or keys [..., length, head_dim] of a layer, turned."""
-        angles = np.outer(np.arange(x.shape[-2]), self._frequencies(layer))
+        return rotate(x, *self._rotations(x.shape[-2], layer))
+
+    def _rotations(self, length: int, layer: int) -> tuple[Array, Array]:
+        angles = np.outer(np.arange(length), self._frequencies(layer))
         both = np.concatenate([angles, angles], axis=-1)
-        return rotate(x, np.cos(both).astype(self.dtype), np.sin(both).astype(self.dtype))
+        return np.cos(both).astype(self.dtype), np.sin(both).astype(self.dtype)
 
     def _frequencies(self, layer: int) -> Array:
         return self.frequencies

@@ -93,7 +93,7 @@ class Tape:
         self.model = model
         self.w = model.weights
         self.head = self.w.get("lm_head.weight", self.w["model.embed_tokens.weight"])
-        self.rotations = model._rotations(len(tokens))
+        self.rotations = model._rotations(len(tokens), layer=0)
         self.layers: list[dict[str, Array]] = []
         x = self.w["model.embed_tokens.weight"][tokens]
         for layer in range(model.layers):
@@ -140,7 +140,9 @@ class Tape:
         s["q"], s["k"] = rotate(s["q"], *self.rotations), rotate(s["k"], *self.rotations)
         repeat = model.heads // model.kv_heads
         s["k"], s["v"] = np.repeat(s["k"], repeat, axis=0), np.repeat(s["v"], repeat, axis=0)
-        scores = s["q"] @ s["k"].swapaxes(1, 2) * model.head_dim**-0.5 + model._mask(len(x))
+        scores = s["q"] @ s["k"].swapaxes(1, 2) * model.head_dim**-0.5 + model._mask(
+            len(x), model.window
+        )
         scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
         s["p"] = scores / scores.sum(axis=-1, keepdims=True)
         s["joined"] = (s["p"] @ s["v"]).swapaxes(0, 1).reshape(len(x), -1)

@@ -6,6 +6,7 @@
 
 #include "WeightNames.h"
 #include "quern/Support/Text.h"
+#include "quern/Weights/TensorView.h"
 
 #include <algorithm>
 #include <cstring>
@@ -93,14 +94,16 @@ Status checkTensors(const Architecture &architecture,
     const Stored &stored = weight.stored;
     if (embedding.empty()) // the first weight
       embedding = stored.name;
-    if (!known.insert(stored.name).second)
-      return true; // another part of the same tensor
-    const TensorInfo *tensor = source.find(stored.name);
-    if (!tensor) {
-      missing.add(stored.name);
-      return true;
+    int64_t count = std::max<int64_t>(1, stored.stack);
+    weights::TensorStack stack{stored.name, count};
+    for (int64_t i = 0; i < count && status.isOk(); ++i) {
+      if (!known.insert(stack.name(i)).second)
+        continue; // another part of the same tensor
+      if (const TensorInfo *tensor = source.find(stack.name(i)))
+        status = checkTensor(*tensor, stored.shape);
+      else
+        missing.add(stack.name(i));
     }
-    status = checkTensor(*tensor, stored.shape);
     return status.isOk();
   });
   if (!status)

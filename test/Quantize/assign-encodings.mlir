@@ -35,6 +35,10 @@ param.global @arrived : tensor<64x256xf32, #qt.format<q8_0>> = #param.external<"
 // CHECK: param.global @norm : tensor<256xf32> = #param.external
 param.global @norm : tensor<256xf32> = #param.external<"model", "norm">
 
+// A router keeps its numbers.
+// CHECK: param.global @router : tensor<8x256xf32> = #param.external
+param.global @router : tensor<8x256xf32> = #param.external<"model", "router">
+
 // CHECK-LABEL: @forward
 func.func @forward(%tokens: tensor<?xi32>, %y: tensor<?x64xf32>, %z: tensor<?x44xf32>) {
   // CHECK: param.load @embed : tensor<8x256xbf16, #q6_k>
@@ -55,5 +59,8 @@ func.func @forward(%tokens: tensor<?xi32>, %y: tensor<?x64xf32>, %z: tensor<?x44
   %4 = nn.linear %y, %same : (tensor<?x64xf32>, tensor<256x64xbf16>) -> tensor<?x256xf32>
   %arrived = param.load @arrived : tensor<64x256xf32, #qt.format<q8_0>>
   %5 = nn.linear %h, %arrived : (tensor<?x256xf32>, tensor<64x256xf32, #qt.format<q8_0>>) -> tensor<?x64xf32>
+  %router = param.load @router : tensor<8x256xf32>
+  %6 = nn.linear %h, %router : (tensor<?x256xf32>, tensor<8x256xf32>) -> tensor<?x8xf32>
+  %7 = nn.route %6 top 2 : (tensor<?x8xf32>) -> tensor<?x4xf32>
   return
 }

@@ -22,6 +22,15 @@ struct Rope {
   double magnitude = 1; ///< what turns is multiplied by it
 };
 
+/// Feed-forward parts of which each token chooses some.
+struct Experts {
+  int64_t count = 0; ///< 0: none
+  int64_t perToken = 0;
+  int64_t intermediate = 0;
+  bool normalized = false;  ///< shares of the chosen ones add up to one
+  std::vector<bool> layers; ///< whether a layer has them
+};
+
 /// A decoder: the Llama design, and what its relatives do in another way.
 /// Extents count elements.
 struct Architecture {
@@ -46,6 +55,7 @@ struct Architecture {
   std::string activation = "silu"; ///< an #nn<activation>
   bool gatedFeedForward = true;    ///< up is multiplied by the activated gate
   bool parallelParts = false;      ///< feed-forward reads what attention reads
+  Experts experts;                 ///< gated, without biases
   bool tiedEmbedding = false;      ///< the output matrix is the embedding
   bool qkvBias = false;
   bool outputBias = false; ///< of the attention's output projection
@@ -61,6 +71,9 @@ struct Architecture {
 
   int64_t queryWidth() const { return heads * headDim; }
   int64_t keyWidth() const { return kvHeads * headDim; }
+  bool hasExperts(int64_t layer) const {
+    return experts.count > 0 && experts.layers[layer];
+  }
   const Rope &ropeOf(int64_t layer) const {
     return windowRope && windows[layer] ? *windowRope : rope;
   }

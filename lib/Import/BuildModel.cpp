@@ -42,7 +42,9 @@ private:
   Value activated(int64_t layer, Value x);
   Value feedForwardPart(int64_t layer, Value x);
   Value norm(const std::string &name, Value x, int64_t group = 0);
-  Value linear(const std::string &name, Value x, bool bias);
+  Value linear(const std::string &name, Value x, bool bias,
+               Value routing = Value());
+  Value expertsPart(int64_t layer, Value x);
   Value postNorm(int64_t layer, const char *suffix, Value x);
   Value rope(int64_t layer, Value x);
   Value embedding(Value tokens, Value table);
@@ -122,13 +124,16 @@ Value ModelBuilder::postNorm(int64_t layer, const char *suffix, Value x) {
   return a.postNorms ? norm(layerTensor(layer, suffix), x) : x;
 }
 
-Value ModelBuilder::linear(const std::string &name, Value x, bool bias) {
+Value ModelBuilder::linear(const std::string &name, Value x, bool bias,
+                           Value routing) {
   Location where = at(name);
   Value weight = load(where, name + ".weight");
   Value biasValue = bias ? load(where, name + ".bias") : Value();
   int64_t rows = cast<RankedTensorType>(weight.getType()).getDimSize(0);
+  if (routing)
+    rows /= a.experts.count;
   return nn::LinearOp::create(builder, where, activations(rows), x, weight,
-                              biasValue);
+                              biasValue, routing);
 }
 
 Value ModelBuilder::rope(int64_t layer, Value x) {
@@ -196,8 +201,36 @@ Value ModelBuilder::activated(int64_t layer, Value x) {
                                        activation, gate, up);
 }
 
+/// The sum of what the experts say that each token chooses.
+Value ModelBuilder::expertsPart(int64_t layer, Value x) {
+  auto name = [&](const char *suffix) { return layerTensor(layer, suffix); };
+  const Experts &experts = a.experts;
+  Location where = at(name("mlp.experts"));
+  Value scores = linear(name("mlp.gate"), x, /*bias=*/false);
+  IntegerAttr count = builder.getI64IntegerAttr(experts.count);
+  Value routing = nn::RouteOp::create(
+      builder, at(name("mlp.gate")), activations(2 * experts.perToken), scores,
+      builder.getI64IntegerAttr(experts.perToken),
+      experts.normalized ? builder.getUnitAttr() : UnitAttr());
+  Value rows =
+      nn::DispatchOp::create(builder, where, x.getType(), x, routing, count);
+  auto multiply = [&](const char *suffix, Value input) {
+    return linear(name(suffix), input, /*bias=*/false, routing);
+  };
+  Value gate = multiply("mlp.experts.gate_proj", rows);
+  Value up = multiply("mlp.experts.up_proj", rows);
+  Value activated = nn::GatedActivationOp::create(
+      builder, where, gate.getType(), *nn::symbolizeActivation(a.activation),
+      gate, up);
+  Value output = multiply("mlp.experts.down_proj", activated);
+  return nn::CombineOp::create(builder, where, output.getType(), output,
+                               routing, count);
+}
+
 Value ModelBuilder::feedForwardPart(int64_t layer, Value x) {
   Value h = norm(layerTensor(layer, feedForwardNorm(a)), x);
+  if (a.hasExperts(layer))
+    return postNorm(layer, feedForwardPostNorm, expertsPart(layer, h));
   Value output = linear(layerTensor(layer, "mlp.down_proj"),
                         activated(layer, h), a.mlpBias);
   return postNorm(layer, feedForwardPostNorm, output);
@@ -239,7 +272,7 @@ Value ModelBuilder::logits(Value x, Value table) {
                      ? table
                      : load(where, outputName + std::string(".weight"));
   Value result = nn::LinearOp::create(builder, where, activations(a.vocabulary),
-                                      x, matrix, Value());
+                                      x, matrix, Value(), Value());
   if (a.logitSoftcap == 0)
     return result;
   return nn::SoftcapOp::create(builder, where, result.getType(), result,

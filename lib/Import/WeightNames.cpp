@@ -16,12 +16,13 @@ struct Expected {
   std::string kind; ///< `.weight` or `.bias`
   std::vector<int64_t> shape;
   bool isLinear = false;
+  int64_t stack = 0; ///< tensors that it is stored as; 0: one
 };
 
-/// The weights of a layer, which all have.
+/// The weights of a layer.
 class LayerWeights {
 public:
-  explicit LayerWeights(const Architecture &architecture);
+  LayerWeights(const Architecture &architecture, bool hasExperts);
 
   std::vector<Expected> list;
 
@@ -38,6 +39,7 @@ private:
   }
   void addAttention(const Architecture &a);
   void addFeedForward(const Architecture &a);
+  void addExperts(const Architecture &a);
 };
 } // namespace
 
@@ -63,19 +65,33 @@ void LayerWeights::addAttention(const Architecture &a) {
     addNorm(a, attentionPostNorm, a.hidden);
 }
 
+void LayerWeights::addExperts(const Architecture &a) {
+  const Experts &e = a.experts;
+  addLinear("mlp.gate", e.count, a.hidden, /*bias=*/false);
+  auto add = [&](const char *name, int64_t rows, int64_t columns) {
+    list.push_back({name, ".weight", {e.count * rows, columns}, true, e.count});
+  };
+  add("mlp.experts.gate_proj", e.intermediate, a.hidden);
+  add("mlp.experts.up_proj", e.intermediate, a.hidden);
+  add("mlp.experts.down_proj", a.hidden, e.intermediate);
+}
+
 void LayerWeights::addFeedForward(const Architecture &a) {
-  addNorm(a, feedForwardNorm(a), a.hidden);
   if (a.gatedFeedForward)
     addLinear("mlp.gate_proj", a.intermediate, a.hidden, a.mlpBias);
   addLinear("mlp.up_proj", a.intermediate, a.hidden, a.mlpBias);
   addLinear("mlp.down_proj", a.hidden, a.intermediate, a.mlpBias);
-  if (a.postNorms)
-    addNorm(a, feedForwardPostNorm, a.hidden);
 }
 
-LayerWeights::LayerWeights(const Architecture &architecture) {
-  addAttention(architecture);
-  addFeedForward(architecture);
+LayerWeights::LayerWeights(const Architecture &a, bool hasExperts) {
+  addAttention(a);
+  addNorm(a, feedForwardNorm(a), a.hidden);
+  if (hasExperts)
+    addExperts(a);
+  else
+    addFeedForward(a);
+  if (a.postNorms)
+    addNorm(a, feedForwardPostNorm, a.hidden);
 }
 
 //===----------------------------------------------------------------------===//
@@ -121,6 +137,10 @@ static Stored locate(const Checkpoint &checkpoint,
   stored.run = stored.stride = weight.shape.front();
   findPart(checkpoint, layer, weight, stored);
   stored.name = prefix + checkpoint.nameOf(stored.name) + weight.kind;
+  if (weight.stack) {
+    stored.stack = weight.stack;
+    stored.shape.front() /= weight.stack;
+  }
   if (checkpoint.transposedLinears && weight.isLinear) {
     std::swap(stored.shape[0], stored.shape[1]);
     stored.transposed = stored.isPart = true;
@@ -141,9 +161,11 @@ void forEachWeight(const Architecture &a,
   if (a.learnedPositions &&
       !visitGlobal(positionsName, {a.learnedPositions, a.hidden}))
     return;
-  const std::vector<Expected> weights = LayerWeights(a).list;
+  const std::vector<Expected> dense = LayerWeights(a, false).list;
+  const std::vector<Expected> expert = LayerWeights(a, true).list;
   for (int64_t layer = 0; layer < a.layers; ++layer) {
     std::string prefix = a.checkpoint.layers + std::to_string(layer) + ".";
+    const std::vector<Expected> &weights = a.hasExperts(layer) ? expert : dense;
     for (const Expected &weight : weights)
       if (!visit({layerTensor(layer, weight.name) + weight.kind, weight.shape,
                   locate(a.checkpoint, weights, weight, prefix)}))

@@ -38,6 +38,9 @@ struct Stored {
   int64_t stride = 0;
   bool transposed = false;
   bool isPart = false; ///< else the weight is the whole tensor as it lies
+  /// If not 0, so many tensors of `shape` lie one below the other: their names
+  /// have a number in place of a star.
+  int64_t stack = 0;
 };
 
 struct Weight {

@@ -57,7 +57,10 @@ static KernelSpec specOf(nn::LinearOp op, mlir::Value input) {
                                 ? "int8"
                                 : nn::stringifyCompute(op.getCompute());
   return {qk::KernelKind::Linear,
-          {{"x", input}, {"w", op.getWeight()}, {"bias", op.getBias()}},
+          {{"x", input},
+           {"w", op.getWeight()},
+           {"bias", op.getBias()},
+           {"routing", op.getRouting()}},
           {{"compute", mlir::StringAttr::get(op.getContext(), compute)}}};
 }
 
@@ -147,6 +150,24 @@ static KernelSpec specOf(nn::AddPositionsOp op) {
           {}};
 }
 
+static KernelSpec specOf(nn::RouteOp op) {
+  return {qk::KernelKind::Route,
+          {{"x", op.getLogits()}},
+          {{"top", op.getTopAttr()}, {"normalized", op.getNormalizedAttr()}}};
+}
+
+static KernelSpec specOf(nn::DispatchOp op) {
+  return {qk::KernelKind::Dispatch,
+          {{"x", op.getInput()}, {"routing", op.getRouting()}},
+          {{"experts", op.getExpertsAttr()}}};
+}
+
+static KernelSpec specOf(nn::CombineOp op) {
+  return {qk::KernelKind::Combine,
+          {{"x", op.getInput()}, {"routing", op.getRouting()}},
+          {{"experts", op.getExpertsAttr()}}};
+}
+
 static KernelSpec specOf(nn::ScaleOp op) {
   return {qk::KernelKind::Scale,
           {{"x", op.getInput()}},
@@ -230,7 +251,8 @@ static mlir::LogicalResult lower(mlir::Operation *op,
       .Case([](nn::LinearOp linear) { return lowerLinear(linear); })
       .Case<nn::EmbeddingOp, nn::RMSNormOp, nn::AddOp, nn::GatedActivationOp,
             nn::LayerNormOp, nn::ActivationOp, nn::AddPositionsOp, nn::ScaleOp,
-            nn::SoftcapOp, nn::LastRowsOp, nn::HadamardOp, nn::GatherColumnsOp,
+            nn::SoftcapOp, nn::RouteOp, nn::DispatchOp, nn::CombineOp,
+            nn::LastRowsOp, nn::HadamardOp, nn::GatherColumnsOp,
             nn::ScaleColumnsOp, nn::KVAppendOp, nn::AttentionOp,
             qt::QuantizeOp>([](auto lowered) {
         replace(lowered, specOf(lowered));

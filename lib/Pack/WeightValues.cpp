@@ -103,6 +103,13 @@ Status WeightValues::openRows(param::ViewAttr view,
   return weights::checkView(*source, *rows, shape.vec());
 }
 
+Status WeightValues::openStack(param::StackAttr attribute,
+                               llvm::ArrayRef<int64_t> shape) {
+  stack = weights::TensorStack{attribute.getKey().str(), attribute.getCount()};
+  tensor = source->find(stack->name(0));
+  return weights::checkStack(*source, *stack, shape.vec());
+}
+
 Status WeightValues::openPart(qt::PartAttr part) {
   mlir::RankedTensorType type = part.getWeightType();
   Result<WeightValues> opened = open(part.getSource(), type, *source);
@@ -134,6 +141,9 @@ Result<WeightValues> WeightValues::open(mlir::Attribute value,
   } else if (auto rows = llvm::dyn_cast<param::ViewAttr>(value)) {
     if (Status s = values.openRows(rows, type.getShape()); !s)
       return s;
+  } else if (auto stack = llvm::dyn_cast<param::StackAttr>(value)) {
+    if (Status s = values.openStack(stack, type.getShape()); !s)
+      return s;
   } else if (auto part = llvm::dyn_cast<qt::PartAttr>(value)) {
     if (Status s = values.openPart(part); !s)
       return s;
@@ -146,8 +156,8 @@ Result<WeightValues> WeightValues::open(mlir::Attribute value,
       return codes.status();
     values.stored = std::move(*codes);
   } else if (!llvm::isa<param::SplatAttr, nn::RopeTableAttr>(value)) {
-    return mismatch("#param.external, #param.view, #param.splat, #qk.stored, "
-                    "#nn.rope_table or #qt.part",
+    return mismatch("#param.external, #param.view, #param.stack, "
+                    "#param.splat, #qk.stored, #nn.rope_table or #qt.part",
                     textOf(value));
   }
   if (isRounded(type.getElementType(), values.tensor)) {
@@ -187,6 +197,8 @@ Status WeightValues::readRaw(int64_t rowBegin, int64_t rowEnd,
     return isVector ? weights::readViewAsFloat(*source, *rows, 0, cols, out)
                     : weights::readViewAsFloat(*source, *rows, rowBegin, rowEnd,
                                                out);
+  if (stack)
+    return weights::readStackAsFloat(*source, *stack, rowBegin, rowEnd, out);
   if (tensor)
     return weights::readRowsAsFloat(*source, tensor->name, rowBegin, rowEnd,
                                     out);
@@ -236,6 +248,9 @@ void WeightValues::release() const {
     whole->release();
   if (stored)
     stored->release();
-  if (tensor)
+  if (stack)
+    for (int64_t i = 0; i < stack->count; ++i)
+      source->release(*source->find(stack->name(i)));
+  else if (tensor)
     source->release(*tensor);
 }

@@ -71,6 +71,7 @@ private:
   Status openExternal(param::ExternalAttr external,
                       llvm::ArrayRef<int64_t> shape);
   Status openRows(param::ViewAttr view, llvm::ArrayRef<int64_t> shape);
+  Status openStack(param::StackAttr stack, llvm::ArrayRef<int64_t> shape);
   Status openPart(qt::PartAttr part);
   Status readRaw(int64_t rowBegin, int64_t rowEnd, Span<float> out) const;
 
@@ -81,6 +82,7 @@ private:
   int64_t cols = 0;
   std::optional<weights::TensorView> rows; ///< of a part of `tensor`
   bool isVector = false;
+  std::optional<weights::TensorStack> stack; ///< whose first is `tensor`
   /// Of a part: the weight that it is of, and how that is seen. The view reads
   /// the weight, so that both stay where they are.
   std::shared_ptr<const WeightValues> whole;

@@ -28,15 +28,18 @@ using WeightMap = llvm::MapVector<param::GlobalOp, WeightUses>;
 static WeightMap collectWeights(mlir::ModuleOp module) {
   mlir::SymbolTable symbols(module);
   llvm::DenseMap<mlir::Operation *, WeightUses> uses;
-  auto add = [&](mlir::Value weight, bool isLinear) {
-    auto load = weight.getDefiningOp<param::LoadOp>();
-    if (!load)
-      return;
-    WeightUses &use = uses[symbols.lookup(load.getGlobal())];
-    (isLinear ? use.byLinear : use.byEmbedding) = true;
+  auto add = [&](mlir::Value weight, bool WeightUses::*use) {
+    if (auto load = weight.getDefiningOp<param::LoadOp>())
+      uses[symbols.lookup(load.getGlobal())].*use = true;
   };
-  module.walk([&](nn::LinearOp op) { add(op.getWeight(), true); });
-  module.walk([&](nn::EmbeddingOp op) { add(op.getTable(), false); });
+  module.walk([&](nn::LinearOp op) {
+    add(op.getWeight(), &WeightUses::byLinear);
+    if (llvm::any_of(op->getUsers(), llvm::IsaPred<nn::RouteOp>))
+      add(op.getWeight(), &WeightUses::byRouter);
+  });
+  module.walk([&](nn::EmbeddingOp op) {
+    add(op.getTable(), &WeightUses::byEmbedding);
+  });
   WeightMap weights;
   for (auto global : module.getOps<param::GlobalOp>())
     if (auto found = uses.find(global); found != uses.end())
@@ -57,9 +60,11 @@ struct AssignEncodings
     }
     std::vector<bool> isRuleUsed(parsedRules.size());
     for (auto &[global, uses] : collectWeights(module)) {
-      std::optional<numerics::Format> chosen = parsedFormat;
-      if (mixture)
-        chosen = mixture->formatOf(global);
+      // A router is small, and an error in it means another expert: only a
+      // rule that names it has it encoded.
+      std::optional<numerics::Format> chosen;
+      if (!uses.byRouter)
+        chosen = mixture ? mixture->formatOf(global) : parsedFormat;
       for (size_t i = 0; i < parsedRules.size(); ++i) {
         if (!parsedRules[i].matches(global.getSymName(), uses))
           continue;

@@ -17,6 +17,7 @@ namespace quern::quantize {
 struct WeightUses {
   bool byLinear = false;
   bool byEmbedding = false;
+  bool byRouter = false; ///< a linear that chooses experts
 };
 
 /// `[linear: | embedding:] PATTERN = FORMAT`

@@ -178,7 +178,7 @@ mlir::Value WeightExpander::multiplyApart(nn::LinearOp linear, mlir::Value x,
   mlir::Value apart = load(builder, {ColumnRole::Apart, link});
   return nn::LinearOp::create(builder, linear.getLoc(), linear.getType(),
                               columns, apart, /*bias=*/nullptr,
-                              linear.getCompute());
+                              linear.getRouting(), linear.getCompute());
 }
 
 /// The columns that link `link` keeps apart in their places, else zeros.

@@ -45,10 +45,31 @@ static Status evalLinear(nn::LinearOp op, Scope &scope) {
   const numerics::FloatType *rounding = op.getCompute() == nn::Compute::BF16
                                             ? numerics::lookupFloatType("bf16")
                                             : nullptr;
+  const Tensor &x = scope.tensor(op.getInput());
+  const Tensor &w = scope.tensor(op.getWeight());
+  const Tensor *bias = scope.tensorOrNull(op.getBias());
+  if (const Tensor *routing = scope.tensorOrNull(op.getRouting()))
+    return scope.set(op.getResult(),
+                     routedLinear(x, w, bias, *routing,
+                                  op.getType().getDimSize(1), rounding));
+  return scope.set(op.getResult(), linear(x, w, bias, rounding));
+}
+
+static Status evalRoute(nn::RouteOp op, Scope &scope) {
+  return scope.set(op.getResult(), route(scope.tensor(op.getLogits()),
+                                         op.getTop(), op.getNormalized()));
+}
+
+static Status evalDispatch(nn::DispatchOp op, Scope &scope) {
   return scope.set(op.getResult(),
-                   linear(scope.tensor(op.getInput()),
-                          scope.tensor(op.getWeight()),
-                          scope.tensorOrNull(op.getBias()), rounding));
+                   dispatch(scope.tensor(op.getInput()),
+                            scope.tensor(op.getRouting()), op.getExperts()));
+}
+
+static Status evalCombine(nn::CombineOp op, Scope &scope) {
+  return scope.set(op.getResult(),
+                   combine(scope.tensor(op.getInput()),
+                           scope.tensor(op.getRouting()), op.getExperts()));
 }
 
 static Status evalAdd(nn::AddOp op, Scope &scope) {
@@ -132,6 +153,9 @@ void reference::addNNOps(OpTable &table) {
   table.add(evalLayerNorm);
   table.add(evalActivation);
   table.add(evalAddPositions);
+  table.add(evalRoute);
+  table.add(evalDispatch);
+  table.add(evalCombine);
   table.add(evalScale);
   table.add(evalSoftcap);
   table.add(evalLastRows);

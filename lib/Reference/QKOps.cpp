@@ -70,8 +70,14 @@ static Result<Tensor> runLinear(Kernel &kernel) {
   const numerics::FloatType *rounding = kernel.string("compute") == "bf16"
                                             ? numerics::lookupFloatType("bf16")
                                             : nullptr;
-  Result<Tensor> product = linear(kernel.tensor("x"), kernel.tensor("w"),
-                                  kernel.tensorOrNull("bias"), rounding);
+  const Tensor &x = kernel.tensor("x"), &w = kernel.tensor("w");
+  const Tensor *bias = kernel.tensorOrNull("bias");
+  const Tensor *routing = kernel.tensorOrNull("routing");
+  auto type = llvm::cast<mlir::RankedTensorType>(
+      kernel.op.getOutputs().front().getType());
+  Result<Tensor> product =
+      routing ? routedLinear(x, w, bias, *routing, type.getDimSize(1), rounding)
+              : linear(x, w, bias, rounding);
   if (const Tensor *residual = kernel.tensorOrNull("residual"); product)
     product = residual ? add(*product, *residual) : product;
   double cap = kernel.real("softcap");
@@ -124,6 +130,15 @@ static Result<Tensor> runKernel(Kernel &kernel) {
   case qk::KernelKind::AddPositions:
     return addPositions(kernel.tensor("x"), kernel.tensor("table"),
                         kernel.index("position"));
+  case qk::KernelKind::Route:
+    return route(kernel.tensor("x"), kernel.integer("top"),
+                 kernel.op->hasAttr("normalized"));
+  case qk::KernelKind::Dispatch:
+    return dispatch(kernel.tensor("x"), kernel.tensor("routing"),
+                    kernel.integer("experts"));
+  case qk::KernelKind::Combine:
+    return combine(kernel.tensor("x"), kernel.tensor("routing"),
+                   kernel.integer("experts"));
   case qk::KernelKind::Scale:
     return scale(kernel.tensor("x"), float(kernel.real("factor")));
   case qk::KernelKind::Softcap:

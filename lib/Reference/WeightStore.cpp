@@ -23,19 +23,29 @@ using namespace quern::reference;
 using Sources =
     std::map<std::string, std::shared_ptr<const weights::WeightSource>>;
 
-/// The source that `scope` is bound to.
-static Result<const weights::WeightSource *>
-findSource(llvm::StringRef scope, const Sources &sources) {
+/// The source that is bound to `scope`.
+static Result<const weights::WeightSource *> sourceOf(mlir::StringAttr scope,
+                                                      const Sources &sources) {
   auto source = sources.find(scope.str());
   if (source == sources.end())
     return mismatch("weights for the scope '" + scope.str() + "'", "none");
   return source->second.get();
 }
 
+/// A tensor of `type` whose numbers `read` writes.
+static Result<Tensor>
+readNumbers(mlir::RankedTensorType type,
+            llvm::function_ref<Status(Span<float> values)> read) {
+  std::vector<float> values(size_t(type.getNumElements()));
+  if (Status status = read(values); !status)
+    return status;
+  return Tensor::ofReals(type.getShape().vec(), std::move(values));
+}
+
 static Result<Tensor> readExternal(param::ExternalAttr external,
                                    mlir::RankedTensorType type,
                                    const Sources &sources) {
-  auto source = findSource(external.getScope().getValue(), sources);
+  auto source = sourceOf(external.getScope(), sources);
   if (!source)
     return source.status();
   std::string key = external.getKey().str();
@@ -46,34 +56,45 @@ static Result<Tensor> readExternal(param::ExternalAttr external,
     return weights::inTensor(
         **info, mismatch("the shape of " + textOf(type),
                          Tensor::ofReals((*info)->shape, {}).shapeText()));
-  std::vector<float> values(size_t(type.getNumElements()));
-  if (Status status =
-          weights::readRowsAsFloat(**source, key, 0, (*info)->rows(), values);
-      !status)
-    return status;
-  return Tensor::ofReals(type.getShape().vec(), std::move(values));
+  return readNumbers(type, [&](Span<float> values) {
+    return weights::readRowsAsFloat(**source, key, 0, (*info)->rows(), values);
+  });
 }
 
 /// The rows of a tensor that `attribute` says.
 static Result<Tensor> readView(param::ViewAttr attribute,
                                mlir::RankedTensorType type,
                                const Sources &sources) {
-  auto source =
-      findSource(attribute.getSource().getScope().getValue(), sources);
+  auto source = sourceOf(attribute.getSource().getScope(), sources);
   if (!source)
     return source.status();
   weights::TensorView view = {attribute.getSource().getKey().str(),
                               attribute.getFirst(), attribute.getRun(),
                               attribute.getStride(), attribute.getTransposed()};
-  std::vector<int64_t> shape = type.getShape().vec();
-  if (Status status = weights::checkView(**source, view, shape); !status)
-    return status;
-  std::vector<float> values(size_t(type.getNumElements()));
-  if (Status status =
-          weights::readViewAsFloat(**source, view, 0, shape.front(), values);
+  if (Status status = weights::checkView(**source, view, type.getShape().vec());
       !status)
     return status;
-  return Tensor::ofReals(std::move(shape), std::move(values));
+  return readNumbers(type, [&](Span<float> values) {
+    return weights::readViewAsFloat(**source, view, 0, type.getDimSize(0),
+                                    values);
+  });
+}
+
+static Result<Tensor> readStack(param::StackAttr attribute,
+                                mlir::RankedTensorType type,
+                                const Sources &sources) {
+  auto source = sourceOf(attribute.getScope(), sources);
+  if (!source)
+    return source.status();
+  weights::TensorStack stack = {attribute.getKey().str(), attribute.getCount()};
+  if (Status status =
+          weights::checkStack(**source, stack, type.getShape().vec());
+      !status)
+    return status;
+  return readNumbers(type, [&](Span<float> values) {
+    return weights::readStackAsFloat(**source, stack, 0, type.getDimSize(0),
+                                     values);
+  });
 }
 
 /// The codes that the tensors of `stored` hold.
@@ -89,7 +110,7 @@ static Result<numerics::CodedTensor> readStored(qk::StoredAttr stored,
   std::string names;
   for (mlir::Attribute tensor : stored.getTensors()) {
     auto external = llvm::cast<param::ExternalAttr>(tensor);
-    auto source = findSource(external.getScope().getValue(), sources);
+    auto source = sourceOf(external.getScope(), sources);
     if (!source)
       return source.status();
     auto info = (*source)->get(external.getKey().str());
@@ -190,6 +211,9 @@ static Result<Tensor> makePlain(mlir::Attribute value,
           .Case([&](param::ViewAttr view) {
             return readView(view, type, sources);
           })
+          .Case([&](param::StackAttr stack) {
+            return readStack(stack, type, sources);
+          })
           .Case([&](param::SplatAttr splat) { return makeSplat(splat, type); })
           .Case([&](nn::RopeTableAttr table) { return makeRopeTable(table); })
           .Case([&](qk::StoredAttr stored) {
@@ -201,9 +225,10 @@ static Result<Tensor> makePlain(mlir::Attribute value,
           .Default([&](mlir::Attribute other) -> Result<Tensor> {
             std::string text;
             llvm::raw_string_ostream(text) << other;
-            return mismatch("#param.external, #param.view, #param.splat, "
-                            "#qk.stored, #nn.rope_table or #qt.part",
-                            text);
+            return mismatch(
+                "#param.external, #param.view, #param.stack, #param.splat, "
+                "#qk.stored, #nn.rope_table or #qt.part",
+                text);
           });
   if (!numbers)
     return numbers;

@@ -103,4 +103,55 @@ Status readViewAsFloat(const WeightSource &source, const TensorView &view,
       });
 }
 
+std::string TensorStack::name(int64_t index) const {
+  size_t star = pattern.find('*');
+  if (star == std::string::npos)
+    return pattern;
+  return pattern.substr(0, star) + std::to_string(index) +
+         pattern.substr(star + 1);
+}
+
+Status checkStack(const WeightSource &source, const TensorStack &stack,
+                  const std::vector<int64_t> &shape) {
+  std::vector<int64_t> part = shape;
+  part.front() /= stack.count;
+  DType dtype = DType::F32;
+  for (int64_t i = 0; i < stack.count; ++i) {
+    Result<const TensorInfo *> tensor = source.get(stack.name(i));
+    if (!tensor)
+      return tensor.status();
+    if ((*tensor)->shape != part)
+      return invalid(**tensor, "shape " + shapeText(part),
+                     shapeText((*tensor)->shape));
+    if (i == 0)
+      dtype = (*tensor)->dtype;
+    if ((*tensor)->dtype != dtype)
+      return invalid(**tensor,
+                     std::string("the element type of the first, ") +
+                         dtypeName(dtype),
+                     dtypeName((*tensor)->dtype));
+  }
+  return Status::ok();
+}
+
+Status readStackAsFloat(const WeightSource &source, const TensorStack &stack,
+                        int64_t rowBegin, int64_t rowEnd, Span<float> out) {
+  Result<const TensorInfo *> first = source.get(stack.name(0));
+  if (!first)
+    return first.status();
+  int64_t rows = (*first)->rows(), columns = (*first)->columns();
+  for (int64_t row = rowBegin; row < rowEnd;) {
+    int64_t inTensor = row % rows;
+    int64_t count = std::min(rows - inTensor, rowEnd - row);
+    Span<float> part = out.subspan(size_t((row - rowBegin) * columns),
+                                   size_t(count * columns));
+    if (Status status = readRowsAsFloat(source, stack.name(row / rows),
+                                        inTensor, inTensor + count, part);
+        !status)
+      return status;
+    row += count;
+  }
+  return Status::ok();
+}
+
 } // namespace quern::weights

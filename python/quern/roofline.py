@@ -87,19 +87,30 @@ def work_of(kernel: Mapping[str, Any], step: Step) -> Work:
     rows = step.logit_rows if kernel["rows"] == "logits" else step.tokens
     if rows == 0:
         return Work()
+    rows *= kernel.get("rows_per_token", 1)
     row_bytes = sum(kernel["reads"].values()) + kernel.get("writes", 0)
     return Work(
-        sum(_weight_bytes(kernel["kind"], weight, rows) for weight in kernel["weights"]),
+        sum(_weight_bytes(kernel, weight, rows) for weight in kernel["weights"]),
         rows * row_bytes,
         _cache_bytes(kernel, step),
         _operations(kernel, step, rows),
     )
 
 
-def _weight_bytes(kind: str, weight: Mapping[str, Any], rows: int) -> float:
-    size: int = weight["bytes"]
-    looked_up = kind in _LOOKUPS
-    return rows * size / weight["shape"][0] if looked_up else size
+def _weight_bytes(kernel: Mapping[str, Any], weight: Mapping[str, Any], rows: int) -> float:
+    size = float(weight["bytes"])
+    if kernel["kind"] in _LOOKUPS:
+        return rows * size / float(weight["shape"][0])
+    # At least the experts that one token chooses.
+    return size * int(kernel.get("rows_per_token", 1)) / _experts(kernel)
+
+
+def _experts(kernel: Mapping[str, Any]) -> int:
+    """Whose matrices a product's weight holds: with one row a token, one."""
+    if kernel["kind"] != "linear" or "rows_per_token" not in kernel:
+        return int(kernel.get("rows_per_token", 1))
+    (weight,) = (weight for weight in kernel["weights"] if weight["role"] == "w")
+    return int(weight["shape"][0]) // int(kernel["width"])
 
 
 def _cache_bytes(kernel: Mapping[str, Any], step: Step) -> float:
@@ -117,7 +128,7 @@ def _operations(kernel: Mapping[str, Any], step: Step, rows: int) -> float:
     if kernel["kind"] == "linear":
         matrices = [weight["shape"] for weight in kernel["weights"] if len(weight["shape"]) == 2]
         numbers: int = sum(math.prod(shape) for shape in matrices)
-        return 2 * rows * numbers
+        return 2 * rows * numbers / _experts(kernel)
     if kernel["kind"] != "attention":
         return 0
     window: float = kernel["cache"]["window"] or math.inf

@@ -61,6 +61,18 @@ SHAPES: dict[str, Shape] = {
         96, 224, 2, 6, 6, 16, 320, 256, tied=False, family="gpt_neox",
         extra={"rotary_pct": 0.5, "use_parallel_residual": True},
     ),
+    "tiny-mixtral": Shape(
+        96, 160, 2, 6, 2, 16, 320, 256, tied=False, family="mixtral",
+        extra={"num_local_experts": 5, "num_experts_per_tok": 2},
+    ),
+    # The first layer has no experts.
+    "tiny-qwen3-moe": Shape(
+        96, 160, 3, 5, 1, 32, 320, 256, tied=False, family="qwen3_moe", epsilon=1e-6,
+        extra={
+            "num_experts": 9, "num_experts_per_tok": 3, "moe_intermediate_size": 64,
+            "norm_topk_prob": False, "mlp_only_layers": [0], "decoder_sparse_step": 1,
+        },
+    ),
     "tiny-phi3": Shape(
         96, 160, 2, 6, 2, 16, 320, 256, tied=False, family="phi3",
         extra={

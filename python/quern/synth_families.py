@@ -33,9 +33,11 @@ _ARCHITECTURES = {
     "gpt_neox": "GPTNeoXForCausalLM",
     "llama": "LlamaForCausalLM",
     "mistral": "MistralForCausalLM",
+    "mixtral": "MixtralForCausalLM",
     "phi3": "Phi3ForCausalLM",
     "qwen2": "Qwen2ForCausalLM",
     "qwen3": "Qwen3ForCausalLM",
+    "qwen3_moe": "Qwen3MoeForCausalLM",
 }
 _GEMMAS = frozenset(("gemma2", "gemma3_text"))
 
@@ -106,7 +108,7 @@ def _llama_tensors(shape: Shape) -> dict[str, tuple[int, ...]]:
         "model.embed_tokens.weight": (shape.vocabulary, shape.hidden)
     }
     for layer in range(shape.layers):
-        for name, dimensions in _layer_tensors(shape).items():
+        for name, dimensions in _layer_tensors(shape, layer).items():
             tensors[f"model.layers.{layer}.{name}"] = dimensions
     tensors["model.norm.weight"] = (shape.hidden,)
     if not shape.tied:
@@ -114,7 +116,7 @@ def _llama_tensors(shape: Shape) -> dict[str, tuple[int, ...]]:
     return tensors
 
 
-def _layer_tensors(shape: Shape) -> dict[str, tuple[int, ...]]:
+def _layer_tensors(shape: Shape, layer: int) -> dict[str, tuple[int, ...]]:
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     tensors: dict[str, tuple[int, ...]] = {}
     if shape.family == "phi3":
@@ -125,20 +127,48 @@ def _layer_tensors(shape: Shape) -> dict[str, tuple[int, ...]]:
             if shape.family == "qwen2":
                 tensors[f"self_attn.{name}_proj.bias"] = (rows,)
     tensors["self_attn.o_proj.weight"] = (shape.hidden, queries)
-    if shape.family in ("qwen3", "gemma3_text"):
+    if shape.family in ("qwen3", "qwen3_moe", "gemma3_text"):
         tensors["self_attn.q_norm.weight"] = (shape.head_dim,)
         tensors["self_attn.k_norm.weight"] = (shape.head_dim,)
-    if shape.family == "phi3":
-        tensors["mlp.gate_up_proj.weight"] = (2 * shape.intermediate, shape.hidden)
-    else:
-        tensors["mlp.gate_proj.weight"] = (shape.intermediate, shape.hidden)
-        tensors["mlp.up_proj.weight"] = (shape.intermediate, shape.hidden)
-    tensors["mlp.down_proj.weight"] = (shape.hidden, shape.intermediate)
+    tensors |= _feed_forward_tensors(shape, layer)
     tensors["input_layernorm.weight"] = (shape.hidden,)
     tensors["post_attention_layernorm.weight"] = (shape.hidden,)
     if shape.family in _GEMMAS:
         tensors["pre_feedforward_layernorm.weight"] = (shape.hidden,)
         tensors["post_feedforward_layernorm.weight"] = (shape.hidden,)
+    return tensors
+
+
+def _feed_forward_tensors(shape: Shape, layer: int) -> dict[str, tuple[int, ...]]:
+    hidden, inner = shape.hidden, shape.intermediate
+    if shape.family == "phi3":
+        return {
+            "mlp.gate_up_proj.weight": (2 * inner, hidden),
+            "mlp.down_proj.weight": (hidden, inner),
+        }
+    if shape.family == "mixtral":
+        return _expert_tensors(shape, "block_sparse_moe", ("w1", "w3", "w2"), inner)
+    names = ("gate_proj", "up_proj", "down_proj")
+    if shape.family == "qwen3_moe" and layer not in shape.extra.get("mlp_only_layers", ()):
+        return _expert_tensors(shape, "mlp", names, shape.extra["moe_intermediate_size"])
+    return {
+        "mlp.gate_proj.weight": (inner, hidden),
+        "mlp.up_proj.weight": (inner, hidden),
+        "mlp.down_proj.weight": (hidden, inner),
+    }
+
+
+def _expert_tensors(
+    shape: Shape, part: str, names: tuple[str, str, str], inner: int
+) -> dict[str, tuple[int, ...]]:
+    experts = shape.extra.get("num_experts") or shape.extra["num_local_experts"]
+    gate, up, down = names
+    tensors: dict[str, tuple[int, ...]] = {f"{part}.gate.weight": (experts, shape.hidden)}
+    for expert in range(experts):
+        prefix = f"{part}.experts.{expert}."
+        tensors[f"{prefix}{gate}.weight"] = (inner, shape.hidden)
+        tensors[f"{prefix}{up}.weight"] = (inner, shape.hidden)
+        tensors[f"{prefix}{down}.weight"] = (shape.hidden, inner)
     return tensors
 
 

@@ -36,6 +36,19 @@ func.func @attention(%x: tensor<?x8xf32>, %position: index, %cache: !cache) -> t
   return %c : tensor<?x8xf32>
 }
 
+// CHECK-LABEL: func.func @experts
+func.func @experts(%x: tensor<?x8xf32>, %l: tensor<?x4xf32>, %w: tensor<64x8xf32>) -> tensor<?x8xf32> {
+  // CHECK: %[[R:.*]] = qk.kernel route(%arg1) {normalized, operand_roles = ["x"], top = 2 : i64}
+  %r = nn.route %l top 2 normalized : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  // CHECK: %[[X:.*]] = qk.kernel dispatch(%arg0, %[[R]]) {experts = 4 : i64, operand_roles = ["x", "routing"]}
+  %d = nn.dispatch %x, %r experts 4 : tensor<?x8xf32>, tensor<?x4xf32>
+  // CHECK: qk.kernel linear(%[[X]], %arg2, %[[R]]) {compute = "f32", operand_roles = ["x", "w", "routing"]}
+  %y = nn.linear %d, %w routed %r : (tensor<?x8xf32>, tensor<64x8xf32>, tensor<?x4xf32>) -> tensor<?x16xf32>
+  // CHECK: qk.kernel combine(%[[X]], %[[R]]) {experts = 4 : i64, operand_roles = ["x", "routing"]}
+  %c = nn.combine %d, %r experts 4 : tensor<?x8xf32>, tensor<?x4xf32>
+  return %c : tensor<?x8xf32>
+}
+
 // CHECK-LABEL: func.func @functions
 func.func @functions(%x: tensor<?x8xf32>, %g: tensor<8xf32>, %t: tensor<16x8xf32>, %position: index) -> tensor<?x8xf32> {
   // CHECK: qk.kernel layer_norm(%arg0, %arg1, %arg1) {eps = {{.*}} : f32, operand_roles = ["x", "weight", "bias"]}

@@ -10,6 +10,7 @@ import numpy as np
 from numpy_gemma import NumpyGemma
 from numpy_gpt import NumpyGPT2, NumpyGPTNeoX
 from numpy_llama import NumpyLlama
+from numpy_moe import NumpyMoE
 from numpy_phi3 import NumpyPhi3
 
 _FAMILIES = {
@@ -17,7 +18,9 @@ _FAMILIES = {
     "gemma3_text": NumpyGemma,
     "gpt2": NumpyGPT2,
     "gpt_neox": NumpyGPTNeoX,
+    "mixtral": NumpyMoE,
     "phi3": NumpyPhi3,
+    "qwen3_moe": NumpyMoE,
 }
 
 

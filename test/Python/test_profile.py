@@ -66,6 +66,14 @@ STEP = Step(tokens=5, position=100, logit_rows=2)
             Work(40, 2 * 64, 0, 2 * 2 * 9 * 4),
         ),
         (
+            # Two of three experts of 8 rows each, at least, and each row with one.
+            kernel(
+                "linear", rows_per_token=2, width=8, reads={"x": 64},
+                weights=[{"role": "w", **matrix(24, 4, 30)}],
+            ),
+            Work(20, 5 * 2 * 64, 0, 5 * 2 * 2 * 8 * 4),
+        ),
+        (
             # One row of 4 bytes for each token.
             kernel("embedding", writes=64, weights=[matrix(100, 16, 400)]),
             Work(5 * 4, 5 * 64, 0, 0),

@@ -66,6 +66,29 @@ CASES |= {
         "gpt_neox",
         {**NEOX, "rotary_pct": 1.0, "use_parallel_residual": False, "attention_bias": False},
     ),
+    "mixtral": ("mixtral", {**SMALL, "num_local_experts": 5, "num_experts_per_tok": 2}),
+    "qwen3-moe": (
+        "qwen3_moe",
+        {
+            **SMALL,
+            "head_dim": 32,
+            "num_experts": 9,
+            "num_experts_per_tok": 3,
+            "moe_intermediate_size": 64,
+            "mlp_only_layers": [1],
+        },
+    ),
+    "qwen3-moe-normalized": (
+        "qwen3_moe",
+        {
+            **SMALL,
+            "num_experts": 8,
+            "num_experts_per_tok": 8,
+            "moe_intermediate_size": 32,
+            "norm_topk_prob": True,
+            "decoder_sparse_step": 2,
+        },
+    ),
     "phi3": ("phi3", {**SMALL, "sliding_window": 30}),
     "phi3-longrope": (
         "phi3",

@@ -46,6 +46,10 @@ param.global @plain.norm2d : tensor<64x256xbf16, #qt.format<q8_0>> = #qk.stored<
 // CHECK: param.global @norm : tensor<256xf32> = #param.external
 param.global @norm : tensor<256xf32> = #param.external<"model", "norm">
 
+// A router keeps its numbers.
+// CHECK: param.global @router : tensor<8x256xf32> = #param.external
+param.global @router : tensor<8x256xf32> = #param.external<"model", "router">
+
 // CHECK-LABEL: @forward
 func.func @forward(%tokens: tensor<?xi32>, %y: tensor<?x64xf32>, %z: tensor<?x44xf32>) {
   // CHECK: param.load @embed : tensor<8x256xbf16, #q6_k>
@@ -70,5 +74,8 @@ func.func @forward(%tokens: tensor<?xi32>, %y: tensor<?x64xf32>, %z: tensor<?x44
   %6 = nn.linear %h, %kept : (tensor<?x256xf32>, tensor<64x256xf32, #qt.format<q8_0>>) -> tensor<?x64xf32>
   %plain = param.load @plain.norm2d : tensor<64x256xbf16, #qt.format<q8_0>>
   %7 = nn.linear %h, %plain : (tensor<?x256xf32>, tensor<64x256xbf16, #qt.format<q8_0>>) -> tensor<?x64xf32>
+  %router = param.load @router : tensor<8x256xf32>
+  %8 = nn.linear %h, %router : (tensor<?x256xf32>, tensor<8x256xf32>) -> tensor<?x8xf32>
+  %9 = nn.route %8 top 2 : (tensor<?x8xf32>) -> tensor<?x4xf32>
   return
 }

@@ -82,6 +82,27 @@ Result<Tensor> activate(Activation activation, const Tensor &x);
 Result<Tensor> gatedActivation(Activation activation, const Tensor &gate,
                                const Tensor &up);
 
+/// Row t holds the numbers of the `top` experts of the largest logits of token
+/// t, ascending, then their shares: the softmax of the logits, if normalised
+/// over the chosen ones only.
+Result<Tensor> route(const Tensor &logits, int64_t top, bool isNormalized);
+
+/// The rows of x of the tokens that chose the first of `experts` experts, then
+/// those of the second, and so on.
+Result<Tensor> dispatch(const Tensor &x, const Tensor &routing,
+                        int64_t experts);
+
+/// For each token the sum of its rows in x, dispatched by `routing`, times
+/// their shares.
+Result<Tensor> combine(const Tensor &x, const Tensor &routing, int64_t experts);
+
+/// `linear` of each row of x, dispatched by `routing`, with its expert's
+/// `columns` rows of w and elements of the bias.
+Result<Tensor> routedLinear(const Tensor &x, const Tensor &w,
+                            const Tensor *bias, const Tensor &routing,
+                            int64_t columns,
+                            const numerics::FloatType *rounding);
+
 /// The trailing `count` rows.
 Result<Tensor> lastRows(const Tensor &x, int64_t count);
 

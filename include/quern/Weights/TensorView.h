@@ -31,6 +31,25 @@ Status checkView(const WeightSource &source, const TensorView &view,
 Status readViewAsFloat(const WeightSource &source, const TensorView &view,
                        int64_t rowBegin, int64_t rowEnd, Span<float> out);
 
+/// Matrices of one shape, one below the other, whose names differ in a number
+/// from 0 to `count` - 1 that stands where `pattern` has a star.
+struct TensorStack {
+  std::string pattern;
+  int64_t count = 1;
+
+  std::string name(int64_t index) const;
+};
+
+/// Fails unless `source` holds all tensors of the stack, equal parts of `shape`
+/// in shape and all of one type.
+Status checkStack(const WeightSource &source, const TensorStack &stack,
+                  const std::vector<int64_t> &shape);
+
+/// Converts rows [rowBegin, rowEnd) of a stack of F32, F16 or BF16 tensors to
+/// float, exactly. The stack is one that `checkStack` accepts.
+Status readStackAsFloat(const WeightSource &source, const TensorStack &stack,
+                        int64_t rowBegin, int64_t rowEnd, Span<float> out);
+
 } // namespace quern::weights
 
 #endif // QUERN_WEIGHTS_TENSORVIEW_H

@@ -11,17 +11,32 @@ using namespace mlir;
 using namespace quern;
 using namespace quern::codegen;
 
-int BufferPlan::allocate(const ActivationRow &row, int64_t maxChunk) {
-  auto fits = [&](int index) { return slots[index].row.key() == row.key(); };
+int BufferPlan::allocate(const ActivationRow &row, int64_t rows) {
+  auto fits = [&](int index) {
+    return slots[index].row.key() == row.key() && slots[index].rows == rows;
+  };
   auto found = llvm::find_if(freeSlots, fits);
   if (found != freeSlots.end()) {
     int index = *found;
     freeSlots.erase(found);
     return index;
   }
-  slots.push_back({row, bytes});
-  bytes += row.stride() * maxChunk;
+  slots.push_back({row, rows, bytes});
+  bytes += row.stride() * rows;
   return int(slots.size()) - 1;
+}
+
+int64_t BufferPlan::rowsPerToken(qk::KernelOp kernel) const {
+  if (kernel.getKind() == qk::KernelKind::Combine)
+    return 1;
+  if (kernel.getKind() == qk::KernelKind::Dispatch) {
+    auto routing = cast<RankedTensorType>(kernel.getInput("routing").getType());
+    return routing.getDimSize(1) / 2;
+  }
+  int64_t most = 1;
+  for (Value input : kernel.getInputs())
+    most = std::max(most, rowsPerToken(input));
+  return most;
 }
 
 /// For each activation the last operation that reads it, views included.
@@ -50,6 +65,7 @@ Result<BufferPlan> BufferPlan::create(func::FuncOp function, int64_t maxChunk) {
     if (!kernel)
       continue;
     bool isView = kernel.getKind() == qk::KernelKind::LastRows;
+    int64_t perToken = plan.rowsPerToken(kernel);
     if (isView)
       plan.slotOfValue[kernel->getResult(0)] =
           plan.slotOf(kernel.getInput("x"));
@@ -61,7 +77,8 @@ Result<BufferPlan> BufferPlan::create(func::FuncOp function, int64_t maxChunk) {
       Result<ActivationRow> row = activationRow(result.getType());
       if (!row)
         return row.status();
-      plan.slotOfValue[result] = plan.allocate(*row, maxChunk);
+      plan.slotOfValue[result] = plan.allocate(*row, maxChunk * perToken);
+      plan.perToken[result] = perToken;
     }
     for (auto [value, reader] : last)
       if (reader == &op && plan.slotOf(value) >= 0 &&

@@ -8,14 +8,16 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "quern/Base/Status.h"
 #include "quern/Codegen/CPU/ActivationRow.h"
+#include "quern/Dialect/QK/IR/QKOps.h"
 #include "llvm/ADT/DenseMap.h"
 #include <vector>
 
 namespace quern::codegen {
 
-/// A part of the arena: `maxChunk` rows of one kind.
+/// A part of the arena: rows of one kind.
 struct BufferSlot {
   ActivationRow row;
+  int64_t rows = 0;
   int64_t offset = 0; ///< bytes from the start of the arena
 };
 
@@ -33,14 +35,23 @@ public:
     return found == slotOfValue.end() ? -1 : found->second;
   }
   const BufferSlot &slot(int index) const { return slots[index]; }
+  /// Rows that an activation has for each token: one, or as many as experts are
+  /// chosen.
+  int64_t rowsPerToken(mlir::Value value) const {
+    auto found = perToken.find(value);
+    return found == perToken.end() ? 1 : found->second;
+  }
   int64_t arenaBytes() const { return bytes; }
 
 private:
-  int allocate(const ActivationRow &row, int64_t maxChunk);
+  int allocate(const ActivationRow &row, int64_t rows);
+  /// Of the result of `kernel`.
+  int64_t rowsPerToken(qk::KernelOp kernel) const;
 
   std::vector<BufferSlot> slots;
   std::vector<int> freeSlots;
   llvm::DenseMap<mlir::Value, int> slotOfValue;
+  llvm::DenseMap<mlir::Value, int64_t> perToken;
   int64_t bytes = 0;
 };
 

@@ -190,9 +190,9 @@ void ForwardBuilder::synchronize(qk::KernelOp kernel) {
   read.insert(reads.begin(), reads.end());
 }
 
-LogicalResult ForwardBuilder::call(qk::KernelOp kernel, const std::string &key,
-                                   function_ref<Status(StringRef name)> emit,
-                                   Values operands) {
+FailureOr<std::string>
+ForwardBuilder::define(qk::KernelOp kernel, const std::string &key,
+                       function_ref<Status(StringRef name)> emit) {
   std::string &name = kernelNames[key];
   if (name.empty()) {
     name = (qk::stringifyKernelKind(kernel.getKind()) + "_" +
@@ -201,11 +201,29 @@ LogicalResult ForwardBuilder::call(qk::KernelOp kernel, const std::string &key,
     if (Status status = emit(name); !status)
       return kernel.emitOpError() << status.message();
   }
+  return name;
+}
+
+LogicalResult ForwardBuilder::call(qk::KernelOp kernel, const std::string &key,
+                                   function_ref<Status(StringRef name)> emit,
+                                   Values operands) {
+  FailureOr<std::string> name = define(kernel, key, emit);
+  if (failed(name))
+    return failure();
   synchronize(kernel);
-  func::CallOp::create(b, name, TypeRange{}, operands);
-  Value rows = kernel->getNumResults() ? rowsOf(kernel->getResult(0)) : count;
-  markDone(list.append(kernel, name, rows == logitRows));
+  func::CallOp::create(b, *name, TypeRange{}, operands);
+  markDone(list.append(kernel, *name, rowsPerTokenOf(kernel)));
   return success();
+}
+
+/// Rows that `kernel` goes through for each token, at least.
+int64_t ForwardBuilder::rowsPerTokenOf(qk::KernelOp kernel) {
+  Value x = kernel.getInput("x");
+  if (kernel->getNumResults() == 0 || !x)
+    return kernel->getNumResults() ? plan.rowsPerToken(kernel->getResult(0))
+                                   : 1;
+  return std::min(plan.rowsPerToken(x),
+                  plan.rowsPerToken(kernel->getResult(0)));
 }
 
 void ForwardBuilder::markDone(int64_t kernel) {

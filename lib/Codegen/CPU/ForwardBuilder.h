@@ -47,6 +47,10 @@ private:
   mlir::LogicalResult
   lowerMap(qk::KernelOp kernel, const std::string &parameter,
            llvm::function_ref<mlir::Value(mlir::Value)> apply);
+  mlir::LogicalResult lowerRoute(qk::KernelOp kernel);
+  mlir::LogicalResult lowerExpertRows(qk::KernelOp kernel);
+  mlir::LogicalResult callRouted(qk::KernelOp kernel, const std::string &linear,
+                                 const LinearSpec &spec, Values operands);
   mlir::LogicalResult lowerLayerNorm(qk::KernelOp kernel);
   mlir::LogicalResult lowerAddPositions(qk::KernelOp kernel);
   mlir::LogicalResult lowerActivation(qk::KernelOp kernel);
@@ -55,7 +59,11 @@ private:
   mlir::LogicalResult lowerQuantize(qk::KernelOp kernel);
   void lowerLastRows(qk::KernelOp kernel);
 
-  /// Calls the kernel function of `key`, which `emit` defines at first use.
+  /// The kernel function of `key`, which `emit` defines at first use.
+  mlir::FailureOr<std::string>
+  define(qk::KernelOp kernel, const std::string &key,
+         llvm::function_ref<Status(llvm::StringRef name)> emit);
+  /// Calls the kernel function of `key`.
   mlir::LogicalResult
   call(qk::KernelOp kernel, const std::string &key,
        llvm::function_ref<Status(llvm::StringRef name)> emit, Values operands);
@@ -75,6 +83,7 @@ private:
   mlir::Value layerAddress(qk::KernelOp kernel, const CacheShape &shape);
   bool isReturned(mlir::Value value);
   int64_t strideOf(mlir::Value activation);
+  int64_t rowsPerTokenOf(qk::KernelOp kernel);
 
   mlir::ModuleOp module;
   mlir::func::FuncOp source;

@@ -3,6 +3,7 @@
 // \file The call of each kind of kernel.
 
 #include "ForwardBuilder.h"
+#include "KernelFacts.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "quern/Codegen/CPU/MathFunctions.h"
@@ -11,33 +12,6 @@
 using namespace mlir;
 using namespace quern;
 using namespace quern::codegen;
-
-static int64_t widthOf(Value activation) {
-  return cast<RankedTensorType>(activation.getType()).getDimSize(1);
-}
-
-static int64_t integerOr(qk::KernelOp kernel, StringRef name,
-                         int64_t otherwise) {
-  auto attr = kernel->getAttrOfType<IntegerAttr>(name);
-  return attr ? attr.getInt() : otherwise;
-}
-
-static float floatOr(qk::KernelOp kernel, StringRef name, float otherwise) {
-  auto attr = kernel->getAttrOfType<FloatAttr>(name);
-  return attr ? attr.getValue().convertToFloat() : otherwise;
-}
-
-static StringRef stringOf(qk::KernelOp kernel, StringRef name) {
-  return cast<StringAttr>(kernel->getAttr(name)).getValue();
-}
-
-/// Parts of a key, joined.
-template <typename... Parts> static std::string keyOf(const Parts &...parts) {
-  std::string key;
-  llvm::raw_string_ostream stream(key);
-  ((stream << parts << "|"), ...);
-  return key;
-}
 
 /// Logits lie densely, all other rows of f32 as ActivationRow says.
 int64_t ForwardBuilder::strideOf(Value activation) {
@@ -72,6 +46,11 @@ LogicalResult ForwardBuilder::lower(qk::KernelOp kernel) {
     return lowerColumns(kernel, "columns");
   case qk::KernelKind::ScaleColumns:
     return lowerColumns(kernel, "scales");
+  case qk::KernelKind::Route:
+    return lowerRoute(kernel);
+  case qk::KernelKind::Dispatch:
+  case qk::KernelKind::Combine:
+    return lowerExpertRows(kernel);
   case qk::KernelKind::LayerNorm:
     return lowerLayerNorm(kernel);
   case qk::KernelKind::AddPositions:
@@ -166,7 +145,6 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
   spec->tileRows = kernel.getTileAttr().getRows();
   spec->tilePanels = kernel.getTileAttr().getColumns() / kPanelRows;
   Value x = kernel.getInput("x"), y = kernel->getResult(0);
-  int64_t columns = widthOf(y);
   if (isReturned(y) && spec->hasResidual)
     spec->residualStride = strideOf(kernel.getInput("residual"));
   Value none = arena; // of an operand that the kernel does not read
@@ -176,18 +154,31 @@ LogicalResult ForwardBuilder::lowerLinear(qk::KernelOp kernel) {
   if (spec->hasResidual)
     residual = address(kernel.getInput("residual"));
   viewRows[y] = rowsOf(x);
-  Values operands = {address(x),     address(y), b.i64(strideOf(y)),
-                     bias,           residual,   rowsOf(x),
-                     b.i64(columns), worker,     workers};
+  Value routing = kernel.getInput("routing");
+  Values operands = {address(x),
+                     address(y),
+                     b.i64(strideOf(y)),
+                     bias,
+                     residual,
+                     rowsOf(routing ? routing : x),
+                     b.i64(widthOf(y)),
+                     worker,
+                     workers};
   appendSegments(weightOf(kernel.getInput("w")), operands);
-  return call(
-      kernel,
+  std::string key =
       keyOf("linear", numerics::printFormat(spec->weight),
             numerics::printLayout(spec->layout), spec->input.key(),
             spec->roundToBf16, spec->hasBias, spec->hasResidual,
-            spec->residualStride, spec->softcap),
-      [&](StringRef name) { return emitLinearKernel(kernels, name, *spec); },
-      operands);
+            spec->residualStride, spec->softcap, spec->hasFirstPanel);
+  auto emit = [&](StringRef name) {
+    return emitLinearKernel(kernels, name, *spec);
+  };
+  if (!routing)
+    return call(kernel, key, emit, operands);
+  FailureOr<std::string> linear = define(kernel, key, emit);
+  if (failed(linear))
+    return failure();
+  return callRouted(kernel, *linear, *spec, operands);
 }
 
 LogicalResult ForwardBuilder::lowerRope(qk::KernelOp kernel) {
@@ -380,4 +371,5 @@ void ForwardBuilder::lowerLastRows(qk::KernelOp kernel) {
   Value skipped = b.sub(rowsOf(x), logitRows);
   views[y] = b.offset(address(x), b.mul(skipped, stride));
   viewRows[y] = logitRows;
+  list.beginLogits(y);
 }

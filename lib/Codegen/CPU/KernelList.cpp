@@ -86,8 +86,12 @@ static void describeOperands(Builder &builder, qk::KernelOp kernel,
 }
 
 int64_t KernelList::append(qk::KernelOp kernel, StringRef function,
-                           bool isLogits) {
+                           int64_t rowsPerToken) {
   Builder builder(kernel.getContext());
+  bool isLogits = llvm::any_of(
+      kernel.getInputs(), [&](Value input) { return logits.contains(input); });
+  if (isLogits)
+    logits.insert(kernel->result_begin(), kernel->result_end());
   NamedAttrList entry;
   auto setText = [&](StringRef name, StringRef value) {
     entry.set(name, builder.getStringAttr(value));
@@ -95,6 +99,8 @@ int64_t KernelList::append(qk::KernelOp kernel, StringRef function,
   setText("function", function);
   setText("kind", qk::stringifyKernelKind(kernel.getKind()));
   setText("rows", isLogits ? "logits" : "tokens");
+  if (rowsPerToken > 1)
+    entry.set("rows_per_token", builder.getI64IntegerAttr(rowsPerToken));
   auto compute = kernel->getAttrOfType<StringAttr>("compute");
   setText("compute", compute ? compute.getValue() : "f32");
   if (qk::TileAttr tile = kernel.getTileAttr())

@@ -8,6 +8,7 @@
 #include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Dialect/QK/IR/QKOps.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
 
 namespace quern::codegen {
 
@@ -17,6 +18,7 @@ namespace quern::codegen {
 ///   kind       as in qk.kernel
 ///   layer      of the model; absent before the first and after the last
 ///   rows       "tokens" or, of those after last_rows, "logits"
+///   rows_per_token   if more than one: as many as experts that a token chooses
 ///   width      columns of the result; absent without one
 ///   compute    the type that products are computed in; "f32" unless the
 ///              kernel says otherwise
@@ -28,9 +30,12 @@ namespace quern::codegen {
 ///              all}; absent for those that leave the KV cache alone
 class KernelList {
 public:
-  /// Adds a kernel and gives its index. `isLogits`: it has only the rows that
+  /// From here on `value`, and what is computed from it, has only the rows that
   /// logits are computed for.
-  int64_t append(qk::KernelOp kernel, llvm::StringRef function, bool isLogits);
+  void beginLogits(mlir::Value value) { logits.insert(value); }
+  /// Adds a kernel and gives its index.
+  int64_t append(qk::KernelOp kernel, llvm::StringRef function,
+                 int64_t rowsPerToken);
   /// The index of the kernel that was added last.
   int64_t last() const { return int64_t(entries.size()) - 1; }
 
@@ -44,6 +49,7 @@ private:
   llvm::SmallVector<mlir::Attribute> entries;
   /// Of each result, kNoLayer outside the layers.
   llvm::DenseMap<mlir::Value, int64_t> layers;
+  llvm::DenseSet<mlir::Value> logits;
 };
 
 } // namespace quern::codegen

@@ -111,6 +111,7 @@ Result<LinearSpec> codegen::linearSpec(qk::KernelOp kernel) {
   spec.roundToBf16 = spec.input.kind == ActivationRow::Kind::BF16;
   spec.hasBias = bool(kernel.getInput("bias"));
   spec.hasResidual = bool(kernel.getInput("residual"));
+  spec.hasFirstPanel = bool(kernel.getInput("routing"));
   if (auto cap = kernel->getAttrOfType<FloatAttr>("softcap"))
     spec.softcap = cap.getValue().convertToFloat();
   return spec;

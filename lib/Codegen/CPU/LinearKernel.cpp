@@ -69,6 +69,10 @@ private:
                    function_ref<void(Value row, int64_t rows)> body);
   /// Operands of a tile at `row` but for where its weights are.
   SmallVector<Value> tileOperands(Value row, Value panel);
+  /// Panel `panel` of the result is that of the weight.
+  Value inWeight(Value panel) {
+    return weightPanel ? b.add(weightPanel, panel) : panel;
+  }
   void callPacked(Value row, Value panel, int64_t rows, int64_t panels);
   std::string packedName(int64_t rows, int64_t panels) const {
     return (name + "_" + Twine(rows) + "x" + Twine(panels)).str();
@@ -96,6 +100,7 @@ private:
   DecodeOnce once;
   Value x, y, yStride, bias, residual, M, N, worker, workers;
   SmallVector<Value> segments;
+  Value weightPanel;          ///< where the weight begins, if not at 0
   Value firstPanel, endPanel; ///< of the worker
   Value blockBegin, blockEnd; ///< rows of the block
   Value slices;               ///< memory of the decoded panels of a tile
@@ -119,7 +124,7 @@ SmallVector<Value> LinearLoops::tileOperands(Value row, Value panel) {
 void LinearLoops::callPacked(Value row, Value panel, int64_t rows,
                              int64_t panels) {
   SmallVector<Value> operands = tileOperands(row, panel);
-  operands.push_back(panel);
+  operands.push_back(inWeight(panel));
   operands.append(segments);
   func::CallOp::create(b, packedName(rows, panels), TypeRange{}, operands);
 }
@@ -155,7 +160,8 @@ void LinearLoops::emitSlice(Value panel, Value first, Value end) {
   for (int64_t n = 0; n < spec.tilePanels; ++n) {
     SmallVector<Value> operands = {
         b.offset(slices, n * decoded.bytesPerPanel),
-        n == 0 ? panel : b.min(b.add(panel, n), lastPanel), first, end};
+        inWeight(n == 0 ? panel : b.min(b.add(panel, n), lastPanel)), first,
+        end};
     operands.append(segments);
     func::CallOp::create(b, name + "_decode", TypeRange{}, operands);
   }
@@ -228,12 +234,17 @@ void LinearLoops::beginFunction() {
   Type p = b.ptrType(), i = b.getI64Type();
   SmallVector<Type> types = {p, p, i, p, p, i, i, i, i};
   types.append(shape.layout->segments.size(), p);
+  if (spec.hasFirstPanel)
+    types.push_back(i);
   auto function = b.beginFunction(name, types);
   auto args = function.getArguments();
   x = args[0], y = args[1], yStride = args[2], bias = args[3];
   residual = args[4], M = args[5], N = args[6];
   worker = args[7], workers = args[8];
-  segments.assign(args.begin() + 9, args.end());
+  segments.assign(args.begin() + 9,
+                  args.begin() + 9 + shape.layout->segments.size());
+  if (spec.hasFirstPanel)
+    weightPanel = args.back();
   if (once.pays())
     slices = allocateOnStack(b, spec.tilePanels * decoded.bytesPerPanel);
 }

@@ -104,6 +104,19 @@ void readDecoder(Config &config, const DecoderDefaults &defaults,
   a.attentionScale = 1 / std::sqrt(double(a.headDim));
 }
 
+void readExperts(Config &config, const char *countKey, int64_t count,
+                 int64_t perToken, Architecture &a) {
+  Experts &experts = a.experts;
+  experts.count = config.positive(countKey, countLimit, count);
+  const char *key = "num_experts_per_tok";
+  experts.perToken = config.positive(key, countLimit, perToken);
+  if (experts.perToken > experts.count)
+    config.fail(key, std::string("expects at most ") + countKey +
+                         ", which is " + std::to_string(experts.count) +
+                         ", but got " + std::to_string(experts.perToken));
+  experts.layers.assign(a.layers, true);
+}
+
 std::vector<bool> readLayerTypes(Config &config,
                                  const std::vector<bool> &silent,
                                  bool usesWindow) {

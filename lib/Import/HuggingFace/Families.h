@@ -20,9 +20,11 @@ void describeGpt2(Config &config, Architecture &architecture);
 void describeGptNeoX(Config &config, Architecture &architecture);
 void describeLlama(Config &config, Architecture &architecture);
 void describeMistral(Config &config, Architecture &architecture);
+void describeMixtral(Config &config, Architecture &architecture);
 void describePhi3(Config &config, Architecture &architecture);
 void describeQwen2(Config &config, Architecture &architecture);
 void describeQwen3(Config &config, Architecture &architecture);
+void describeQwen3Moe(Config &config, Architecture &architecture);
 
 /// What a family calls its extents.
 struct DecoderKeys {
@@ -50,6 +52,11 @@ struct DecoderDefaults {
 /// Reads what all families share: extents, norm, activation, tying.
 void readDecoder(Config &config, const DecoderDefaults &defaults,
                  Architecture &architecture, const DecoderKeys &keys = {});
+
+/// Reads how many experts of `countKey` a token chooses, at most all of them.
+/// `architecture` has them in every layer then.
+void readExperts(Config &config, const char *countKey, int64_t count,
+                 int64_t perToken, Architecture &architecture);
 
 /// Reads which layers attend to a sliding window, as Qwen2 and Qwen3 say it.
 void readWindowedLayers(Config &config, Architecture &architecture);

@@ -28,9 +28,11 @@ static constexpr Family families[] = {
     {"gpt_neox", "GPTNeoXForCausalLM", describeGptNeoX},
     {"llama", "LlamaForCausalLM", describeLlama},
     {"mistral", "MistralForCausalLM", describeMistral},
+    {"mixtral", "MixtralForCausalLM", describeMixtral},
     {"phi3", "Phi3ForCausalLM", describePhi3},
     {"qwen2", "Qwen2ForCausalLM", describeQwen2},
     {"qwen3", "Qwen3ForCausalLM", describeQwen3},
+    {"qwen3_moe", "Qwen3MoeForCausalLM", describeQwen3Moe},
 };
 
 /// "'llama', 'mistral' or …"

@@ -5,7 +5,11 @@
 #include "PlainWeights.h"
 
 #include "quern/Dialect/Param/IR/ParamAttrs.h"
+#include "quern/Import/Import.h"
 #include "quern/Support/Text.h"
+#include "quern/Weights/TensorView.h"
+
+#include "mlir/IR/Builders.h"
 
 #include <algorithm>
 #include <cstring>
@@ -17,6 +21,8 @@ using weights::TensorInfo;
 Result<std::optional<BoundWeight>>
 PlainWeights::bind(const Weight &weight, std::set<std::string> &used) const {
   const Stored &stored = weight.stored;
+  if (stored.stack)
+    return bindStack(weight, used);
   const TensorInfo *tensor = source.find(stored.name);
   if (!tensor)
     return std::optional<BoundWeight>();
@@ -32,6 +38,31 @@ PlainWeights::bind(const Weight &weight, std::set<std::string> &used) const {
       &context, mlir::cast<param::ExternalAttr>(whole->value), stored.first,
       stored.run, stored.stride, stored.transposed);
   return std::optional<BoundWeight>(BoundWeight{type, view});
+}
+
+Result<std::optional<BoundWeight>>
+PlainWeights::bindStack(const Weight &weight,
+                        std::set<std::string> &used) const {
+  const Stored &stored = weight.stored;
+  weights::TensorStack stack{stored.name, stored.stack};
+  mlir::Type element;
+  for (int64_t i = 0; i < stack.count; ++i) {
+    const TensorInfo *tensor = source.find(stack.name(i));
+    if (!tensor)
+      return std::optional<BoundWeight>();
+    used.insert(tensor->name);
+    Result<BoundWeight> one = bindNumbers(*tensor, stored.shape);
+    if (!one)
+      return one.status();
+    if (!element)
+      element = one->type.getElementType();
+  }
+  mlir::Builder builder(&context);
+  auto value = param::StackAttr::get(&context, builder.getStringAttr(modelScope),
+                                     builder.getStringAttr(stored.name),
+                                     stored.stack);
+  auto type = mlir::RankedTensorType::get(weight.shape, element);
+  return std::optional<BoundWeight>(BoundWeight{type, value});
 }
 
 /// Checks the second copy of a tied output matrix, which some checkpoints hold.

@@ -422,3 +422,59 @@ func.func @add_positions_c2(%x: tensor<?x64xf32>, %t: tensor<16x32xf32>, %p: ind
   %y = nn.add_positions %x, %t at %p : (tensor<?x64xf32>, tensor<16x32xf32>) -> tensor<?x64xf32>
   return
 }
+
+// -----
+
+func.func @linear_c4(%x: tensor<?x64xf32>, %w: tensor<256x64xf32>, %r: tensor<?x4xf32>) {
+  // expected-error@below {{'nn.linear' op expects a result whose columns divide the 256 rows of all experts, but got 48}}
+  %y = nn.linear %x, %w routed %r : (tensor<?x64xf32>, tensor<256x64xf32>, tensor<?x4xf32>) -> tensor<?x48xf32>
+  return
+}
+
+// -----
+
+func.func @route_c1(%l: tensor<?x8xf32>) {
+  // expected-error@below {{'nn.route' op expects to choose at most 8 experts, but got 9}}
+  %r = nn.route %l top 9 : (tensor<?x8xf32>) -> tensor<?x18xf32>
+  return
+}
+
+// -----
+
+func.func @route_c2(%l: tensor<?x8xf32>) {
+  // expected-error@below {{'nn.route' op expects a result of shape [?, 4], but got [?, 2]}}
+  %r = nn.route %l top 2 : (tensor<?x8xf32>) -> tensor<?x2xf32>
+  return
+}
+
+// -----
+
+func.func @dispatch_c1(%x: tensor<?x64xf32>, %r: tensor<?x4xf32>) {
+  // expected-error@below {{'nn.dispatch' op failed to verify that all of {input, result} have same type}}
+  %y = "nn.dispatch"(%x, %r) {experts = 8 : i64} : (tensor<?x64xf32>, tensor<?x4xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @dispatch_c2(%x: tensor<3x64xf32>, %r: tensor<3x4xf32>) {
+  // expected-error@below {{'nn.dispatch' op expects a dynamic number of rows, but got 3}}
+  %y = nn.dispatch %x, %r experts 8 : tensor<3x64xf32>, tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @combine_c1(%x: tensor<?x64xf32>, %r: tensor<?x4xf32>) {
+  // expected-error@below {{'nn.combine' op failed to verify that all of {input, result} have same type}}
+  %y = "nn.combine"(%x, %r) {experts = 8 : i64} : (tensor<?x64xf32>, tensor<?x4xf32>) -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @combine_c2(%x: tensor<3x64xf32>, %r: tensor<3x4xf32>) {
+  // expected-error@below {{'nn.combine' op expects a dynamic number of rows, but got 3}}
+  %y = nn.combine %x, %r experts 8 : tensor<3x64xf32>, tensor<3x4xf32>
+  return
+}

@@ -114,6 +114,22 @@ func.func @attention(%q: tensor<?x64xf32>, %k: tensor<?x32xf32>, %position: inde
   return %b : tensor<?x64xf32>
 }
 
+// CHECK-LABEL: func @experts
+func.func @experts(%x: tensor<?x64xf32>, %l: tensor<?x8xf32>, %w: tensor<256x64xbf16>, %b: tensor<256xf32>) -> tensor<?x64xf32> {
+  // CHECK: %[[R:.*]] = nn.route %{{.*}} top 2 normalized : (tensor<?x8xf32>) -> tensor<?x4xf32>
+  %r = nn.route %l top 2 normalized : (tensor<?x8xf32>) -> tensor<?x4xf32>
+  // CHECK: nn.route %{{.*}} top 8 : (tensor<?x8xf32>) -> tensor<?x16xf32>
+  %all = nn.route %l top 8 : (tensor<?x8xf32>) -> tensor<?x16xf32>
+  // CHECK: %[[X:.*]] = nn.dispatch %{{.*}}, %[[R]] experts 8 : tensor<?x64xf32>, tensor<?x4xf32>
+  %rows = nn.dispatch %x, %r experts 8 : tensor<?x64xf32>, tensor<?x4xf32>
+  // CHECK: nn.linear %[[X]], %{{.*}} bias %{{.*}} routed %[[R]] compute bf16 : (tensor<?x64xf32>, tensor<256x64xbf16>, tensor<256xf32>, tensor<?x4xf32>) -> tensor<?x32xf32>
+  %y = nn.linear %rows, %w bias %b routed %r compute bf16
+      : (tensor<?x64xf32>, tensor<256x64xbf16>, tensor<256xf32>, tensor<?x4xf32>) -> tensor<?x32xf32>
+  // CHECK: nn.combine %[[X]], %[[R]] experts 8 : tensor<?x64xf32>, tensor<?x4xf32>
+  %z = nn.combine %rows, %r experts 8 : tensor<?x64xf32>, tensor<?x4xf32>
+  return %z : tensor<?x64xf32>
+}
+
 // CHECK-LABEL: func @hadamard
 func.func @hadamard(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
   // CHECK: nn.hadamard %{{.*}} group 32 : tensor<?x64xf32>

@@ -58,3 +58,13 @@ func.func @load_c2() {
 
 // expected-error@below {{expects a first row from 0, a run and a stride from 1, each up to 1073741824, but got 0, 0 and 1}}
 param.global @view : tensor<4x4xf32> = #param.view<source = #param.external<"model", "w">, first = 0, run = 0, stride = 1>
+
+// -----
+
+// expected-error@below {{expects a scope and a key with one star, but got "model" and "experts.up"}}
+param.global @stack : tensor<4x4xf32> = #param.stack<"model", "experts.up", count = 4>
+
+// -----
+
+// expected-error@below {{expects a count from 1 to 65536, but got 0}}
+param.global @stack : tensor<4x4xf32> = #param.stack<"model", "experts.*.up", count = 0>

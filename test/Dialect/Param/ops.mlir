@@ -26,6 +26,9 @@ param.global @rows : tensor<32x64xbf16>
 param.global @columns : tensor<32x64xbf16>
     = #param.view<source = #param.external<"model", "fc">, first = 0, run = 8, stride = 24, transposed = true>
 
+// CHECK: param.global @experts : tensor<32x64xbf16> = #param.stack<"model", "experts.*.up", count = 4>
+param.global @experts : tensor<32x64xbf16> = #param.stack<"model", "experts.*.up", count = 4>
+
 // CHECK-LABEL: func @load
 func.func @load() -> (tensor<64xf32>, tensor<2x4xbf16>) {
   // CHECK: param.load @model.norm.weight : tensor<64xf32>

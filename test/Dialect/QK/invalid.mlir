@@ -140,7 +140,7 @@ func.func @kernel_c1(%x: tensor<?x64xf32>) {
 // -----
 
 func.func @kernel_c2_missing(%x: tensor<?x64xf32>) {
-  // expected-error@below {{'qk.kernel' op expects the roles [x, w, (bias), (residual)] for kind linear, but got [x]}}
+  // expected-error@below {{'qk.kernel' op expects the roles [x, w, (bias), (residual), (routing)] for kind linear, but got [x]}}
   %y = qk.kernel linear(%x) {compute = "f32", operand_roles = ["x"]} : (tensor<?x64xf32>) -> tensor<?x64xf32>
   return
 }
@@ -148,7 +148,7 @@ func.func @kernel_c2_missing(%x: tensor<?x64xf32>) {
 // -----
 
 func.func @kernel_c2_order(%x: tensor<?x64xf32>, %w: tensor<64x64xf32>, %b: tensor<64xf32>) {
-  // expected-error@below {{'qk.kernel' op expects the roles [x, w, (bias), (residual)] for kind linear, but got [x, w, residual, bias]}}
+  // expected-error@below {{'qk.kernel' op expects the roles [x, w, (bias), (residual), (routing)] for kind linear, but got [x, w, residual, bias]}}
   %y = qk.kernel linear(%x, %w, %x, %b) {compute = "f32", operand_roles = ["x", "w", "residual", "bias"]}
       : (tensor<?x64xf32>, tensor<64x64xf32>, tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
   return
@@ -469,5 +469,30 @@ func.func @kernel_c6_positions(%x: tensor<?x64xf32>, %t: tensor<16x32xf32>, %p: 
   // expected-error@below {{'qk.kernel' op expects a table of shape [16, 64], but got [16, 32]}}
   %y = qk.kernel add_positions(%x, %t, %p) {operand_roles = ["x", "table", "position"]}
       : (tensor<?x64xf32>, tensor<16x32xf32>, index) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_routed(%x: tensor<?x64xf32>, %w: tensor<256x64xf32>, %r: tensor<?x4xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a result whose columns divide the 256 rows of all experts, but got 48}}
+  %y = qk.kernel linear(%x, %w, %r) {compute = "f32", operand_roles = ["x", "w", "routing"]}
+      : (tensor<?x64xf32>, tensor<256x64xf32>, tensor<?x4xf32>) -> tensor<?x48xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_route(%x: tensor<?x8xf32>) {
+  // expected-error@below {{'qk.kernel' op expects to choose at most 8 experts, but got 9}}
+  %y = qk.kernel route(%x) {top = 9 : i64, operand_roles = ["x"]} : (tensor<?x8xf32>) -> tensor<?x18xf32>
+  return
+}
+
+// -----
+
+func.func @kernel_c6_dispatch(%x: tensor<?x8xf32>, %r: tensor<?x4xf32>) {
+  // expected-error@below {{'qk.kernel' op expects a result of shape [?, 8], but got [?, 16]}}
+  %y = qk.kernel dispatch(%x, %r) {experts = 8 : i64, operand_roles = ["x", "routing"]} : (tensor<?x8xf32>, tensor<?x4xf32>) -> tensor<?x16xf32>
   return
 }

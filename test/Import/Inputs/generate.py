@@ -49,6 +49,18 @@ FAMILIES = {
         "n_positions": 128,
     },
     "gpt_neox": {"architectures": ["GPTNeoXForCausalLM"], "hidden_act": "gelu"},
+    "mixtral": {
+        "architectures": ["MixtralForCausalLM"],
+        "num_local_experts": 3,
+        "num_experts_per_tok": 2,
+    },
+    "qwen3_moe": {
+        "architectures": ["Qwen3MoeForCausalLM"],
+        "num_experts": 4,
+        "num_experts_per_tok": 2,
+        "moe_intermediate_size": 48,
+        "mlp_only_layers": [1],
+    },
     "phi3": {"architectures": ["Phi3ForCausalLM"]},
     "gemma2": {
         "architectures": ["Gemma2ForCausalLM"],
@@ -123,6 +135,21 @@ def gpt_neox_tensors(c):
     return result
 
 
+def expert_tensors(family, c, layer):
+    hidden = c["hidden_size"]
+    if family == "mixtral":
+        part, names = "block_sparse_moe.", ("w1", "w3", "w2")
+        experts, inner = c["num_local_experts"], c["intermediate_size"]
+    else:
+        part, names = "mlp.", ("gate_proj", "up_proj", "down_proj")
+        experts, inner = c["num_experts"], c["moe_intermediate_size"]
+    result = {layer + part + "gate.weight": [experts, hidden]}
+    for e in range(experts):
+        for i, shape in enumerate(([inner, hidden], [inner, hidden], [hidden, inner])):
+            result["%s%sexperts.%d.%s.weight" % (layer, part, e, names[i])] = shape
+    return result
+
+
 def tensors_of(family, c):
     """The tensors that a well-formed model of this configuration has."""
     if family == "gpt2":
@@ -158,13 +185,20 @@ def tensors_of(family, c):
         if is_gemma:
             result[layer + "pre_feedforward_layernorm.weight"] = [hidden]
             result[layer + "post_feedforward_layernorm.weight"] = [hidden]
-        if family in ("qwen3", "gemma3_text"):
+        if family in ("qwen3", "qwen3_moe", "gemma3_text"):
             result[layer + "self_attn.q_norm.weight"] = [head_dim]
             result[layer + "self_attn.k_norm.weight"] = [head_dim]
+        has_experts = family == "mixtral"
+        if family == "qwen3_moe":
+            has_experts = i not in c["mlp_only_layers"]
         for name, rows, columns, bias in linears:
+            if has_experts and name.startswith("mlp."):
+                continue
             result[layer + name + ".weight"] = [rows, columns]
             if bias:
                 result[layer + name + ".bias"] = [rows]
+        if has_experts:
+            result |= expert_tensors(family, c, layer)
     return result
 
 

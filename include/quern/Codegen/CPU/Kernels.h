@@ -90,6 +90,32 @@ void emitGatedKernel(KernelBuilder &builder, llvm::StringRef name,
 void emitMapKernel(KernelBuilder &builder, llvm::StringRef name, int64_t width,
                    llvm::function_ref<mlir::Value(mlir::Value)> apply);
 
+/// Experts, and how many of them a token chooses.
+struct RoutingSpec {
+  int64_t experts = 0;
+  int64_t top = 0;
+  /// Private memory that a worker needs for each of the kernels below.
+  int64_t scratchBytes() const;
+};
+
+/// Chooses the experts of the largest logits: rows of their numbers, ascending,
+/// then their shares, which are the softmax of the logits, if `isNormalized`
+/// over the chosen ones only. Arguments: logits ptr, y ptr, M, scratch ptr,
+/// worker, workers.
+void emitRouteKernel(KernelBuilder &builder, llvm::StringRef name,
+                     const RoutingSpec &spec, bool isNormalized);
+
+/// y = the rows of x of the tokens that chose the first expert, then those of
+/// the second, and so on: spec.top rows for each of M tokens. Arguments: x ptr,
+/// y ptr, routing ptr, M, scratch ptr, worker, workers.
+void emitDispatchKernel(KernelBuilder &builder, llvm::StringRef name,
+                        const RoutingSpec &spec, int64_t width);
+
+/// y[m] = the sum of the rows of x that stand for token m, times their shares.
+/// Arguments as for dispatch.
+void emitCombineKernel(KernelBuilder &builder, llvm::StringRef name,
+                       const RoutingSpec &spec, int64_t width);
+
 /// Private memory that a worker needs to append, in bytes.
 int64_t appendScratchBytes(const CacheShape &cache);
 

@@ -31,6 +31,9 @@ struct LinearSpec {
   /// Bytes from one row of the residual to the next; 0: as in the result.
   int64_t residualStride = 0;
   float softcap = 0; ///< of the result; 0: none
+  /// Whether the weight begins at a panel that is an argument, as an expert's
+  /// does in a weight of many.
+  bool hasFirstPanel = false;
   /// Whether something happens to a sum when it is complete.
   bool hasEpilogue() const { return hasBias || hasResidual || softcap > 0; }
   /// Register tile: rows of x by panels of 16 columns.
@@ -49,7 +52,7 @@ Status checkLinearKernel(const LinearSpec &spec);
 /// Arguments of a linear kernel, in order:
 ///   x ptr, y ptr, bytes between rows of y (and residual) i64, bias ptr,
 ///   residual ptr, M i64, N i64, worker i64, workers i64, one ptr a segment of
-///   the weight.
+///   the weight, with hasFirstPanel that panel i64.
 /// Worker w computes a contiguous share of the panels. Sums over K run in
 /// index order whatever M, N and the number of workers: results do not depend
 /// on them. With Int8 input, products and sums within a group are exact
@@ -57,6 +60,17 @@ Status checkLinearKernel(const LinearSpec &spec);
 /// instruction set.
 Status emitLinearKernel(KernelBuilder &builder, llvm::StringRef name,
                         const LinearSpec &spec);
+
+struct RoutingSpec;
+
+/// The linear kernel `linear`, which has hasFirstPanel, for rows that
+/// emitDispatchKernel made: each expert's with N rows of the weight and of the
+/// bias, from N times its number on. N is a multiple of kPanelRows. Arguments:
+/// those of a linear kernel but for the first panel, where M counts tokens,
+/// then routing ptr, scratch ptr.
+void emitRoutedLinearKernel(KernelBuilder &builder, llvm::StringRef name,
+                            llvm::StringRef linear, const LinearSpec &spec,
+                            const RoutingSpec &routing);
 
 } // namespace quern::codegen
 

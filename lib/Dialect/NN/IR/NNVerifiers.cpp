@@ -175,9 +175,15 @@ LogicalResult LinearOp::verify() {
     return emitOpError() << "expects an input of width " << weight.getDimSize(1)
                          << ", the columns of the weight, but got "
                          << input.getDimSize(1);
-  // linear_c2
-  if (failed(
-          verifyResultShape(*this, input.getDimSize(0), weight.getDimSize(0))))
+  // linear_c2, linear_c4
+  int64_t columns = getType().getDimSize(1);
+  if (!getRouting())
+    columns = weight.getDimSize(0);
+  else if (columns < 1 || weight.getDimSize(0) % columns != 0)
+    return emitOpError() << "expects a result whose columns divide the "
+                         << weight.getDimSize(0)
+                         << " rows of all experts, but got " << columns;
+  if (failed(verifyResultShape(*this, input.getDimSize(0), columns)))
     return failure();
   // linear_c3
   if (getBias() && getBias().getType().getDimSize(0) != weight.getDimSize(0))
@@ -187,12 +193,38 @@ LogicalResult LinearOp::verify() {
   return success();
 }
 
+LogicalResult RouteOp::verify() {
+  int64_t experts = getLogits().getType().getDimSize(1);
+  // route_c1
+  if (int64_t(getTop()) > experts)
+    return emitOpError() << "expects to choose at most " << experts
+                         << " experts, but got " << getTop();
+  // route_c2
+  return verifyResultShape(*this, getLogits().getType().getDimSize(0),
+                           2 * getTop());
+}
+
+/// Verifies that there may be more or fewer rows than tokens.
+static LogicalResult verifyDynamicRows(Operation *op, RankedTensorType rows) {
+  if (rows.isDynamicDim(0))
+    return success();
+  return op->emitOpError() << "expects a dynamic number of rows, but got "
+                           << rows.getDimSize(0);
+}
+
+LogicalResult DispatchOp::verify() {
+  // dispatch_c2
+  return verifyDynamicRows(*this, getInput().getType());
+}
+
+LogicalResult CombineOp::verify() {
+  // combine_c2
+  return verifyDynamicRows(*this, getInput().getType());
+}
+
 LogicalResult LastRowsOp::verify() {
   // last_rows_c2
-  if (!getInput().getType().isDynamicDim(0))
-    return emitOpError() << "expects a dynamic number of rows, but got "
-                         << getInput().getType().getDimSize(0);
-  return success();
+  return verifyDynamicRows(*this, getInput().getType());
 }
 
 LogicalResult HadamardOp::verify() {

@@ -32,6 +32,17 @@ LogicalResult ViewAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult StackAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                StringAttr scope, StringAttr key,
+                                int64_t count) {
+  if (key.getValue().count('*') != 1 || scope.empty())
+    return emitError() << "expects a scope and a key with one star, but got "
+                       << scope << " and " << key;
+  if (count < 1 || count > 65536)
+    return emitError() << "expects a count from 1 to 65536, but got " << count;
+  return success();
+}
+
 LogicalResult GlobalOp::verify() {
   auto isBuiltin = [](Attribute attribute) {
     return isa<BuiltinDialect>(attribute.getDialect());

@@ -33,7 +33,8 @@ static KernelSignature signatureOf(KernelKind kind) {
   case KernelKind::RMSNorm:
     return {{"x", "weight"}, {"eps"}, {}, {"group", "unit_offset"}};
   case KernelKind::Linear:
-    return {{"x", "w"}, {"compute"}, {"bias", "residual"}, {"softcap"}};
+    return {
+        {"x", "w"}, {"compute"}, {"bias", "residual", "routing"}, {"softcap"}};
   case KernelKind::Rope:
     return {{"x", "table", "position"}, {"head_dim"}};
   case KernelKind::KVAppend:
@@ -67,6 +68,11 @@ static KernelSignature signatureOf(KernelKind kind) {
     return {{"x"}, {"activation"}};
   case KernelKind::AddPositions:
     return {{"x", "table", "position"}, {}};
+  case KernelKind::Route:
+    return {{"x"}, {"top"}, {}, {"normalized"}};
+  case KernelKind::Dispatch:
+  case KernelKind::Combine:
+    return {{"x", "routing"}, {"experts"}};
   }
   return {};
 }
@@ -114,7 +120,7 @@ static Expectation expectAttribute(StringRef name, Attribute value) {
     return {text && llvm::is_contained({"silu", "gelu", "gelu_tanh"},
                                        text.getValue()),
             "\"silu\", \"gelu\" or \"gelu_tanh\""};
-  if (name == "unit_offset")
+  if (name == "unit_offset" || name == "normalized")
     return {isa<UnitAttr>(value), "a unit attribute"};
   bool isF32 = number && number.getType().isF32();
   if (name == "eps" || name == "scale" || name == "factor")
@@ -278,11 +284,18 @@ LogicalResult KernelShapes::verifyLayerNorm() const {
 
 LogicalResult KernelShapes::verifyLinear() const {
   int64_t rows = of("x")[0];
-  int64_t columns = of("w")[0];
+  int64_t weights = of("w")[0], columns = weights;
+  if (op.getInput("routing")) {
+    columns = ofResult()[1];
+    if (weights % columns != 0)
+      return op.emitOpError()
+             << "expects a result whose columns divide the " << weights
+             << " rows of all experts, but got " << columns;
+  }
   if (failed(equal("an input", of("x"), {rows, of("w")[1]})) ||
       failed(equal("a result", ofResult(), {rows, columns})))
     return failure();
-  if (op.getInput("bias") && failed(equal("a bias", of("bias"), {columns})))
+  if (op.getInput("bias") && failed(equal("a bias", of("bias"), {weights})))
     return failure();
   if (!op.getInput("residual"))
     return success();
@@ -345,6 +358,14 @@ LogicalResult KernelShapes::verify() const {
     return equal("a result", ofResult(), of("x"));
   case KernelKind::LayerNorm:
     return verifyLayerNorm();
+  case KernelKind::Route:
+    if (number("top") > of("x")[1])
+      return op.emitOpError() << "expects to choose at most " << of("x")[1]
+                              << " experts, but got " << number("top");
+    return equal("a result", ofResult(), {of("x")[0], 2 * number("top")});
+  case KernelKind::Dispatch:
+  case KernelKind::Combine:
+    return equal("a result", ofResult(), {ofResult()[0], of("x")[1]});
   case KernelKind::AddPositions:
     if (failed(equal("a table", of("table"), {of("table")[0], of("x")[1]})))
       return failure();

@@ -130,7 +130,7 @@ def NN_LayerNormOp : NN_Op<"layer_norm",
   let hasVerifier = 1; /*layer_norm_c2*/
 }
 
-def NN_LinearOp : NN_Op<"linear", [Pure]> {
+def NN_LinearOp : NN_Op<"linear", [Pure, AttrSizedOperandSegments]> {
   let summary = "Multiply by the transpose of a weight matrix";
   let description = [{
     `result[m, n] = sum_k input[m, k] * weight[n, k] + bias[n]`. Encoded
@@ -138,6 +138,10 @@ def NN_LinearOp : NN_Op<"linear", [Pure]> {
     sums are f32; with `compute bf16` both decoded operands are rounded to bf16
     and products are accumulated in f32. An encoded input makes the product an
     integer one where both encodings are integer.
+
+    With `routed r` the weight is one matrix an expert, one below the other, and
+    the rows of `input` are those that `nn.dispatch` made by the same routing:
+    each is multiplied with its expert's matrix, and given its expert's bias.
 
     Lifespan: importers create this op; `quantize-*` passes encode its operands;
     `pack-lower-to-kernels` replaces it by a `qk.kernel`.
@@ -147,6 +151,8 @@ def NN_LinearOp : NN_Op<"linear", [Pure]> {
     - (C2) The result has a row for each row of `input` and a column for each
       row of `weight`.
     - (C3) `bias`, if present, has an entry for each row of `weight`.
+    - (C4) With `routed`, the result has a column for each row of an expert
+      instead: its columns divide the rows of `weight`.
 
     Example:
 
@@ -156,19 +162,23 @@ def NN_LinearOp : NN_Op<"linear", [Pure]> {
     %z = nn.linear %x, %w bias %b compute bf16
         : (tensor<?x64xf32>, tensor<172x64xbf16>, tensor<172xf32>)
        -> tensor<?x172xf32>
+    %e = nn.linear %rows, %experts routed %routing
+        : (tensor<?x64xf32>, tensor<256x64xbf16>, tensor<?x4xf32>)
+       -> tensor<?x32xf32>
     ```
   }];
   let arguments = (ins
     NN_Operand:$input,
     NN_Matrix:$weight,
     Optional<NN_Vector>:$bias,
+    Optional<NN_Activations>:$routing,
     DefaultValuedAttr<NN_ComputeAttr, "::quern::nn::Compute::F32">:$compute);
   let results = (outs NN_Activations:$result);
   let assemblyFormat = [{
-    $input `,` $weight (`bias` $bias^)? (`compute` `` $compute^)? attr-dict
-    `:` functional-type(operands, results)
+    $input `,` $weight (`bias` $bias^)? (`routed` $routing^)?
+    (`compute` `` $compute^)? attr-dict `:` functional-type(operands, results)
   }];
-  let hasVerifier = 1; /*linear_c1, linear_c2, linear_c3*/
+  let hasVerifier = 1; /*linear_c1, linear_c2, linear_c3, linear_c4*/
 }
 
 def NN_AddOp : NN_Op<"add",
@@ -416,6 +426,108 @@ def NN_ScaleColumnsOp : NN_Op<"scale_columns",
     $input `,` $scales attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1; /*scale_columns_c2*/
+}
+
+//===----------------------------------------------------------------------===//
+// Experts
+//===----------------------------------------------------------------------===//
+
+def NN_RouteOp : NN_Op<"route", [Pure]> {
+  let summary = "Choose experts for each token, and their shares";
+  let description = [{
+    Column e of `logits` speaks for expert e. With p the softmax of a row, the
+    k = `top` experts of the largest logits are chosen, of equal ones the first.
+    Row m of the result holds their numbers, ascending, then p of each; with
+    `normalized`, divided by the sum of these.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `top` is positive and at most the columns of `logits`.
+    - (C2) The result has the rows of `logits` and 2 * `top` columns.
+
+    Example:
+
+    ```mlir
+    %r = nn.route %logits top 2 normalized
+        : (tensor<?x8xf32>) -> tensor<?x4xf32>
+    ```
+  }];
+  let arguments = (ins
+    NN_Activations:$logits, NN_PositiveI64:$top, UnitAttr:$normalized);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $logits `top` $top (`normalized` $normalized^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1; /*route_c1, route_c2*/
+}
+
+def NN_DispatchOp : NN_Op<"dispatch",
+    [Pure, AllTypesMatch<["input", "result"]> /*dispatch_c1*/]> {
+  let summary = "Give each expert the rows of the tokens that chose it";
+  let description = [{
+    The rows of tokens that chose the first of `experts` experts, in their order,
+    then those of the second, and so on: with k experts a token, k rows for each
+    row of `input`. `routing` is what `nn.route` gives.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) The number of rows is dynamic.
+
+    Example:
+
+    ```mlir
+    %rows = nn.dispatch %x, %r experts 8 : tensor<?x64xf32>, tensor<?x4xf32>
+    ```
+  }];
+  let arguments = (ins
+    NN_Activations:$input,
+    NN_Activations:$routing,
+    NN_PositiveI64:$experts);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $input `,` $routing `experts` $experts attr-dict
+    `:` type($input) `,` type($routing)
+  }];
+  let hasVerifier = 1; /*dispatch_c2*/
+}
+
+def NN_CombineOp : NN_Op<"combine",
+    [Pure, AllTypesMatch<["input", "result"]> /*combine_c1*/]> {
+  let summary = "Add up what a token's experts say, by their shares";
+  let description = [{
+    The inverse of `nn.dispatch`: row m of the result is the sum of the rows of
+    `input` that stand for token m, each times its share, from the first expert
+    to the last.
+
+    Lifespan: importers create this op; `pack-lower-to-kernels` replaces it by a
+    `qk.kernel`.
+
+    Constraints:
+    - (C1) `input` and `result` have the same type.
+    - (C2) The number of rows is dynamic.
+
+    Example:
+
+    ```mlir
+    %y = nn.combine %rows, %r experts 8 : tensor<?x64xf32>, tensor<?x4xf32>
+    ```
+  }];
+  let arguments = (ins
+    NN_Activations:$input,
+    NN_Activations:$routing,
+    NN_PositiveI64:$experts);
+  let results = (outs NN_Activations:$result);
+  let assemblyFormat = [{
+    $input `,` $routing `experts` $experts attr-dict
+    `:` type($input) `,` type($routing)
+  }];
+  let hasVerifier = 1; /*combine_c2*/
 }
 
 //===----------------------------------------------------------------------===//

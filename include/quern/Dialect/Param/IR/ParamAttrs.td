@@ -65,6 +65,25 @@ def Param_ViewAttr : Param_Attr<"View", "view"> {
   let genVerifyDecl = 1;
 }
 
+def Param_StackAttr : Param_Attr<"Stack", "stack"> {
+  let summary = "Stored matrices, one below the other";
+  let description = [{
+    The rows of the tensors of the weight source `scope` whose keys are `key` with
+    0, 1, … `count` - 1 in place of its star: a matrix for each expert of a layer,
+    as checkpoints have them. All have one shape and one element type.
+
+    Example:
+
+    ```mlir
+    #param.stack<"model", "model.layers.0.mlp.experts.*.up_proj.weight", count = 8>
+    ```
+  }];
+  let parameters = (ins "::mlir::StringAttr":$scope, "::mlir::StringAttr":$key,
+                        "int64_t":$count);
+  let assemblyFormat = "`<` $scope `,` $key `,` `count` `=` $count `>`";
+  let genVerifyDecl = 1;
+}
+
 def Param_SplatAttr : Param_Attr<"Splat", "splat"> {
   let summary = "Tensor whose elements are all the same";
   let description = [{

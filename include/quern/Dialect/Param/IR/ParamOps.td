@@ -22,7 +22,8 @@ def Param_GlobalOp : Param_Op<"global", [Symbol]> {
     it (`#qt.format`) says how elements are coded, `layout` (`#qk.layout`) where
     the bits of the codes lie. The initial value says how to get the values and
     is an attribute of any dialect: `#param.external`, `#param.view`,
-    `#param.splat`, `#qk.stored`, `#qt.encode`, `#nn.rope_table`.
+    `#param.stack`, `#param.splat`, `#qk.stored`, `#qt.encode`,
+    `#nn.rope_table`.
 
     Lifespan: importers create globals; `quantize-*` passes put an encoding on
     their types, `pack-*` passes a layout; export writes their bytes.

@@ -26,7 +26,10 @@ def QK_KernelKind : I32EnumAttr<"KernelKind", "what a kernel computes", [
     I32EnumAttrCase<"Softcap", 14, "softcap">,
     I32EnumAttrCase<"LayerNorm", 15, "layer_norm">,
     I32EnumAttrCase<"Activation", 16, "activation">,
-    I32EnumAttrCase<"AddPositions", 17, "add_positions">]> {
+    I32EnumAttrCase<"AddPositions", 17, "add_positions">,
+    I32EnumAttrCase<"Route", 18, "route">,
+    I32EnumAttrCase<"Dispatch", 19, "dispatch">,
+    I32EnumAttrCase<"Combine", 20, "combine">]> {
   let cppNamespace = "::quern::qk";
   let genSpecializedAttr = 0;
 }

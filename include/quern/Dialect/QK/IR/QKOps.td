@@ -96,7 +96,7 @@ def QK_KernelOp : QK_Op<"kernel",
     |---|---|---|
     | `embedding` | tokens, table | |
     | `rms_norm` | x, weight | eps, [group], [unit_offset] |
-    | `linear` | x, w, [bias], [residual] | compute, [softcap] |
+    | `linear` | x, w, [bias], [residual], [routing] | compute, [softcap] |
     | `rope` | x, table, position | head_dim |
     | `kv_append` | key, value, cache, position | layer |
     | `attention` | query, cache, position | layer, scale, [window], [softcap] |
@@ -112,6 +112,9 @@ def QK_KernelOp : QK_Op<"kernel",
     | `layer_norm` | x, weight, [bias] | eps |
     | `activation` | x | activation |
     | `add_positions` | x, table, position | |
+    | `route` | x | top, [normalized] |
+    | `dispatch` | x, routing | experts |
+    | `combine` | x, routing | experts |
 
     `compute` is one of the strings `f32`, `bf16` and `int8`, `activation` the
     name of an `#nn<activation>`. The table of `rope` is a `#nn.rope_table`

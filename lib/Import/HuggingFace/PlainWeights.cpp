@@ -18,6 +18,17 @@ namespace quern::import {
 
 using weights::TensorInfo;
 
+std::string PlainWeights::tensorNameOf(const Weight &weight) const {
+  const Stored &stored = weight.stored;
+  if (!stored.stack)
+    return stored.name;
+  weights::TensorStack stack{stored.name, stored.stack};
+  int64_t i = 0;
+  while (i + 1 < stack.count && source.find(stack.name(i)))
+    ++i;
+  return stack.name(i);
+}
+
 Result<std::optional<BoundWeight>>
 PlainWeights::bind(const Weight &weight, std::set<std::string> &used) const {
   const Stored &stored = weight.stored;
@@ -58,9 +69,9 @@ PlainWeights::bindStack(const Weight &weight,
       element = one->type.getElementType();
   }
   mlir::Builder builder(&context);
-  auto value = param::StackAttr::get(&context, builder.getStringAttr(modelScope),
-                                     builder.getStringAttr(stored.name),
-                                     stored.stack);
+  auto value =
+      param::StackAttr::get(&context, builder.getStringAttr(modelScope),
+                            builder.getStringAttr(stored.name), stored.stack);
   auto type = mlir::RankedTensorType::get(weight.shape, element);
   return std::optional<BoundWeight>(BoundWeight{type, value});
 }

@@ -16,14 +16,17 @@ public:
                const Architecture &architecture)
       : Container(context, source), architecture(architecture) {}
 
-  std::string tensorNameOf(const Weight &weight) const override {
-    return weight.stored.name;
-  }
+  /// Of a stack, the first tensor that is missing.
+  std::string tensorNameOf(const Weight &weight) const override;
   Result<std::optional<BoundWeight>>
   bind(const Weight &weight, std::set<std::string> &used) const override;
   Result<bool> mayIgnore(const weights::TensorInfo &tensor) const override;
 
 private:
+  /// Of tensors one after the other, such as those of experts.
+  Result<std::optional<BoundWeight>>
+  bindStack(const Weight &weight, std::set<std::string> &used) const;
+
   const Architecture &architecture;
 };
 

@@ -4,62 +4,112 @@
 
 #include "StoredCodes.h"
 #include "Message.h"
+#include "quern/Dialect/Param/IR/ParamAttrs.h"
+#include "quern/Numerics/Columns.h"
 #include "quern/Numerics/EncodeTensor.h"
 #include "quern/Support/Text.h"
 #include <algorithm>
+#include <cstring>
 
 using namespace quern;
 using namespace quern::pack;
+
+/// The bytes of a number in a file: binary32, little endian.
+static std::shared_ptr<const std::vector<uint8_t>>
+bytesOf(param::SplatAttr splat) {
+  auto value = float(splat.getValue().getValueAsDouble());
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  std::vector<uint8_t> bytes;
+  for (unsigned i = 0; i < 4; ++i)
+    bytes.push_back(uint8_t(bits >> (8 * i)));
+  return std::make_shared<const std::vector<uint8_t>>(std::move(bytes));
+}
+
+/// Finds a tensor, which must have so many bytes.
+Status StoredCodes::addTensor(mlir::Attribute tensor, int64_t bytes) {
+  if (auto splat = llvm::dyn_cast<param::SplatAttr>(tensor)) {
+    constants.push_back(bytesOf(splat));
+    segments.push_back(*constants.back());
+    if (bytes != 4)
+      return mismatch("4 bytes for a number", std::to_string(bytes));
+    return Status::ok();
+  }
+  auto external = llvm::cast<param::ExternalAttr>(tensor);
+  auto found = source->get(external.getKey().str());
+  if (!found)
+    return found.status();
+  if (int64_t((*found)->bytes.size()) != bytes)
+    return weights::inTensor(
+        **found, mismatch(std::to_string(bytes) + " bytes for a weight of [" +
+                              std::to_string(shape.rows) + ", " +
+                              std::to_string(shape.cols) + "]",
+                          std::to_string((*found)->bytes.size())));
+  tensors.push_back(*found);
+  segments.push_back((*found)->bytes);
+  return Status::ok();
+}
+
+/// The last tensor is the groups of columns.
+Status StoredCodes::readOrder() {
+  auto order = numerics::orderByGroup(segments.back(), shape.cols,
+                                      matrixFormat.block.cols);
+  if (!order)
+    return weights::inTensor(*tensors.back(), order.status());
+  columns = std::move(*order);
+  segments.pop_back();
+  return Status::ok();
+}
 
 Result<StoredCodes> StoredCodes::open(qk::StoredAttr stored, MatrixShape shape,
                                       const weights::WeightSource &source) {
   StoredCodes codes;
   codes.stored = stored;
+  codes.matrixFormat = stored.getMatrixFormat();
   codes.shape = shape;
   codes.source = &source;
   const numerics::Layout &layout = stored.getStoredLayout();
-  if (Status status = numerics::checkLayout(layout, stored.getStoredFormat(),
+  if (Status status = numerics::checkLayout(layout, codes.matrixFormat,
                                             shape.rows, shape.cols);
       !status)
-    return status.withContext("layout of " + inQuotes(stored.getKeys()[0]));
-  for (const std::string &key : stored.getKeys()) {
-    auto found = source.get(key);
-    if (!found)
-      return found.status();
-    int64_t expected = numerics::segmentBytes(layout, codes.tensors.size(),
-                                              shape.rows, shape.cols);
-    if (int64_t((*found)->bytes.size()) != expected)
-      return weights::inTensor(
-          **found,
-          mismatch(std::to_string(expected) + " bytes for a weight of [" +
-                       std::to_string(shape.rows) + ", " +
-                       std::to_string(shape.cols) + "]",
-                   std::to_string((*found)->bytes.size())));
-    codes.tensors.push_back(*found);
-    codes.segments.push_back((*found)->bytes);
+    return status.withContext("layout of " + inQuotes(stored.getFirstKey()));
+  size_t segments = layout.segments.size();
+  for (mlir::Attribute tensor : stored.getTensors()) {
+    size_t index = codes.segments.size();
+    int64_t bytes =
+        index < segments
+            ? numerics::segmentBytes(layout, index, shape.rows, shape.cols)
+            : 4 * shape.cols;
+    if (Status status = codes.addTensor(tensor, bytes); !status)
+      return status;
   }
+  if (codes.tensors.empty())
+    return mismatch("a tensor in a file", "numbers alone");
+  if (stored.hasOrder())
+    if (Status status = codes.readOrder(); !status)
+      return status;
   return codes;
 }
 
 int64_t StoredCodes::rowGrain() const {
-  return numerics::rowGrain(stored.getStoredLayout(), stored.getStoredFormat(),
-                            shape.rows);
+  return numerics::readGrain(matrixFormat, shape.rows);
 }
 
 Result<numerics::CodedTensor> StoredCodes::read(int64_t rowBegin,
                                                 int64_t rowEnd) const {
-  const numerics::Format &format = stored.getStoredFormat();
-  auto coded =
-      numerics::unpackSegments(stored.getStoredLayout(), format, shape.rows,
-                               shape.cols, rowBegin, rowEnd, segments);
-  if (!coded)
-    return coded;
-  if (Status status = numerics::checkFinite(format, *coded, rowBegin); !status)
+  auto coded = numerics::unpackSegments(stored.getStoredLayout(), matrixFormat,
+                                        shape.rows, shape.cols, rowBegin,
+                                        rowEnd, segments);
+  Status status = coded ? numerics::checkFinite(matrixFormat, *coded, rowBegin)
+                        : coded.status();
+  if (!status)
     return weights::inTensor(*tensors.front(), status);
+  if (!columns.empty())
+    numerics::takeColumns(coded->planes["code"], columns);
   return coded;
 }
 
-Status StoredCodes::readAsFloat(int64_t rowBegin, int64_t rowEnd,
+Status StoredCodes::readAsFloat(int64_t rowBegin, int64_t rowEnd, bool isMatrix,
                                 Span<float> out) const {
   int64_t grain = rowGrain();
   int64_t first = rowBegin / grain * grain;
@@ -67,8 +117,10 @@ Status StoredCodes::readAsFloat(int64_t rowBegin, int64_t rowEnd,
   auto coded = read(first, last);
   if (!coded)
     return coded.status();
-  std::vector<float> values =
-      numerics::decodeRows(stored.getStoredFormat(), *coded);
+  std::vector<float> values = numerics::decodeRows(matrixFormat, *coded);
+  if (!columns.empty() && !isMatrix)
+    numerics::applyColumns(stored.getStoredFormat(), {{columns, {}}}, {{}},
+                           last - first, values);
   auto begin = values.begin() + (rowBegin - first) * shape.cols;
   std::copy(begin, begin + (rowEnd - rowBegin) * shape.cols, out.begin());
   return Status::ok();

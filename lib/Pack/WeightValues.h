@@ -27,7 +27,8 @@ struct ValueRecipe {
   /// aligned with them.
   std::optional<numerics::Format> flat;
   /// Whether the codes are taken as a container holds them: `source` is a
-  /// `#qk.stored`, and nothing is encoded.
+  /// `#qk.stored`, or the matrix of one with an order of columns, and nothing
+  /// is encoded.
   bool takesCodes = false;
 };
 
@@ -70,9 +71,11 @@ private:
   Status openExternal(param::ExternalAttr external,
                       llvm::ArrayRef<int64_t> shape);
   Status openPart(qt::PartAttr part);
+  Status openStoredPart(qt::PartAttr part, qk::StoredAttr weight);
   Status readRaw(int64_t rowBegin, int64_t rowEnd, Span<float> out) const;
 
   mlir::Attribute value;
+  bool isMatrix = false; ///< of a stored weight, without its order of columns
   const weights::WeightSource *source = nullptr;
   const weights::TensorInfo *tensor = nullptr; ///< null unless external
   std::optional<StoredCodes> stored;

@@ -27,10 +27,11 @@ public:
 
   Status run() {
     if (text.size() > longestPattern)
-      return Status::error(
-          StatusCode::Unsupported,
-          "expects a pattern of at most " + std::to_string(longestPattern) +
-              " bytes, but got " + std::to_string(text.size()));
+      return Status::error(StatusCode::Unsupported,
+                           "expects a pattern of at most " +
+                               std::to_string(longestPattern) +
+                               " bytes, but got " + std::to_string(text.size()))
+          .withContext("pattern " + inQuotes(text));
     size_t accept = add({Pattern::State::Accept, 0, 0, 0});
     size_t end = 0;
     pattern.start = alternatives(0, end, accept, 0);

@@ -21,14 +21,19 @@ Result<Config> Config::read(const std::string &path) {
   Result<MappedFile> map = MappedFile::open(path);
   if (!map)
     return map.status();
-  Result<JsonValue> value = parseJson(map->bytes());
+  return parse(map->bytes(), path);
+}
+
+Result<Config> Config::parse(Span<const uint8_t> text,
+                             const std::string &where) {
+  Result<JsonValue> value = parseJson(text);
   if (!value)
-    return value.status().withContext(path);
+    return value.status().withContext(where);
   if (value->kind != JsonKind::ObjectBegin)
     return Status::error(StatusCode::InvalidFile,
-                         path + ": expects an object, but got " +
+                         where + ": expects an object, but got " +
                              describe(*value));
-  return Config(path, "", std::move(*value));
+  return Config(where, "", std::move(*value));
 }
 
 void Config::fail(const std::string &key, const std::string &message,
@@ -127,6 +132,35 @@ std::vector<std::string> Config::strings(const std::string &key) {
     result.push_back(item.text);
   }
   return result;
+}
+
+std::vector<int64_t> Config::integers(const std::string &key, int64_t least,
+                                      int64_t most) {
+  const JsonValue *member = find(key);
+  std::vector<int64_t> result;
+  if (!member)
+    return result;
+  std::string what = "an array of integers from " + std::to_string(least) +
+                     " to " + std::to_string(most);
+  if (member->kind != JsonKind::ArrayBegin) {
+    expected(key, what, *member);
+    return result;
+  }
+  for (const JsonValue &item : member->items) {
+    std::optional<int64_t> number = item.asInteger();
+    if (!number || *number < least || *number > most)
+      expected(key, what, item);
+    else
+      result.push_back(*number);
+  }
+  return result;
+}
+
+std::vector<std::string> Config::keys() const {
+  std::vector<std::string> names;
+  for (auto &[name, member] : value.members)
+    names.push_back(name);
+  return names;
 }
 
 std::optional<Config> Config::object(const std::string &key) {

@@ -24,6 +24,9 @@ class Config {
 public:
   /// Reads the file at `path`, which must hold an object.
   static Result<Config> read(const std::string &path);
+  /// Reads a text, which must be one object; `where` is said in messages.
+  static Result<Config> parse(Span<const uint8_t> text,
+                              const std::string &where);
 
   const Status &status() const { return first; }
   /// Keeps an error about member `key`, unless there is one already.
@@ -53,6 +56,11 @@ public:
   std::vector<std::string> strings(const std::string &key);
   /// The object that is member `key`, if there is one.
   std::optional<Config> object(const std::string &key);
+  /// A list of integers in [least, most]; empty if absent.
+  std::vector<int64_t> integers(const std::string &key, int64_t least,
+                                int64_t most);
+  /// The names of all members.
+  std::vector<std::string> keys() const;
 
 private:
   Config(std::string file, std::string prefix, JsonValue value)

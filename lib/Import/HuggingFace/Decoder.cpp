@@ -60,14 +60,6 @@ static void refuseVariants(Config &config) {
     config.fail("partial_rotary_factor",
                 "expects 1, but got " + realText(rotated),
                 StatusCode::Unsupported);
-  if (std::optional<Config> quantized = config.object("quantization_config")) {
-    std::string method = quantized->string("quant_method", "unnamed");
-    config.adopt(*quantized);
-    config.fail("quantization_config",
-                "expects weights that are not quantized, but got method " +
-                    inQuotes(method),
-                StatusCode::Unsupported);
-  }
 }
 
 void readDecoder(Config &config, const DecoderDefaults &defaults,

@@ -21,7 +21,7 @@ public:
        std::set<std::string> &used) const override;
   Result<bool> mayIgnore(const weights::TensorInfo &tensor) const override;
 
-private:
+protected:
   const Architecture &architecture;
 };
 

@@ -18,7 +18,7 @@ func.func private @layout_place() attributes {layout = #qk.layout<tile [1, 32] 1
 
 // -----
 
-// expected-error@below {{expects tensors such as #param.external<...>, but got "w"}}
+// expected-error@below {{expects tensors such as #param.external<...> or #param.splat<1.0 : f32>, but got "w"}}
 func.func private @stored_c1() attributes {value = #qk.stored<["w"], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>}
 
 // -----
@@ -27,6 +27,26 @@ func.func private @stored_c1() attributes {value = #qk.stored<["w"], format = #q
 func.func private @stored_c1_count() attributes {value = #qk.stored<
     [#param.external<"model", "w">, #param.external<"model", "s">],
     format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>}
+
+// -----
+
+// expected-error@below {{expects a tensor for each of the 1 segments of the layout and one of groups, but got 1}}
+func.func private @stored_c1_groups() attributes {value = #qk.stored<
+    [#param.external<"model", "w">],
+    format = #qt.format<i4 [1, 32], scale f16, columns ordered>, layout = #qk.layout<q4_0>>}
+
+// -----
+
+// expected-error@below {{expects tensors such as #param.external<...> or #param.splat<1.0 : f32>, but got #param.splat<1.000000e+00 : f16>}}
+func.func private @stored_c1_number() attributes {value = #qk.stored<
+    [#param.splat<1.0 : f16>], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>}
+
+// -----
+
+// expected-error@below {{expects no column transforms but one 'ordered', of blocks of one row, but got i4 [1, 32], scale f16, columns rotated 32}}
+func.func private @stored_c4() attributes {value = #qk.stored<
+    [#param.external<"model", "w">],
+    format = #qt.format<i4 [1, 32], scale f16, columns rotated 32>, layout = #qk.layout<q4_0>>}
 
 // -----
 

@@ -19,7 +19,7 @@ TEST(Text, QuotesAreUtf8) {
   EXPECT_EQ(inQuotes("\xf0\x9f\x99\x82\xe6\xbc\xa2"),
             "'\xf0\x9f\x99\x82\xe6\xbc\xa2'");
   EXPECT_EQ(inQuotes("a\xff\xc3"), "'a\\xFF\\xC3'"); // no character, a half
-  EXPECT_EQ(inQuotes("\xc1\x81"), "'\\xC1\\x81'");     // longer than need be
+  EXPECT_EQ(inQuotes("\xc1\x81"), "'\\xC1\\x81'");   // longer than need be
   EXPECT_EQ(inQuotes("\xed\xa0\x80"), "'\\xED\\xA0\\x80'"); // a surrogate
   EXPECT_EQ(inQuotes("\xf4\x90\x80\x80"), "'\\xF4\\x90\\x80\\x80'");
   EXPECT_EQ(inQuotes("\xc2\x9b"), "'\\xC2\\x9B'"); // begins a sequence

@@ -76,9 +76,13 @@ const numerics::Layout &StoredAttr::getStoredLayout() const {
   return getLayout().getLayout();
 }
 
-SmallVector<std::string> StoredAttr::getKeys() const {
-  SmallVector<std::string> keys;
+numerics::Format StoredAttr::getMatrixFormat() const {
+  return numerics::withoutColumns(getStoredFormat());
+}
+
+std::string StoredAttr::getFirstKey() const {
   for (Attribute tensor : getTensors())
-    keys.push_back(cast<param::ExternalAttr>(tensor).getKey().str());
-  return keys;
+    if (auto external = dyn_cast<param::ExternalAttr>(tensor))
+      return external.getKey().str();
+  return "";
 }

@@ -25,18 +25,33 @@ LogicalResult TileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult StoredAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 ArrayRef<Attribute> tensors, qt::FormatAttr,
-                                 LayoutAttr layout) {
+                                 ArrayRef<Attribute> tensors,
+                                 qt::FormatAttr format, LayoutAttr layout) {
+  // stored_c4
+  const std::vector<numerics::ColumnTransform> &columns =
+      format.getFormat().columns;
+  bool isOrdered = columns.size() == 1 &&
+                   columns[0].kind == numerics::ColumnKind::Ordered &&
+                   format.getFormat().block.rows == 1;
+  if (!columns.empty() && !isOrdered)
+    return emitError() << "expects no column transforms but one 'ordered', of "
+                          "blocks of one row, but got "
+                       << format.getText();
   // stored_c1
-  for (Attribute tensor : tensors)
-    if (!isa<param::ExternalAttr>(tensor))
-      return emitError() << "expects tensors such as #param.external<...>, but "
-                            "got "
+  for (Attribute tensor : tensors) {
+    auto splat = dyn_cast<param::SplatAttr>(tensor);
+    if (!isa<param::ExternalAttr>(tensor) &&
+        !(splat && splat.getValue().getType().isF32()))
+      return emitError() << "expects tensors such as #param.external<...> or "
+                            "#param.splat<1.0 : f32>, but got "
                          << tensor;
+  }
   size_t segments = layout.getLayout().segments.size();
-  if (tensors.size() != segments)
+  if (tensors.size() != segments + isOrdered)
     return emitError() << "expects a tensor for each of the " << segments
-                       << " segments of the layout, but got " << tensors.size();
+                       << " segments of the layout"
+                       << (isOrdered ? " and one of groups" : "")
+                       << ", but got " << tensors.size();
   return success();
 }
 
@@ -49,8 +64,10 @@ LogicalResult StoredAttr::verifyInitialValue(
                           "#qk.stored, but got "
                        << type;
   int64_t rows = shape.size() == 2 ? shape[0] : 1;
-  Status status = numerics::checkLayout(getStoredLayout(), getStoredFormat(),
+  Status status = numerics::checkLayout(getStoredLayout(), getMatrixFormat(),
                                         rows, shape.back());
+  if (status)
+    status = numerics::checkShape(getStoredFormat(), rows, shape.back());
   if (!status)
     return emitError() << "#qk.stored: " << status.message();
   // stored_c3

@@ -63,7 +63,12 @@ def QK_StoredAttr : QK_Attr<"Stored", "stored",
     of `tensors` hold as `layout` says. The bytes of each tensor are those of
     one segment of the layout, in the order of the segments, whatever shape and
     element type the container gives them: GGUF keeps a weight in one tensor,
-    others its codes, scales and zero points each in its own.
+    others its codes, scales and zero points each in its own. A number that a
+    container keeps elsewhere is a `#param.splat` of f32.
+
+    Where `format` has `columns ordered`, codes lie in the order of the columns
+    of the weight, and one more tensor says by a number of 32 bits to which group
+    of scales each column belongs: the order is that of the groups.
 
     A weight whose type has a `#qt.format` takes the codes as they are, from one
     layout to another; no number is computed. A weight whose type has none takes
@@ -71,11 +76,14 @@ def QK_StoredAttr : QK_Attr<"Stored", "stored",
     the `source` of a `#qt.encode`, which is how a weight gets another format.
 
     Constraints:
-    - (C1) `tensors` are `#param.external`, one for each segment of `layout`.
+    - (C1) `tensors` are `#param.external` or `#param.splat`, one for each
+      segment of `layout`, and then the groups, if columns are ordered.
     - (C2) The type has one or two dimensions, and `layout` places every bit of
       `format` for its extents; a vector is one row.
     - (C3) The type's format, if it has one, is `format`, or any where `format`
       is flat: then codes are brought into it as by `pack-align-blocks`.
+    - (C4) `format` has no column transform but one `ordered`, which needs blocks
+      of one row.
 
     Example:
 
@@ -96,8 +104,11 @@ def QK_StoredAttr : QK_Attr<"Stored", "stored",
   let extraClassDeclaration = [{
     const ::quern::numerics::Format &getStoredFormat() const;
     const ::quern::numerics::Layout &getStoredLayout() const;
-    /// The key of each tensor in its weight source.
-    ::llvm::SmallVector<::std::string> getKeys() const;
+    /// What the layout places: the format without its order of columns.
+    ::quern::numerics::Format getMatrixFormat() const;
+    bool hasOrder() const { return !getStoredFormat().columns.empty(); }
+    /// The key of the first tensor in its weight source, for messages.
+    ::std::string getFirstKey() const;
   }];
 }
 

@@ -22,6 +22,8 @@ namespace quern::quantize {
 using namespace quern;
 using namespace quern::quantize;
 
+static constexpr llvm::StringLiteral outputName = "lm_head.weight";
+
 using WeightMap = llvm::MapVector<param::GlobalOp, WeightUses>;
 
 /// The weights of linears and embeddings, in the order of the module.
@@ -60,6 +62,8 @@ struct AssignEncodings
       std::optional<numerics::Format> chosen = parsedFormat;
       if (mixture)
         chosen = mixture->formatOf(global);
+      if (layersOnly && (uses.byEmbedding || global.getSymName() == outputName))
+        chosen.reset();
       for (size_t i = 0; i < parsedRules.size(); ++i) {
         if (!parsedRules[i].matches(global.getSymName(), uses))
           continue;

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Makes .venv-clients: PyTorch and the packages that test/Python/test_clients.py
-# compares formats with. A second run does nothing. PyTorch's own index has wheels
-# for the CPU alone; where it is out of reach, the wheel of the usual index brings
-# several GB of libraries for GPUs, without which it does not start.
+# compares formats and test/Python/test_transformers.py models with. A second run
+# does nothing. PyTorch's own index has wheels for the CPU alone; where it is out
+# of reach, the wheel of the usual index brings several GB of libraries for GPUs,
+# without which it does not start.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=utils/stage.sh

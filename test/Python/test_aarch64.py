@@ -57,11 +57,21 @@ def emulated_logits(client, processor, artifact, vocabulary, file):
 # AArch64 fuses the same products and sums as AVX2 does, in the same order.
 @pytest.mark.parametrize(("format", "compute"), [("q4_k", "int8"), ("nf4", "f32")])
 def test_logits(compile_once, client, tmp_path, capfd, format, compute):
+    check_logits(compile_once, client, tmp_path, capfd, QUERN_6M, format, compute)
+
+
+@pytest.mark.parametrize("name", ["tiny-gemma2", "tiny-gpt-neox", "tiny-qwen3-moe"])
+def test_families(compile_once, client, tmp_path, capfd, name):
+    quern.synthesize(name, tmp_path / "model")
+    check_logits(compile_once, client, tmp_path, capfd, tmp_path / "model", "q4_0", "f32")
+
+
+def check_logits(compile_once, client, tmp_path, capfd, source, format, compute):
     options = {"compute": compute, "kv_cache": "f16"}
-    artifact = compile_once(QUERN_6M, format, target="aarch64", **options)
+    artifact = compile_once(source, format, target="aarch64", **options)
     assert quern.inspect(artifact).facts["isas"] == ["neon_i8mm", "neon"]
     expected = {}
-    for isa, model in open_variants(compile_once(QUERN_6M, format, **options)).items():
+    for isa, model in open_variants(compile_once(source, format, **options)).items():
         with model:
             tokens = np.arange(TOKENS) ** 2 + 1
             tokens %= model.vocabulary - 1
@@ -75,8 +85,8 @@ def test_logits(compile_once, client, tmp_path, capfd, format, compute):
         far = np.abs(logits - portable).max() / np.abs(portable).max()
         with capfd.disabled():
             print(
-                f"\n{format} in {compute}, {isa}: {far:.2g} from portable, equal bits to "
-                f"{', '.join(expected) or 'nothing that this machine has'}"
+                f"\n{source.name}, {format} in {compute}, {isa}: {far:.2g} from portable, equal "
+                f"bits to {', '.join(expected) or 'nothing that this machine has'}"
             )
         for other in expected.values():
             np.testing.assert_array_equal(logits, other)

@@ -54,6 +54,22 @@ private:
   std::exception_ptr raised;
 };
 
+/// The report of `run`, which tells `progress` how far it is.
+template <typename Options>
+std::string runWithProgress(Result<std::string> (*run)(const Options &),
+                            Options &options, nb::object progress) {
+  ProgressCallback callback(std::move(progress));
+  options.progress = [&callback](const std::string &stage, double fraction) {
+    return callback(stage, fraction);
+  };
+  Result<std::string> report = [&] {
+    nb::gil_scoped_release unlocked;
+    return run(options);
+  }();
+  callback.rethrow();
+  return unwrap(std::move(report));
+}
+
 std::string compile(std::string modelPath, std::string outputPath,
                     std::string format,
                     std::vector<std::pair<std::string, std::string>> rules,
@@ -77,16 +93,7 @@ std::string compile(std::string modelPath, std::string outputPath,
   options.context = context;
   options.threads = threads;
   options.dumpPath = std::move(dumpPath);
-  ProgressCallback callback(progress);
-  options.progress = [&callback](const std::string &stage, double fraction) {
-    return callback(stage, fraction);
-  };
-  Result<std::string> report = [&] {
-    nb::gil_scoped_release unlocked;
-    return pipelines::compileModel(options);
-  }();
-  callback.rethrow();
-  return unwrap(std::move(report));
+  return runWithProgress(pipelines::compileModel, options, std::move(progress));
 }
 
 std::string exportFile(std::string modelPath, std::string outputPath,
@@ -103,16 +110,7 @@ std::string exportFile(std::string modelPath, std::string outputPath,
   options.formatsFile = std::move(formatsFile);
   options.solver = std::move(solver);
   options.threads = threads;
-  ProgressCallback callback(progress);
-  options.progress = [&callback](const std::string &stage, double fraction) {
-    return callback(stage, fraction);
-  };
-  Result<std::string> report = [&] {
-    nb::gil_scoped_release unlocked;
-    return pipelines::exportModel(options);
-  }();
-  callback.rethrow();
-  return unwrap(std::move(report));
+  return runWithProgress(pipelines::exportModel, options, std::move(progress));
 }
 
 std::string importText(const std::string &modelPath) {

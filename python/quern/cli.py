@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import quern
 
@@ -419,13 +420,7 @@ def _compile(options: argparse.Namespace) -> None:
             dump_path=options.dump,
             progress=progress,
         )
-    for note in report["notes"]:
-        print(f"note: {note}", file=sys.stderr)
-    print(
-        f"{options.output}: {report['weight_bytes']:,} bytes of weights, "
-        f"{report['bits_per_weight']:.3f} bits per weight, for {', '.join(report['isas'])}, in "
-        f"{format_seconds(time.monotonic() - begin)}"
-    )
+    _print_report(options.output, report, f", for {', '.join(report['isas'])}", begin)
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -442,12 +437,16 @@ def _export(options: argparse.Namespace) -> None:
             threads=options.threads,
             progress=progress,
         )
+    types = ", ".join(f"{count} {name}" for name, count in sorted(report["types"].items()))
+    _print_report(options.output, report, f": {types}", begin)
+
+
+def _print_report(output: str, report: dict[str, Any], contents: str, begin: float) -> None:
     for note in report["notes"]:
         print(f"note: {note}", file=sys.stderr)
-    types = ", ".join(f"{count} {name}" for name, count in sorted(report["types"].items()))
     print(
-        f"{options.output}: {report['weight_bytes']:,} bytes of weights, "
-        f"{report['bits_per_weight']:.3f} bits per weight: {types}, in "
+        f"{output}: {report['weight_bytes']:,} bytes of weights, "
+        f"{report['bits_per_weight']:.3f} bits per weight{contents}, in "
         f"{format_seconds(time.monotonic() - begin)}"
     )
 

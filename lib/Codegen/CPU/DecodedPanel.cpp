@@ -86,6 +86,12 @@ Value DecodedWeights::spanAddress(const PanelChunk &first, int64_t panel) {
   return b.offset(spans, b.mul(index, decoded.spanVectors() * kOperandBytes));
 }
 
+Value DecodedWeights::pairAddress(const PanelChunk &first, int64_t panel,
+                                  int64_t pair) {
+  int64_t before = decoded.spanVectors() - decoded.offsetPairs + pair;
+  return b.offset(spanAddress(first, panel), before * kOperandBytes);
+}
+
 void DecodedWeights::loadScales(ChunkScales &to, int64_t panel, Value address,
                                 bool hasScale, bool hasOffset) {
   Type lanes = b.vectorOf(b.getF32Type());
@@ -115,12 +121,9 @@ ChunkScales DecodedWeights::spanScales(const PanelChunk &first) {
 
 ValueList DecodedWeights::offsetPairs(const PanelChunk &first, int64_t pair) {
   ValueList result;
-  int64_t before = decoded.spanVectors() - decoded.offsetPairs + pair;
   for (int64_t n = 0; n < panels; ++n)
-    result.push_back(
-        b.load(b.vectorOf(b.getI32Type()),
-               b.offset(spanAddress(first, n), before * kOperandBytes),
-               kOperandBytes));
+    result.push_back(b.load(b.vectorOf(b.getI32Type()),
+                            pairAddress(first, n, pair), kOperandBytes));
   return result;
 }
 
@@ -153,9 +156,7 @@ void DecodedWeights::storeOffsetPair(const PanelChunk &first, int64_t pair,
   Value low = arith::FPToSIOp::create(b, lanes, offsets.first);
   Value high = arith::FPToSIOp::create(b, lanes, offsets.second);
   Value words = v.orI(v.andI(low, v.constI32(0xffff)), v.shiftLeft(high, 16));
-  int64_t before = decoded.spanVectors() - decoded.offsetPairs + pair;
-  b.store(words, b.offset(spanAddress(first, 0), before * kOperandBytes),
-          kOperandBytes);
+  b.store(words, pairAddress(first, 0, pair), kOperandBytes);
 }
 
 ValueList DecodedWeights::operands(const PanelChunk &chunk, const ChunkScales &,

@@ -81,6 +81,7 @@ public:
 private:
   mlir::Value scaleAddress(const PanelChunk &chunk, int64_t panel);
   mlir::Value spanAddress(const PanelChunk &first, int64_t panel);
+  mlir::Value pairAddress(const PanelChunk &first, int64_t panel, int64_t pair);
   /// Both vectors at `address`, or one of them.
   void loadScales(ChunkScales &to, int64_t panel, mlir::Value address,
                   bool hasScale, bool hasOffset);

@@ -136,9 +136,10 @@ bool codegen::hasWordDot(const CpuTarget &target) {
 
 /// pmaddwd: sums of two products of words.
 static Value wordPairs(KernelBuilder &b, Value weights, Value input) {
-  bool isAvx2 = b.target.byteDot != ByteDot::Widen;
-  int64_t lanes = isAvx2 ? 8 : 4;
-  StringRef name = isAvx2 ? "llvm.x86.avx2.pmadd.wd" : "llvm.x86.sse2.pmadd.wd";
+  bool hasAvx2 = b.target.byteDot != ByteDot::Widen;
+  int64_t lanes = hasAvx2 ? 8 : 4;
+  StringRef name =
+      hasAvx2 ? "llvm.x86.avx2.pmadd.wd" : "llvm.x86.sse2.pmadd.wd";
   Type word = b.getI16Type();
   return inParts(b, lanes, {weights, input}, [&](ArrayRef<Value> part) {
     return b.intrinsic(

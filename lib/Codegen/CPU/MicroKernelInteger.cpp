@@ -24,6 +24,7 @@
 
 #include "DotProducts.h"
 #include "MicroKernel.h"
+#include "RowSums.h"
 
 #include "quern/Numerics/Decode.h"
 #include <cmath>
@@ -50,12 +51,10 @@ MicroKernel::Values MicroKernel::groupSums(Value k, int64_t depth) {
   Type i32 = b.getI32Type();
   for (int64_t m = 0; m < rows; ++m) {
     if (spec.input.hasSums(depth)) {
-      unsigned bytes = unsigned(ActivationRow::sumBytes(depth));
-      Value address = inputAddress(m, b.mul(b.div(k, depth), bytes));
-      Value sum =
-          b.load(b.getIntegerType(8 * bytes),
-                 b.offset(address, spec.input.sumsOffset(depth)), bytes);
-      sums.push_back(bytes == 4 ? sum : arith::ExtSIOp::create(b, i32, sum));
+      Value before = b.mul(b.div(k, depth), ActivationRow::sumBytes(depth));
+      Value address =
+          b.offset(inputAddress(m, before), spec.input.sumsOffset(depth));
+      sums.push_back(loadRowSum(b, address, depth));
       continue;
     }
     // Blocks of the weight of which rows have no sums.

@@ -4,6 +4,8 @@
 
 #include "quern/Codegen/CPU/Kernels.h"
 
+#include "RowSums.h"
+
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "quern/Numerics/Encode.h"
 
@@ -34,8 +36,6 @@ private:
   void foldSums(Value y, Value group);
   /// The address of the sum over part `part` of `columns` columns.
   Value sumAddress(Value y, int64_t columns, Value part);
-  Value loadSum(Value y, int64_t columns, Value part);
-  void storeSum(Value sum, Value y, int64_t columns, Value part);
 
   KernelBuilder &b;
   const Format &format;
@@ -83,20 +83,6 @@ Value GroupQuantizer::sumAddress(Value y, int64_t columns, Value part) {
                   b.mul(part, ActivationRow::sumBytes(columns)));
 }
 
-Value GroupQuantizer::loadSum(Value y, int64_t columns, Value part) {
-  unsigned bytes = unsigned(ActivationRow::sumBytes(columns));
-  Value sum =
-      b.load(b.getIntegerType(8 * bytes), sumAddress(y, columns, part), bytes);
-  return bytes == 4 ? sum : arith::ExtSIOp::create(b, b.getI32Type(), sum);
-}
-
-void GroupQuantizer::storeSum(Value sum, Value y, int64_t columns, Value part) {
-  unsigned bytes = unsigned(ActivationRow::sumBytes(columns));
-  if (bytes < 4)
-    sum = arith::TruncIOp::create(b, b.getIntegerType(8 * bytes), sum);
-  b.store(sum, sumAddress(y, columns, part), bytes);
-}
-
 void GroupQuantizer::foldSums(Value y, Value group) {
   std::vector<int64_t> sizes = output.sumColumns();
   // Each from two of half as many columns.
@@ -105,10 +91,12 @@ void GroupQuantizer::foldSums(Value y, Value group) {
     Value first = b.mul(group, count);
     b.loop(first, b.add(first, count), 1, [&](Value part) {
       VectorValues scalar(b, /*scalar=*/true);
-      Value half = b.mul(part, 2);
-      Value sum = scalar.addI(loadSum(y, sizes[i + 1], half),
-                              loadSum(y, sizes[i + 1], b.add(half, 1)));
-      storeSum(sum, y, sizes[i], part);
+      auto half = [&](Value of) {
+        return loadRowSum(b, sumAddress(y, sizes[i + 1], of), sizes[i + 1]);
+      };
+      Value first = b.mul(part, 2);
+      Value sum = scalar.addI(half(first), half(b.add(first, 1)));
+      storeRowSum(b, sum, sumAddress(y, sizes[i], part), sizes[i]);
     });
   }
 }
@@ -128,7 +116,7 @@ void GroupQuantizer::emit(Value x, Value y, Value row, Value group) {
   Value firstPart = b.mul(group, parts);
   b.loop(firstPart, b.add(firstPart, parts), 1, [&](Value part) {
     Value sum = storeCodes(x, y, b.mul(part, columns), columns, inverse);
-    storeSum(sum, y, columns, part);
+    storeRowSum(b, sum, sumAddress(y, columns, part), columns);
   });
   foldSums(y, group);
 }

@@ -59,35 +59,100 @@ static Value dotByIntrinsic(KernelBuilder &b, StringRef name, int64_t lanes,
   });
 }
 
-/// Sums of four products of bytes of at most 7 bits by signed bytes. (Twice 127
-/// * 127 fits the 16 bits at which vpmaddubsw saturates; 255 * 127 does not.)
-static Value dotOfSevenBits(KernelBuilder &b, Value weights, Value input) {
+/// Activations are bytes from -127 to 127.
+static constexpr int64_t kLargestActivation = 127;
+
+/// vpmaddubsw: sums of two products of unsigned bytes of `weights` and signed
+/// ones of `input`, 32 words. They must fit: 16 bits saturate.
+static Value bytePairs(KernelBuilder &b, Value weights, Value input) {
   constexpr int64_t kHalf = kLanes / 2;
-  auto shorts = b.vectorOf(b.getI16Type(), 2 * kHalf);
+  Type byte = b.getI8Type(), word = b.getI16Type();
+  Value pairs = inParts(b, kHalf, {weights, input}, [&](ArrayRef<Value> part) {
+    Value sums = b.intrinsic(
+        "llvm.x86.avx2.pmadd.ub.sw", b.vectorOf(word, 2 * kHalf),
+        {view(b, part[0], byte, 4 * kHalf), view(b, part[1], byte, 4 * kHalf)});
+    return view(b, sums, b.getI32Type(), kHalf);
+  });
+  return view(b, pairs, word, 2 * kLanes);
+}
+
+/// vpmaddwd with ones: the sums of two words, 16 lanes of 32 bits.
+static Value sumsOfPairs(KernelBuilder &b, Value words) {
+  constexpr int64_t kHalf = kLanes / 2;
+  Type word = b.getI16Type();
+  auto shorts = b.vectorOf(word, 2 * kHalf);
   Value ones =
       arith::ConstantOp::create(b, DenseElementsAttr::get(shorts, int16_t(1)));
-  Type byte = b.getI8Type();
-  return inParts(b, kHalf, {weights, input}, [&](ArrayRef<Value> part) {
-    Value pairs = b.intrinsic(
-        "llvm.x86.avx2.pmadd.ub.sw", shorts,
-        {view(b, part[0], byte, 4 * kHalf), view(b, part[1], byte, 4 * kHalf)});
-    return b.intrinsic("llvm.x86.avx2.pmadd.wd", part[0].getType(),
-                       {pairs, ones});
-  });
+  return inParts(b, kHalf, {view(b, words, b.getI32Type(), kLanes)},
+                 [&](ArrayRef<Value> part) {
+                   return b.intrinsic(
+                       "llvm.x86.avx2.pmadd.wd",
+                       b.vectorOf(b.getI32Type(), kHalf),
+                       {view(b, part[0], word, 2 * kHalf), ones});
+                 });
+}
+
+WordSums codegen::wordSums(const CpuTarget &target, unsigned weightBits) {
+  if (target.byteDot != ByteDot::Avx2)
+    return {};
+  // Eight bits go in as two nibbles.
+  int64_t parts = weightBits > 7 ? 2 : 1;
+  int64_t largest = (int64_t(1) << (parts == 2 ? 4 : weightBits)) - 1;
+  return {INT16_MAX / (2 * largest * kLargestActivation), parts};
+}
+
+Value codegen::addBytePairs(KernelBuilder &b, Value sums, WordSums form,
+                            int64_t part, Value weights, Value word) {
+  VectorValues v(b);
+  if (part == 1)
+    weights = v.shiftRightLogical(weights, 4);
+  if (form.parts == 2)
+    weights = v.andI(weights, v.constI32(0x0f0f0f0f));
+  Value pairs = bytePairs(b, weights, b.broadcast(word));
+  return sums ? arith::AddIOp::create(b, sums, pairs) : pairs;
+}
+
+void codegen::fixWordSums(KernelBuilder &b, MutableArrayRef<Value> sums) {
+  // An assembler text without instructions that reads and writes them all.
+  Type half = b.vectorOf(b.getI16Type(), kLanes);
+  SmallVector<Value> halves;
+  std::string written, read;
+  for (Value sum : sums)
+    for (int64_t begin = 0; begin < 2 * kLanes; begin += kLanes) {
+      read += "," + std::to_string(halves.size());
+      written += written.empty() ? "=x" : ",=x";
+      halves.push_back(vector::ExtractStridedSliceOp::create(
+          b, sum, ArrayRef<int64_t>{begin}, ArrayRef<int64_t>{kLanes},
+          ArrayRef<int64_t>{1}));
+    }
+  auto all = LLVM::LLVMStructType::getLiteral(
+      b.getContext(), SmallVector<Type>(halves.size(), half));
+  auto text = LLVM::InlineAsmOp::create(
+      b, all, halves, /*asm_string=*/"", written + read,
+      /*has_side_effects=*/false, /*is_align_stack=*/false,
+      LLVM::tailcallkind::TailCallKind::None, /*asm_dialect=*/{},
+      /*operand_attrs=*/{});
+  for (size_t i = 0; i < sums.size(); ++i)
+    for (int64_t part : {0, 1})
+      sums[i] = vector::InsertStridedSliceOp::create(
+          b, LLVM::ExtractValueOp::create(b, text.getResult(0), 2 * i + part),
+          sums[i], ArrayRef<int64_t>{part * kLanes}, ArrayRef<int64_t>{1});
+}
+
+Value codegen::addWordSums(KernelBuilder &b, Value sum, int64_t part,
+                           Value sums) {
+  VectorValues v(b);
+  Value total = sumsOfPairs(b, sums);
+  return v.addI(sum, part == 1 ? v.shiftLeft(total, 4) : total);
 }
 
 static Value dotAvx2(KernelBuilder &b, Value sum, Value weights,
                      unsigned weightBits, Value word) {
-  VectorValues v(b);
-  Value input = b.broadcast(word);
-  if (weightBits <= 7)
-    return v.addI(sum, dotOfSevenBits(b, weights, input));
-  // Eight bits go in as two nibbles.
-  Value mask = v.constI32(0x0f0f0f0f);
-  Value low = dotOfSevenBits(b, v.andI(weights, mask), input);
-  Value high =
-      dotOfSevenBits(b, v.andI(v.shiftRightLogical(weights, 4), mask), input);
-  return v.addI(sum, v.addI(low, v.shiftLeft(high, 4)));
+  WordSums form = wordSums(b.target, weightBits);
+  for (int64_t part = 0; part < form.parts; ++part)
+    sum = addWordSums(b, sum, part,
+                      addBytePairs(b, {}, form, part, weights, word));
+  return sum;
 }
 
 static Value dotWidened(KernelBuilder &b, Value sum, Value weights,

@@ -6,6 +6,7 @@
 #define QUERN_LIB_CODEGEN_CPU_MICROKERNEL_H
 
 #include "DecodedPanel.h"
+#include "DotProducts.h"
 #include "FoldedScales.h"
 #include <memory>
 
@@ -64,8 +65,15 @@ private:
                      const Values &inputSums);
   /// What `dots` of low bytes, then of high ones, make together.
   Values joinPlanes(const Values &dots);
+  void dotSteps(const PanelChunk &chunk, const ChunkScales &scales,
+                int64_t steps, Values &dots);
   void dotStep(const PanelChunk &chunk, const ChunkScales &scales, int64_t step,
                Values &dots);
+  /// Steps `begin` to `end`, added up in words.
+  void addRun(const PanelChunk &chunk, const ChunkScales &scales,
+              WordSums inWords, int64_t begin, int64_t end, Values &dots);
+  /// Four codes of a row of activations.
+  mlir::Value inputWord(int64_t row, mlir::Value k, int64_t step);
   /// The same by tiles of 16 rows of activations by 64 bytes of K.
   bool usesTiles() const {
     return b.target.hasTiles && rows == 16 && integer.planes() == 1 &&

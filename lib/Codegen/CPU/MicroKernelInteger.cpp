@@ -22,7 +22,6 @@
 //
 // Where scales or offsets are integers: MicroKernelFolded.cpp.
 
-#include "DotProducts.h"
 #include "MicroKernel.h"
 #include "RowSums.h"
 
@@ -48,7 +47,6 @@ int MicroKernel::dotBias() const {
 
 MicroKernel::Values MicroKernel::groupSums(Value k, int64_t depth) {
   Values sums;
-  Type i32 = b.getI32Type();
   for (int64_t m = 0; m < rows; ++m) {
     if (spec.input.hasSums(depth)) {
       Value before = b.mul(b.div(k, depth), ActivationRow::sumBytes(depth));
@@ -60,8 +58,8 @@ MicroKernel::Values MicroKernel::groupSums(Value k, int64_t depth) {
     // Blocks of the weight of which rows have no sums.
     Value sum = b.splatI32(0);
     for (int64_t step = 0; step < depth / 4; ++step) {
-      Value word = b.load(i32, b.offset(inputAddress(m, k), 4 * step), 4);
-      sum = byteDot(b, sum, b.splatI32(0x01010101), /*weightBits=*/1, word);
+      sum = byteDot(b, sum, b.splatI32(0x01010101), /*weightBits=*/1,
+                    inputWord(m, k, step));
     }
     sums.push_back(sum);
   }
@@ -91,8 +89,7 @@ MicroKernel::Values MicroKernel::integerDots(const PanelChunk &chunk,
   dots = walk.forSteps(
       chunk, kUnrolledDotSteps, dots,
       [&](const PanelChunk &part, int64_t steps, Values partDots) {
-        for (int64_t step = 0; step < steps; ++step)
-          dotStep(part, scales, step, partDots);
+        dotSteps(part, scales, steps, partDots);
         return partDots;
       });
   return hasPlanes ? joinPlanes(dots) : dots;
@@ -107,6 +104,46 @@ MicroKernel::Values MicroKernel::joinPlanes(const Values &dots) {
   return joined;
 }
 
+void MicroKernel::dotSteps(const PanelChunk &chunk, const ChunkScales &scales,
+                           int64_t steps, Values &dots) {
+  WordSums inWords = wordSums(b.target, integer.planeBits());
+  if (form == StepForm::Bytes && inWords.steps > 1) {
+    for (int64_t begin = 0; begin < steps; begin += inWords.steps)
+      addRun(chunk, scales, inWords, begin,
+             std::min(steps, begin + inWords.steps), dots);
+    return;
+  }
+  for (int64_t step = 0; step < steps; ++step)
+    dotStep(chunk, scales, step, dots);
+}
+
+void MicroKernel::addRun(const PanelChunk &chunk, const ChunkScales &scales,
+                         WordSums inWords, int64_t begin, int64_t end,
+                         Values &dots) {
+  Value k = walk.kOf(chunk);
+  for (int64_t part = 0; part < inWords.parts; ++part) {
+    Values sums(dots.size());
+    for (int64_t step = begin; step < end; ++step) {
+      for (int64_t n = 0; n < panels; ++n) {
+        Value plane = weights->operands(chunk, scales, n, step).back();
+        for (int64_t m = 0; m < rows; ++m) {
+          Value &sum = sums[m * panels + n];
+          sum =
+              addBytePairs(b, sum, inWords, part, plane, inputWord(m, k, step));
+        }
+      }
+      if (rows == b.target.integerTileRows)
+        fixWordSums(b, sums);
+    }
+    for (auto [dot, sum] : llvm::zip_equal(dots, sums))
+      dot = addWordSums(b, dot, part, sum);
+  }
+}
+
+Value MicroKernel::inputWord(int64_t row, Value k, int64_t step) {
+  return b.load(b.getI32Type(), b.offset(inputAddress(row, k), 4 * step), 4);
+}
+
 void MicroKernel::dotStep(const PanelChunk &chunk, const ChunkScales &scales,
                           int64_t step, Values &dots) {
   Value k = walk.kOf(chunk);
@@ -114,8 +151,7 @@ void MicroKernel::dotStep(const PanelChunk &chunk, const ChunkScales &scales,
   for (int64_t n = 0; n < panels; ++n)
     weightsOf.push_back(weights->operands(chunk, scales, n, step));
   for (int64_t m = 0; m < rows; ++m) {
-    Value word =
-        b.load(b.getI32Type(), b.offset(inputAddress(m, k), 4 * step), 4);
+    Value word = inputWord(m, k, step);
     for (int64_t n = 0; n < panels; ++n) {
       auto add = [&](Value &dot, Value plane) {
         dot = byteDot(b, dot, plane, integer.planeBits(), word);

@@ -206,10 +206,12 @@ Result<BoundWeight> QuantizedWeights::build(const Weight &weight,
 Status QuantizedWeights::checkRules() const {
   std::vector<std::string> modules;
   forEachWeight(architecture, [&](const Weight &weight) {
-    const std::string &name = weight.stored.name;
-    if (weight.shape.size() == 2)
-      modules.push_back(
-          weights::TensorStack{name, 1}.name(0).substr(0, name.rfind('.')));
+    const Stored &stored = weight.stored;
+    weights::TensorStack stack{stored.name, std::max<int64_t>(stored.stack, 1)};
+    for (int64_t i = 0; i < stack.count && stored.shape.size() == 2; ++i) {
+      std::string name = stack.name(i);
+      modules.push_back(name.substr(0, name.rfind('.')));
+    }
     return true;
   });
   return method.checkRules(modules);

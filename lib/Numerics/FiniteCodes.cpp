@@ -5,6 +5,7 @@
 #include "quern/Numerics/Decode.h"
 #include "quern/Numerics/EncodeTensor.h"
 #include <cmath>
+#include <sstream>
 
 namespace quern::numerics {
 
@@ -32,6 +33,21 @@ static std::string placeText(const Plane &plane, const CodedTensor &coded,
          ", " + rangeText("column", col, plane.granule.cols, coded.cols);
 }
 
+/// Whether values are divided by those of the plane at `path`.
+static bool isDivisor(const Format &format, const std::string &path) {
+  const Format *level = &format;
+  bool divides = false;
+  std::istringstream names(path);
+  for (std::string name; std::getline(names, name, '.');) {
+    bool isScale = name == "scale";
+    divides = isScale && level->dividesByScale;
+    level = isScale ? level->scale.get() : level->offset.get();
+    if (!level)
+      return false; // of codes or signs
+  }
+  return divides;
+}
+
 Status checkFinite(const Format &format, const CodedTensor &coded,
                    int64_t firstRow) {
   ScalarValues values;
@@ -41,15 +57,18 @@ Status checkFinite(const Format &format, const CodedTensor &coded,
         element.floatType->special == FloatType::Special::FiniteOnly)
       continue;
     const PlaneCodes &codes = coded.planes.at(plane.path);
+    bool mustDivide = isDivisor(format, plane.path);
     for (size_t i = 0; i < codes.codes.size(); ++i) {
       float value = decodeFloat(values, *element.floatType, codes.codes[i]);
-      if (std::isfinite(value))
+      bool isZero = mustDivide && value == 0;
+      if (std::isfinite(value) && !isZero)
         continue;
+      const char *found = std::isnan(value) ? "NaN" : "infinity";
       return Status::error(
           StatusCode::InvalidFile,
-          "expects finite values, but got " +
-              std::string(std::isnan(value) ? "NaN" : "infinity") +
-              " in plane '" + plane.path + "' for " +
+          std::string(isZero ? "expects divisors that are not zero, but got 0"
+                             : "expects finite values, but got ") +
+              (isZero ? "" : found) + " in plane '" + plane.path + "' for " +
               placeText(plane, coded, codes, int64_t(i), firstRow));
     }
   }

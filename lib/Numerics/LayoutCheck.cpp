@@ -89,6 +89,12 @@ static std::optional<Interval> injectiveInterval(const PlacedPiece &piece) {
   }
   for (const Digit &digit : usedDigits(cols, count))
     digits.push_back(digit);
+  int64_t begin = piece.piece->base; // least address
+  for (Digit &digit : digits)
+    if (digit.stride < 0) { // counted from the other end
+      begin += (digit.extent - 1) * digit.stride;
+      digit.stride = -digit.stride;
+    }
   std::sort(digits.begin(), digits.end(),
             [](const Digit &a, const Digit &b) { return a.stride < b.stride; });
   int64_t reach = 0; // largest sum of the digits so far
@@ -97,7 +103,7 @@ static std::optional<Interval> injectiveInterval(const PlacedPiece &piece) {
       return std::nullopt;
     reach += (digit.extent - 1) * digit.stride;
   }
-  return Interval{piece.piece->base, piece.piece->base + reach + 1};
+  return Interval{begin, begin + reach + 1};
 }
 
 static bool provenDisjoint(const PlacedSegment &segment) {

@@ -56,9 +56,9 @@ multiplyOut(const Piece &piece, const std::vector<Digit> &digits, int64_t count,
   for (int64_t index = 0; index < count; ++index) {
     int64_t rest = index, offset = 0;
     for (const Digit &digit : digits) {
-      if (digit.extent < 1 || digit.stride < 0)
-        return invalid("expects digits extent:stride with extent >= 1 and "
-                       "stride >= 0, but got " +
+      if (digit.extent < 1)
+        return invalid("expects digits extent:stride with extent >= 1, but "
+                       "got " +
                        std::to_string(digit.extent) + ":" +
                        std::to_string(digit.stride));
       int64_t value = rest % digit.extent;
@@ -68,6 +68,10 @@ multiplyOut(const Piece &piece, const std::vector<Digit> &digits, int64_t count,
                        std::to_string(index) + ": expects a bit below " +
                        std::to_string(tileBits) +
                        ", the end of the tile, but got one beyond");
+      if (value > 0 && digit.stride < -(tileBits + offset) / value)
+        return invalid("plane " + quoted(piece.plane) + ", " + axisName + " " +
+                       std::to_string(index) +
+                       ": expects a bit of the tile, but got one before it");
       offset += value * digit.stride;
     }
     if (rest != 0)
@@ -108,12 +112,21 @@ static Status resolveBits(PlacedPiece &placed) {
   return Status::ok();
 }
 
-/// All addresses of the piece lie in the tile if the largest does.
+/// All addresses of the piece lie in the tile if the least and the largest do.
 static Status checkInside(const PlacedPiece &placed, int64_t tileBits) {
   auto row = std::max_element(placed.rowOffset.begin(), placed.rowOffset.end());
   auto col = std::max_element(placed.colOffset.begin(), placed.colOffset.end());
   int64_t width = placed.width();
-  int64_t first = *row + *col; // each below tileBits, which is below 2^54
+  // Each within tileBits, which is below 2^54, of 0.
+  int64_t least =
+      *std::min_element(placed.rowOffset.begin(), placed.rowOffset.end()) +
+      *std::min_element(placed.colOffset.begin(), placed.colOffset.end());
+  if (placed.piece->base < -least && placed.piece->base >= 0)
+    return invalid("plane " + quoted(placed.piece->plane) +
+                   ": expects a bit of the tile for each code, but got bit " +
+                   std::to_string(placed.piece->base) + " - " +
+                   std::to_string(-least) + ", before it");
+  int64_t first = *row + *col;
   if (placed.piece->base >= 0 && placed.piece->base <= tileBits - width &&
       first <= tileBits - width - placed.piece->base)
     return Status::ok();
@@ -239,7 +252,9 @@ static Status placeRows(const Segment &segment, PlacedSegment &placed) {
     int64_t rest = row, place = 0;
     for (const Digit &digit : segment.order) {
       // A stride as long as the run leaves it, and must not overflow.
-      place += rest % digit.extent * std::min(digit.stride, extent);
+      bool isPlace = digit.stride >= 0;
+      place += rest % digit.extent *
+               (isPlace ? std::min(digit.stride, extent) : extent);
       rest /= digit.extent;
       place = std::min(place, extent);
     }

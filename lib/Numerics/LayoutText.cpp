@@ -149,9 +149,9 @@ private:
         return false;
     if (!expect('@') || !parseInteger(piece.base, 0, mostBits))
       return false;
-    if (acceptWord("row") && !parseDigits(piece.rows))
+    if (acceptWord("row") && !parseDigits(piece.rows, /*maySink=*/true))
       return false;
-    if (acceptWord("col") && !parseDigits(piece.cols))
+    if (acceptWord("col") && !parseDigits(piece.cols, /*maySink=*/true))
       return false;
     int64_t radix = 0;
     if (acceptWord("radix") && !parseInteger(radix, 2, 255))
@@ -166,14 +166,19 @@ private:
     return true;
   }
 
-  bool parseDigits(std::vector<Digit> &digits) {
+  /// `maySink`: whether strides may be negative.
+  bool parseDigits(std::vector<Digit> &digits, bool maySink = false) {
     if (!expect('('))
       return false;
     do {
       Digit digit;
-      if (!parseInteger(digit.extent, 1, mostExtent) || !expect(':') ||
-          !parseInteger(digit.stride, 0, mostBits))
+      if (!parseInteger(digit.extent, 1, mostExtent) || !expect(':'))
         return false;
+      bool sinks = maySink && accept('-');
+      if (!parseInteger(digit.stride, 0, mostBits))
+        return false;
+      if (sinks)
+        digit.stride = -digit.stride;
       digits.push_back(digit);
     } while (accept(','));
     return accept(')') || fail("',' or ')'");

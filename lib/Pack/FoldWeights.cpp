@@ -182,8 +182,7 @@ private:
   /// Codes as the container holds them.
   Result<numerics::CodedTensor> take(int64_t begin, int64_t end) {
     auto coded = values.codes()->read(begin, end);
-    const numerics::Format &stored =
-        llvm::cast<qk::StoredAttr>(plan.recipe.source).getStoredFormat();
+    const numerics::Format &stored = values.codes()->format();
     if (coded && stored != plan.packed.format)
       coded = numerics::alignCodes(stored, plan.packed.format, *coded);
     return coded;

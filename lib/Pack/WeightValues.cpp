@@ -15,14 +15,22 @@
 using namespace quern;
 using namespace quern::pack;
 
+/// The `#qk.stored` that `value` is or is the matrix of; null if neither.
+static qk::StoredAttr storedOf(mlir::Attribute value) {
+  if (auto part = llvm::dyn_cast<qt::PartAttr>(value))
+    if (part.getColumnPart().role == numerics::ColumnRole::Matrix)
+      value = part.getSource();
+  return llvm::dyn_cast<qk::StoredAttr>(value);
+}
+
 Result<ValueRecipe> pack::recipeOf(param::GlobalOp global) {
   ValueRecipe recipe;
   recipe.source = global.getValue();
   recipe.elementType = global.getTensorType().getElementType();
   auto encode = llvm::dyn_cast<qt::EncodeAttr>(recipe.source);
   if (!encode) {
-    recipe.takesCodes = llvm::isa<qk::StoredAttr>(recipe.source) &&
-                        qt::getFormatAttr(global.getTensorType());
+    recipe.takesCodes =
+        storedOf(recipe.source) && qt::getFormatAttr(global.getTensorType());
     return recipe;
   }
   recipe.source = encode.getSource();
@@ -53,22 +61,22 @@ mlir::Type pack::sourceTypeOf(const ValueRecipe &recipe) {
 }
 
 int64_t pack::sourceBytesOf(const ValueRecipe &recipe, MatrixShape shape) {
-  auto stored = llvm::dyn_cast<qk::StoredAttr>(recipe.source);
+  qk::StoredAttr stored = storedOf(recipe.source);
   if (!stored)
     return shape.rows * shape.cols *
            int64_t(sourceTypeOf(recipe).getIntOrFloatBitWidth()) / 8;
   int64_t bytes = 0;
   const numerics::Layout &layout = stored.getStoredLayout();
+  numerics::StoredRows rows = stored.getStoredRows(shape.rows);
   for (size_t i = 0; i < layout.segments.size(); ++i)
-    bytes += numerics::segmentBytes(layout, i, shape.rows, shape.cols);
+    bytes += numerics::segmentBytes(layout, i, rows.rowsOfEach, shape.cols) *
+             rows.matrices;
   return bytes;
 }
 
 int64_t pack::sourceGrainOf(const ValueRecipe &recipe, MatrixShape shape) {
-  auto stored = llvm::dyn_cast<qk::StoredAttr>(recipe.source);
-  return stored ? numerics::rowGrain(stored.getStoredLayout(),
-                                     stored.getStoredFormat(), shape.rows)
-                : 1;
+  qk::StoredAttr stored = storedOf(recipe.source);
+  return stored ? numerics::readGrain(stored.getMatrixFormat(), shape.rows) : 1;
 }
 
 Result<WeightValues> WeightValues::open(const PackedGlobal &packed,
@@ -110,7 +118,28 @@ Status WeightValues::openStack(param::StackAttr attribute,
   return weights::checkStack(*source, *stack, shape.vec());
 }
 
+/// The order of columns of a stored weight is what the container says.
+Status WeightValues::openStoredPart(qt::PartAttr part, qk::StoredAttr weight) {
+  Result<MatrixShape> shape = matrixShapeOf(part.getWeightType());
+  if (!shape)
+    return shape.status();
+  Result<StoredCodes> codes = StoredCodes::open(weight, *shape, *source);
+  if (!codes)
+    return codes.status();
+  isMatrix = part.getColumnPart().role == numerics::ColumnRole::Matrix;
+  if (isMatrix)
+    stored = std::move(*codes);
+  else
+    view = std::make_shared<const numerics::ColumnView>(
+        part.getFormat(), nullptr, shape->rows, shape->cols,
+        std::vector<numerics::ColumnData>{{codes->order(), {}}});
+  return Status::ok();
+}
+
 Status WeightValues::openPart(qt::PartAttr part) {
+  if (auto weight = llvm::dyn_cast<qk::StoredAttr>(part.getSource());
+      weight && weight.hasOrder())
+    return openStoredPart(part, weight);
   mlir::RankedTensorType type = part.getWeightType();
   Result<WeightValues> opened = open(part.getSource(), type, *source);
   if (!opened)
@@ -172,7 +201,8 @@ Result<WeightValues> WeightValues::open(mlir::Attribute value,
 
 Span<const float> WeightValues::columnWeights() const {
   auto part = llvm::dyn_cast<qt::PartAttr>(value);
-  if (!part || part.getColumnPart().role != numerics::ColumnRole::Matrix)
+  if (!part || part.getColumnPart().role != numerics::ColumnRole::Matrix ||
+      !view)
     return {};
   return view->weights();
 }
@@ -203,7 +233,7 @@ Status WeightValues::readRaw(int64_t rowBegin, int64_t rowEnd,
     return weights::readRowsAsFloat(*source, tensor->name, rowBegin, rowEnd,
                                     out);
   if (stored)
-    return stored->readAsFloat(rowBegin, rowEnd, out);
+    return stored->readAsFloat(rowBegin, rowEnd, isMatrix, out);
   if (auto table = llvm::dyn_cast<nn::RopeTableAttr>(value)) {
     for (int64_t row = rowBegin; row < rowEnd; ++row)
       fillRopeRow(table, row, out.data() + (row - rowBegin) * cols);

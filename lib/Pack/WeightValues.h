@@ -28,7 +28,8 @@ struct ValueRecipe {
   /// aligned with them.
   std::optional<numerics::Format> flat;
   /// Whether the codes are taken as a container holds them: `source` is a
-  /// `#qk.stored`, and nothing is encoded.
+  /// `#qk.stored`, or the matrix of one with an order of columns, and nothing
+  /// is encoded.
   bool takesCodes = false;
 };
 
@@ -73,9 +74,11 @@ private:
   Status openRows(param::ViewAttr view, llvm::ArrayRef<int64_t> shape);
   Status openStack(param::StackAttr stack, llvm::ArrayRef<int64_t> shape);
   Status openPart(qt::PartAttr part);
+  Status openStoredPart(qt::PartAttr part, qk::StoredAttr weight);
   Status readRaw(int64_t rowBegin, int64_t rowEnd, Span<float> out) const;
 
   mlir::Attribute value;
+  bool isMatrix = false; ///< of a stored weight, without its order of columns
   const weights::WeightSource *source = nullptr;
   const weights::TensorInfo *tensor = nullptr; ///< null unless external
   std::optional<StoredCodes> stored;

@@ -34,8 +34,8 @@ public:
   WeightExpander(param::GlobalOp weight, mlir::SymbolTable &symbols,
                  Shared &shared)
       : weight(weight), symbols(symbols), shared(shared),
-        type(weight.getTensorType()),
-        encode(llvm::cast<qt::EncodeAttr>(weight.getValue())),
+        weightValue(weight.getValue()), type(weight.getTensorType()),
+        encode(llvm::dyn_cast<qt::EncodeAttr>(weight.getValue())),
         format(qt::getFormatAttr(type).getFormat()),
         context(weight.getContext()) {}
 
@@ -46,7 +46,7 @@ public:
 
 private:
   mlir::RankedTensorType typeOf(ColumnPart part) const;
-  qt::EncodeAttr valueOf(ColumnPart part) const;
+  mlir::Attribute valueOf(ColumnPart part) const;
   param::GlobalOp globalOf(ColumnPart part);
   mlir::Value load(mlir::OpBuilder &builder, ColumnPart part);
   mlir::Value gather(mlir::OpBuilder &builder, mlir::Value x, ColumnPart part);
@@ -57,8 +57,9 @@ private:
   param::GlobalOp weight;
   mlir::SymbolTable &symbols;
   Shared &shared;
+  mlir::Attribute weightValue;
   mlir::RankedTensorType type; ///< with the transforms
-  qt::EncodeAttr encode;
+  qt::EncodeAttr encode;       ///< null: a container holds the codes
   const numerics::Format &format;
   mlir::MLIRContext *context;
   std::map<std::string, param::GlobalOp> parts; ///< made so far
@@ -85,18 +86,22 @@ mlir::RankedTensorType WeightExpander::typeOf(ColumnPart part) const {
       qt::FormatAttr::get(context, numerics::columnPartFormat(format, part)));
 }
 
-qt::EncodeAttr WeightExpander::valueOf(ColumnPart part) const {
+mlir::Attribute WeightExpander::valueOf(ColumnPart part) const {
   auto name =
       mlir::StringAttr::get(context, numerics::columnPartName(format, part));
+  mlir::Type float32 = mlir::Float32Type::get(context);
   auto source = qt::PartAttr::get(
-      context, encode.getSource(),
-      mlir::RankedTensorType::get(type.getShape(), encode.getFrom(),
+      context, encode ? encode.getSource() : weightValue,
+      mlir::RankedTensorType::get(type.getShape(),
+                                  encode ? encode.getFrom() : float32,
                                   type.getEncoding()),
       name);
+  bool isMatrix = part.role == ColumnRole::Matrix;
+  if (!encode && isMatrix) // its codes are there
+    return source;
   // Numbers of columns and scales are what they are: nothing is searched.
-  bool isSolved =
-      part.role == ColumnRole::Matrix || part.role == ColumnRole::Apart;
-  return qt::EncodeAttr::get(context, source, mlir::Float32Type::get(context),
+  bool isSolved = isMatrix || part.role == ColumnRole::Apart;
+  return qt::EncodeAttr::get(context, source, float32,
                              isSolved ? encode.getSolver()
                                       : mlir::StringAttr::get(context, "rtn"));
 }
@@ -300,9 +305,12 @@ private:
                                     llvm::ArrayRef<param::LoadOp> loads,
                                     mlir::SymbolTable &symbols,
                                     Shared &shared) {
-    if (!llvm::isa<qt::EncodeAttr>(global.getValue()))
-      return global.emitOpError() << "expects #qt.encode as the value of a "
-                                     "weight with column transforms, but got "
+    // Others that know which types they fit are codes that a container holds.
+    if (!llvm::isa<qt::EncodeAttr, param::VerifiableInitialValue>(
+            global.getValue()))
+      return global.emitOpError() << "expects #qt.encode or #qk.stored as the "
+                                     "value of a weight with "
+                                     "column transforms, but got "
                                   << global.getValue();
     WeightExpander expander(global, symbols, shared);
     for (param::LoadOp load : loads) {

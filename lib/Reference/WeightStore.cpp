@@ -10,12 +10,15 @@
 #include "quern/Dialect/QK/IR/QKAttrs.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Numerics/AlignBlocks.h"
+#include "quern/Numerics/Columns.h"
 #include "quern/Numerics/EncodeTensor.h"
 #include "quern/Reference/Math.h"
 #include "quern/Reference/Quantize.h"
 #include "quern/Weights/TensorView.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cstring>
+#include <list>
 
 using namespace quern;
 using namespace quern::reference;
@@ -97,50 +100,114 @@ static Result<Tensor> readStack(param::StackAttr attribute,
   });
 }
 
-/// The codes that the tensors of `stored` hold.
-static Result<numerics::CodedTensor> readStored(qk::StoredAttr stored,
-                                                mlir::RankedTensorType type,
-                                                const Sources &sources) {
+namespace {
+/// What the tensors of a `#qk.stored` hold.
+struct Stored {
+  numerics::CodedTensor codes; ///< in the format without an order of columns
+  std::vector<int32_t> order;  ///< of columns; empty without one
+};
+} // namespace
+
+/// The bytes of one tensor; those of a number go into `constants`.
+static Result<Span<const uint8_t>>
+storedBytes(mlir::Attribute tensor, const Sources &sources,
+            std::list<std::vector<uint8_t>> &constants) {
+  if (auto splat = llvm::dyn_cast<param::SplatAttr>(tensor)) {
+    auto number = float(splat.getValue().getValueAsDouble());
+    std::vector<uint8_t> &bytes = constants.emplace_back(sizeof number);
+    std::memcpy(bytes.data(), &number, sizeof number);
+    return Span<const uint8_t>(bytes);
+  }
+  auto external = llvm::cast<param::ExternalAttr>(tensor);
+  auto source = sourceOf(external.getScope(), sources);
+  if (!source)
+    return source.status();
+  auto info = (*source)->get(external.getKey().str());
+  if (!info)
+    return info.status();
+  return (*info)->bytes;
+}
+
+/// The bytes of the tensors of one matrix, but for groups of columns.
+static Result<std::vector<Span<const uint8_t>>>
+storedSegments(qk::StoredAttr stored, int64_t matrix, const Sources &sources,
+               std::list<std::vector<uint8_t>> &constants) {
+  std::vector<Span<const uint8_t>> segments;
+  size_t count = stored.getStoredLayout().segments.size();
+  for (mlir::Attribute tensor : stored.getTensors().take_front(count)) {
+    auto bytes =
+        storedBytes(stored.getTensorOf(tensor, matrix), sources, constants);
+    if (!bytes)
+      return bytes.status();
+    segments.push_back(*bytes);
+  }
+  return segments;
+}
+
+/// The keys of its tensors, for messages.
+static std::string namesOf(qk::StoredAttr stored) {
+  std::string names;
+  for (mlir::Attribute tensor : stored.getTensors())
+    if (auto external = llvm::dyn_cast<param::ExternalAttr>(tensor))
+      names += (names.empty() ? "" : ", ") + external.getKey().str();
+  return names;
+}
+
+static Result<Stored> readStored(qk::StoredAttr stored,
+                                 mlir::RankedTensorType type,
+                                 const Sources &sources) {
   if (type.getRank() < 1 || type.getRank() > 2)
     return mismatch("a vector or a matrix", textOf(type));
   int64_t cols = type.getShape().back();
   int64_t rows = type.getRank() == 2 ? type.getDimSize(0) : 1;
-  const numerics::Format &format = stored.getStoredFormat();
-  std::vector<Span<const uint8_t>> segments;
-  std::string names;
-  for (mlir::Attribute tensor : stored.getTensors()) {
-    auto external = llvm::cast<param::ExternalAttr>(tensor);
-    auto source = sourceOf(external.getScope(), sources);
-    if (!source)
-      return source.status();
-    auto info = (*source)->get(external.getKey().str());
-    if (!info)
-      return info.status();
-    segments.push_back((*info)->bytes);
-    names += (names.empty() ? "" : ", ") + external.getKey().str();
-  }
-  Status status =
-      numerics::checkLayout(stored.getStoredLayout(), format, rows, cols);
+  numerics::Format format = stored.getMatrixFormat();
+  numerics::StoredRows storedRows = stored.getStoredRows(rows);
+  std::string names = namesOf(stored);
+  Status status = numerics::checkLayout(stored.getStoredLayout(), format,
+                                        storedRows.rowsOfEach, cols);
+  if (status)
+    status = numerics::checkStoredRows(storedRows, format, rows, cols);
   if (!status)
     return status.withContext(names);
-  auto coded = numerics::unpackSegments(stored.getStoredLayout(), format, rows,
-                                        cols, 0, rows, segments);
+  std::list<std::vector<uint8_t>> constants;
+  auto segmentsOf = [&](int64_t matrix) {
+    return storedSegments(stored, matrix, sources, constants);
+  };
+  Stored result;
+  if (stored.hasOrder()) {
+    auto groups = storedBytes(stored.getTensors().back(), sources, constants);
+    if (!groups)
+      return groups.status();
+    auto order = numerics::orderByGroup(*groups, cols, format.block.cols);
+    if (!order)
+      return order.status().withContext(names);
+    result.order = std::move(*order);
+  }
+  auto coded =
+      numerics::unpackStoredRows(stored.getStoredLayout(), format, storedRows,
+                                 rows, cols, 0, rows, segmentsOf);
   status = coded ? numerics::checkFinite(format, *coded, 0) : coded.status();
   if (!status)
     return status.withContext(names);
-  return coded;
+  result.codes = std::move(*coded);
+  if (!result.order.empty())
+    numerics::takeColumns(result.codes.planes["code"], result.order);
+  return result;
 }
 
 /// The numbers that the codes of `stored` stand for.
 static Result<Tensor> decodeStored(qk::StoredAttr stored,
                                    mlir::RankedTensorType type,
                                    const Sources &sources) {
-  auto coded = readStored(stored, type, sources);
-  if (!coded)
-    return coded.status();
-  return Tensor::ofReals(
-      type.getShape().vec(),
-      numerics::decodeRows(stored.getStoredFormat(), *coded));
+  auto found = readStored(stored, type, sources);
+  if (!found)
+    return found.status();
+  std::vector<float> values =
+      numerics::decodeRows(stored.getMatrixFormat(), found->codes);
+  if (!found->order.empty())
+    numerics::applyColumns(stored.getStoredFormat(), {{found->order, {}}}, {{}},
+                           found->codes.rows, values);
+  return Tensor::ofReals(type.getShape().vec(), std::move(values));
 }
 
 static Result<Tensor> makeSplat(param::SplatAttr splat,
@@ -169,6 +236,15 @@ static Result<Tensor> makePlain(mlir::Attribute value,
 static Result<numerics::ColumnView> viewColumns(qt::PartAttr part,
                                                 const Sources &sources) {
   mlir::RankedTensorType type = part.getWeightType();
+  auto stored = llvm::dyn_cast<qk::StoredAttr>(part.getSource());
+  if (stored && stored.hasOrder()) {
+    auto found = readStored(stored, type, sources);
+    if (!found)
+      return found.status();
+    return numerics::ColumnView(
+        part.getFormat(), nullptr, type.getDimSize(0), type.getDimSize(1),
+        std::vector<numerics::ColumnData>{{found->order, {}}});
+  }
   Result<Tensor> weight = makePlain(part.getSource(), type, sources);
   if (!weight)
     return weight.status();
@@ -252,21 +328,33 @@ static Result<Tensor> makeStored(qk::StoredAttr stored,
                                  mlir::RankedTensorType type,
                                  const numerics::Format &format,
                                  const Sources &sources) {
-  auto coded = readStored(stored, type, sources);
-  if (!coded)
-    return coded.status();
-  if (stored.getStoredFormat() != format)
-    return makeAligned(stored.getStoredFormat(), format, *coded);
+  auto found = readStored(stored, type, sources);
+  if (!found)
+    return found.status();
+  numerics::Format held = stored.getMatrixFormat();
+  if (held != format)
+    return makeAligned(held, format, found->codes);
   return Tensor::ofCodes(std::make_shared<const numerics::Format>(format),
-                         std::move(*coded));
+                         std::move(found->codes));
+}
+
+/// The `#qk.stored` whose codes, columns sorted, a weight takes: its value or,
+/// of a weight whose order of columns became operations, what that is of.
+static qk::StoredAttr storedCodesOf(mlir::Attribute value,
+                                    qt::FormatAttr format) {
+  auto part = llvm::dyn_cast<qt::PartAttr>(value);
+  if (part && part.getColumnPart().role == numerics::ColumnRole::Matrix)
+    return llvm::dyn_cast<qk::StoredAttr>(part.getSource());
+  bool isOrdered = format && !format.getFormat().columns.empty();
+  return isOrdered ? nullptr : llvm::dyn_cast<qk::StoredAttr>(value);
 }
 
 static Result<Tensor> makeWeight(param::GlobalOp global,
                                  const Sources &sources) {
   mlir::RankedTensorType type = global.getTensorType();
   auto encode = llvm::dyn_cast<qt::EncodeAttr>(global.getValue());
-  auto stored = llvm::dyn_cast<qk::StoredAttr>(global.getValue());
   qt::FormatAttr format = qt::getFormatAttr(type);
+  qk::StoredAttr stored = storedCodesOf(global.getValue(), format);
   if (stored && format)
     return makeStored(stored, type, format.getFormat(), sources);
   if (!encode)
@@ -308,15 +396,16 @@ Result<Tensor> WeightStore::load(param::GlobalOp global) {
 
 Result<Tensor> WeightStore::loadWhole(param::GlobalOp global) {
   auto encode = llvm::dyn_cast<qt::EncodeAttr>(global.getValue());
-  auto part =
-      encode ? llvm::dyn_cast<qt::PartAttr>(encode.getSource()) : nullptr;
+  auto part = llvm::dyn_cast<qt::PartAttr>(encode ? encode.getSource()
+                                                  : global.getValue());
   if (!part || part.getColumnPart().role != numerics::ColumnRole::Matrix)
     return load(global);
   Result<Tensor> numbers =
       makePlain(part.getSource(), part.getWeightType(), sources);
   Result<Tensor> weight =
-      numbers ? quantize(*numbers, part.getFormat(), encode.getSolver().str())
-              : numbers;
+      numbers && encode
+          ? quantize(*numbers, part.getFormat(), encode.getSolver().str())
+          : numbers;
   if (!weight)
     return weight.status().withContext("weight '" + global.getSymName().str() +
                                        "'");

@@ -292,6 +292,7 @@ private:
 
 Result<Pattern> Pattern::parse(const std::string &text) {
   Pattern pattern;
+  pattern.written = text;
   if (Status status = PatternParser(text, pattern).run(); !status)
     return status;
   return pattern;

@@ -85,3 +85,19 @@ def mixed(wide: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     kinds = itertools.cycle(TYPES)
     write_gguf(wide, folder / "m.gguf", lambda name: next(kinds), dequantized=folder / "numbers")
     return folder
+
+
+def _checkpoint_source(name: str) -> Callable[[pytest.TempPathFactory], Path]:
+    @pytest.fixture(scope="session", name=name)
+    def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+        from checkpoint_cases import SHAPES, synthesize
+
+        return synthesize(tmp_path_factory.mktemp(name) / "model", SHAPES[name], 3)
+
+    return source
+
+
+# Models that test_checkpoints*.py quantizes: see SHAPES of checkpoint_cases.py.
+fused = _checkpoint_source("fused")
+experts = _checkpoint_source("experts")
+biased = _checkpoint_source("biased")

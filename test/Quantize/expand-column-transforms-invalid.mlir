@@ -24,5 +24,5 @@ func.func @other() -> tensor<96x64xbf16> {
 // -----
 
 #f = #qt.format<i4 [1, 32], scale f16, columns ordered>
-// expected-error@below {{'param.global' op expects #qt.encode as the value of a weight with column transforms, but got #param.splat<1.000000e+00 : f32>}}
+// expected-error@below {{'param.global' op expects #qt.encode or #qk.stored as the value of a weight with column transforms, but got #param.splat<1.000000e+00 : f32>}}
 param.global @w : tensor<96x64xbf16, #f> = #param.splat<1.0 : f32>

@@ -3,6 +3,7 @@
 #scaled = #qt.format<i4 [1, 32], scale f16, columns scaled f16, columns ordered>
 #apart = #qt.format<i8 [1, *], scale f32, columns apart 8 (i8 [1, *], scale f16)>
 #rotated = #qt.format<i4 [1, 32], scale f16, columns rotated 64>
+#stored = #qt.format<u4 [1, 32], scale f16, columns ordered>
 
 // CHECK-DAG: #[[$SCALED:.*]] = #qt.format<i4 [1, 32], scale f16, columns scaled f16, columns ordered>
 // CHECK-DAG: #[[$APART:.*]] = #qt.format<i8 [1, *], scale f32, columns apart 8 (i8 [1, *], scale f16)>
@@ -27,6 +28,13 @@ param.global @one : tensor<96x64xbf16, #rotated>
     = #qt.encode<#param.external<"model", "o">, from = bf16, solver = "rtn">
 param.global @two : tensor<96x64xbf16, #rotated>
     = #qt.encode<#param.external<"model", "t">, from = bf16, solver = "rtn">
+// Of a weight whose codes a container holds, the matrix takes them as they are.
+// CHECK: param.global @stored : tensor<96x64xf32, #[[$U4:.*]]> = #qt.part<#qk.stored<{{.*}}>, of = tensor<96x64xf32, #[[$STORED:.*]]>, part = "matrix">
+// CHECK-DAG: param.global @stored.order : tensor<1x64xf32, #[[$U16]]> = #qt.encode<#qt.part<#qk.stored<{{.*}}>, of = tensor<96x64xf32, #{{.*}}>, part = "order">, from = f32, solver = "rtn">
+param.global @stored : tensor<96x64xf32, #stored> = #qk.stored<
+    [#param.external<"model", "codes">, #param.external<"model", "scales">, #param.external<"model", "groups">],
+    format = #stored,
+    layout = #qk.layout<tile [1, *] 32B { code @0 col(64:4) } + tile [1, *] 4B { scale @0 col(2:16) }>>
 param.global @bias : tensor<96xbf16> = #param.external<"model", "b">
 
 // The last transform of the weight is the first of its input.
@@ -103,4 +111,15 @@ func.func @rows(%t: tensor<?xi32>) -> (tensor<?x64xf32>, tensor<?x64xf32>) {
   // CHECK: return %[[E2]], %[[F2]]
   %f = nn.embedding %t, %w : (tensor<?xi32>, tensor<96x64xbf16, #apart>) -> tensor<?x64xf32>
   return %e, %f : tensor<?x64xf32>, tensor<?x64xf32>
+}
+
+// CHECK-LABEL: @stored_linear
+func.func @stored_linear(%x: tensor<?x64xf32>) -> tensor<?x96xf32> {
+  %w = param.load @stored : tensor<96x64xf32, #stored>
+  // CHECK: %[[O:.*]] = param.load @stored.order
+  // CHECK: %[[G:.*]] = nn.gather_columns %arg0, %[[O]]
+  // CHECK: %[[W:.*]] = param.load @stored : tensor<96x64xf32, #[[$U4]]>
+  // CHECK: nn.linear %[[G]], %[[W]]
+  %y = nn.linear %x, %w : (tensor<?x64xf32>, tensor<96x64xf32, #stored>) -> tensor<?x96xf32>
+  return %y : tensor<?x96xf32>
 }

@@ -64,17 +64,20 @@ Result<std::optional<TokenizerFiles>>
 ggufTokenizer(const weights::Metadata &metadata, const std::string &path);
 
 /// Imports the Hugging Face folder at `path`: `config.json` with its weights as
-/// `model.safetensors` or shards.
+/// `model.safetensors` or shards. Weights that are quantized, as
+/// `quantization_config` says, have the encoding that they are stored in, and
+/// the value `#qk.stored` (docs/HowTo/CompileACheckpoint.md).
 ///
 /// The result is a verified module with `nn.model`, one `param.global` for each
 /// weight and `@forward(tokens, position, rows, cache) -> logits`, whose cache
 /// holds f16. Loads the dialects it needs into `context`. Weight headers are
 /// checked against the configuration; weight values are not read, save where a
-/// tied output matrix is stored twice and both copies must agree.
+/// tied output matrix is stored twice and both copies must agree, and what
+/// tells how a weight is stored: groups of columns, extents, tables of codes.
 ///
 /// Errors begin with the file at fault: an unknown family, contradicting or
 /// unsupported numbers of the configuration, tensors that are missing, left
-/// over, misshapen or of an element type other than F32, F16 and BF16.
+/// over, misshapen or of an element type other than is expected.
 Result<mlir::OwningOpRef<mlir::ModuleOp>>
 importHuggingFace(mlir::MLIRContext &context, const std::string &path,
                   const ImportOptions &options);

@@ -52,9 +52,10 @@ Result<CodedTensor> encodeRows(const Format &format, Span<const float> values,
 /// the format must be there in full.
 std::vector<float> decodeRows(const Format &format, const CodedTensor &coded);
 
-/// Fails at the first NaN or infinity in a plane of floats, whose place among
-/// rows and columns the message gives; `firstRow` is added to row numbers.
-/// Codes from outside may hold any, an encoder writes none.
+/// Fails at the first NaN or infinity in a plane of floats, or zero in one of
+/// divisors, whose place among rows and columns the message gives; `firstRow`
+/// is added to row numbers. Codes from outside may hold any, an encoder writes
+/// none.
 Status checkFinite(const Format &format, const CodedTensor &coded,
                    int64_t firstRow);
 

@@ -115,8 +115,9 @@ struct Layout {
 ///             [ "radix" base ] [ "flip" | "less" number ]
 ///   digits  = "(" extent ":" stride { "," extent ":" stride } ")"
 ///
-/// Base and strides are in bits; digits are innermost first. A block of GGUF,
-/// a scale in f16 and 32 codes whose low nibbles hold columns 0 to 15:
+/// Base and strides are in bits; digits are innermost first. Strides of a piece
+/// may be negative (HQQ keeps the first rows in the high bits). A block of
+/// GGUF, a scale in f16 and 32 codes whose low nibbles hold columns 0 to 15:
 ///
 ///   tile [1, 32] 18B { scale @0; code @16 col(16:8, 2:4) flip }
 Result<Layout> parseLayout(const std::string &text,

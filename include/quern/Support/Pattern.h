@@ -26,6 +26,9 @@ public:
   /// Whether a beginning of `text` matches, as Python's `re.match` says.
   bool matches(const std::string &text) const;
 
+  /// As it was written.
+  const std::string &text() const { return written; }
+
 private:
   friend class PatternParser;
   struct State {
@@ -37,6 +40,7 @@ private:
   void enter(size_t state, size_t position, size_t length,
              std::vector<size_t> &active, std::vector<bool> &seen) const;
 
+  std::string written;
   std::vector<State> states;
   std::vector<std::bitset<256>> sets;
   size_t start = 0;

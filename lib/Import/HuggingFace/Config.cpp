@@ -21,14 +21,19 @@ Result<Config> Config::read(const std::string &path) {
   Result<MappedFile> map = MappedFile::open(path);
   if (!map)
     return map.status();
-  Result<JsonValue> value = parseJson(map->bytes());
+  return parse(map->bytes(), path);
+}
+
+Result<Config> Config::parse(Span<const uint8_t> text,
+                             const std::string &where) {
+  Result<JsonValue> value = parseJson(text);
   if (!value)
-    return value.status().withContext(path);
+    return value.status().withContext(where);
   if (value->kind != JsonKind::ObjectBegin)
     return Status::error(StatusCode::InvalidFile,
-                         path + ": expects an object, but got " +
+                         where + ": expects an object, but got " +
                              describe(*value));
-  return Config(path, "", std::move(*value));
+  return Config(where, "", std::move(*value));
 }
 
 void Config::fail(const std::string &key, const std::string &message,
@@ -112,43 +117,62 @@ std::string Config::string(const std::string &key,
   return fallback;
 }
 
-std::vector<std::string> Config::strings(const std::string &key) {
+void Config::readList(const std::string &key, const std::string &what,
+                      const std::function<bool(const JsonValue &)> &take) {
   const JsonValue *member = find(key);
-  std::vector<std::string> result;
   if (!member)
-    return result;
-  if (member->kind != JsonKind::ArrayBegin) {
-    expected(key, "an array of strings", *member);
-    return result;
-  }
-  for (const JsonValue &item : member->items) {
-    if (item.kind != JsonKind::String)
-      expected(key, "an array of strings", item);
+    return;
+  if (member->kind != JsonKind::ArrayBegin)
+    return expected(key, what, *member);
+  for (const JsonValue &item : member->items)
+    if (!take(item))
+      expected(key, what, item);
+}
+
+std::vector<std::string> Config::strings(const std::string &key) {
+  std::vector<std::string> result;
+  readList(key, "an array of strings", [&](const JsonValue &item) {
     result.push_back(item.text);
-  }
+    return item.kind == JsonKind::String;
+  });
   return result;
 }
 
 std::vector<double> Config::reals(const std::string &key, double least,
                                   double most) {
-  const JsonValue *member = find(key);
   std::vector<double> result;
-  if (!member)
-    return result;
-  std::string what =
-      "an array of numbers from " + realText(least) + " to " + realText(most);
-  if (member->kind != JsonKind::ArrayBegin) {
-    expected(key, what, *member);
-    return result;
-  }
-  for (const JsonValue &item : member->items) {
-    bool isNumber =
-        item.kind == JsonKind::Integer || item.kind == JsonKind::Real;
-    if (!isNumber || !(item.real >= least && item.real <= most))
-      expected(key, what, item);
-    result.push_back(item.real);
-  }
+  readList(key,
+           "an array of numbers from " + realText(least) + " to " +
+               realText(most),
+           [&](const JsonValue &item) {
+             result.push_back(item.real);
+             bool isNumber =
+                 item.kind == JsonKind::Integer || item.kind == JsonKind::Real;
+             return isNumber && item.real >= least && item.real <= most;
+           });
   return result;
+}
+
+std::vector<int64_t> Config::integers(const std::string &key, int64_t least,
+                                      int64_t most) {
+  std::vector<int64_t> result;
+  readList(key,
+           "an array of integers from " + std::to_string(least) + " to " +
+               std::to_string(most),
+           [&](const JsonValue &item) {
+             std::optional<int64_t> number = item.asInteger();
+             bool isGood = number && *number >= least && *number <= most;
+             result.push_back(isGood ? *number : least);
+             return isGood;
+           });
+  return result;
+}
+
+std::vector<std::string> Config::keys() const {
+  std::vector<std::string> names;
+  for (auto &[name, member] : value.members)
+    names.push_back(name);
+  return names;
 }
 
 std::optional<Config> Config::object(const std::string &key) {

@@ -8,6 +8,7 @@
 #include "quern/Base/Status.h"
 #include "quern/Support/Json.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -24,6 +25,9 @@ class Config {
 public:
   /// Reads the file at `path`, which must hold an object.
   static Result<Config> read(const std::string &path);
+  /// Reads a text, which must be one object; `where` is said in messages.
+  static Result<Config> parse(Span<const uint8_t> text,
+                              const std::string &where);
 
   const Status &status() const { return first; }
   /// Keeps an error about member `key`, unless there is one already.
@@ -55,6 +59,11 @@ public:
   std::vector<double> reals(const std::string &key, double least, double most);
   /// The object that is member `key`, if there is one.
   std::optional<Config> object(const std::string &key);
+  /// A list of integers in [least, most]; empty if absent.
+  std::vector<int64_t> integers(const std::string &key, int64_t least,
+                                int64_t most);
+  /// The names of all members.
+  std::vector<std::string> keys() const;
 
 private:
   Config(std::string file, std::string prefix, JsonValue value)
@@ -63,6 +72,10 @@ private:
   const JsonValue *find(const std::string &key) const;
   void expected(const std::string &key, const std::string &what,
                 const JsonValue &found);
+  /// Calls `take` with the items of a list; those that it does not take are
+  /// not `what` is expected.
+  void readList(const std::string &key, const std::string &what,
+                const std::function<bool(const JsonValue &)> &take);
   void absent(const std::string &key);
 
   std::string file;

@@ -71,21 +71,8 @@ static std::string readActivation(Config &config, const std::string &key,
   return "silu";
 }
 
-/// Refuses members that would change what the model computes.
-static void refuseVariants(Config &config) {
-  if (std::optional<Config> quantized = config.object("quantization_config")) {
-    std::string method = quantized->string("quant_method", "unnamed");
-    config.adopt(*quantized);
-    config.fail("quantization_config",
-                "expects weights that are not quantized, but got method " +
-                    inQuotes(method),
-                StatusCode::Unsupported);
-  }
-}
-
 void readDecoder(Config &config, const DecoderDefaults &defaults,
                  Architecture &a, const DecoderKeys &keys) {
-  refuseVariants(config);
   a.vocabulary = config.positive("vocab_size", widthLimit);
   a.context = config.positive(keys.context, contextLimit, defaults.context);
   a.contextSource = keys.context;

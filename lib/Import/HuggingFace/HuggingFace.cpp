@@ -8,6 +8,7 @@
 #include "../BuildModel.h"
 #include "Families.h"
 #include "PlainWeights.h"
+#include "Quantized/QuantizedWeights.h"
 #include "quern/Support/Text.h"
 #include "quern/Weights/Registry.h"
 
@@ -68,19 +69,16 @@ static const Family *findFamily(Config &config) {
   return found;
 }
 
-/// Reads the configuration file at `path`.
-static Result<Architecture> readArchitecture(const std::string &path,
+static Result<Architecture> readArchitecture(Config &config,
+                                             const std::string &path,
                                              const ImportOptions &options) {
-  Result<Config> config = Config::read(path);
-  if (!config)
-    return config.status();
   Architecture architecture;
-  if (const Family *family = findFamily(*config)) {
+  if (const Family *family = findFamily(config)) {
     architecture.family = family->modelType;
-    family->describe(*config, architecture);
+    family->describe(config, architecture);
   }
-  if (!config->status())
-    return config->status();
+  if (!config.status())
+    return config.status();
   if (options.context < 0 || options.context > architecture.context)
     return Status::error(StatusCode::InvalidArgument,
                          path + ": expects a context from 1 to " +
@@ -111,21 +109,50 @@ static void adaptPrefix(Checkpoint &checkpoint,
     takeOff(theirs);
 }
 
+/// `method`: that some are quantized by, as `configPath` says; null: none is.
+static Result<BoundWeights> bindAll(mlir::MLIRContext &context,
+                                    const Architecture &architecture,
+                                    const weights::WeightSource &source,
+                                    CheckpointMethod *method,
+                                    const std::string &configPath) {
+  if (!method)
+    return bindWeights(architecture,
+                       PlainWeights(context, source, architecture));
+  if (Status status = method->open(source); !status)
+    return status;
+  QuantizedWeights quantized(context, source, architecture, *method);
+  if (Status status = quantized.checkRules(); !status)
+    return status.withContext(configPath);
+  Result<BoundWeights> bound = bindWeights(architecture, quantized);
+  if (bound)
+    if (Status status = quantized.checkQuantized(*bound); !status)
+      return status;
+  return bound;
+}
+
 Result<mlir::OwningOpRef<mlir::ModuleOp>>
 importHuggingFace(mlir::MLIRContext &context, const std::string &path,
                   const ImportOptions &options) {
+  std::string configPath = path + "/config.json";
+  Result<Config> config = Config::read(configPath);
+  if (!config)
+    return config.status();
   Result<Architecture> architecture =
-      readArchitecture(path + "/config.json", options);
+      readArchitecture(*config, configPath, options);
   if (!architecture)
     return architecture.status();
+  Result<std::unique_ptr<CheckpointMethod>> method =
+      readCheckpointMethod(*config, path);
+  if (!method)
+    return method.status();
   Result<std::unique_ptr<weights::WeightSource>> source =
       weights::openWeights(path);
   if (!source)
     return source.status();
   adaptPrefix(architecture->checkpoint, **source);
   loadModelDialects(context);
-  Result<BoundWeights> bound = bindWeights(
-      *architecture, PlainWeights(context, **source, *architecture));
+  Result<BoundWeights> bound =
+      bindAll(context, *architecture, **source, method->get(), configPath);
   if (!bound)
     return bound.status();
   return buildModel(context, *architecture, *bound, (*source)->path());

@@ -22,12 +22,13 @@ public:
   bind(const Weight &weight, std::set<std::string> &used) const override;
   Result<bool> mayIgnore(const weights::TensorInfo &tensor) const override;
 
+protected:
+  const Architecture &architecture;
+
 private:
   /// Of tensors one after the other, such as those of experts.
   Result<std::optional<BoundWeight>>
   bindStack(const Weight &weight, std::set<std::string> &used) const;
-
-  const Architecture &architecture;
 };
 
 } // namespace quern::import

@@ -43,6 +43,7 @@ void CheckpointParameters::setShape(int64_t rows, int64_t cols,
                    (blockCols && cols % blockCols);
   set("block", "[" + extentText(blockRows) + ", " + extentText(blockCols) +
                    "]" + (isPartial ? " partial" : ""));
+  set("group", blockCols);
   set("down", blocksOf(rows, blockRows));
   set("across", blocksOf(cols, blockCols));
 }
@@ -118,8 +119,8 @@ std::string CheckpointTensor::nameFor(const std::string &weight) const {
   bool hasEnd =
       weight.size() > end.size() &&
       weight.compare(weight.size() - end.size(), end.size(), end) == 0;
-  if (suffix[0] == '_')
-    return weight + suffix;
+  if (suffix[0] == '*')
+    return weight + suffix.substr(1);
   return (hasEnd ? weight.substr(0, weight.size() - end.size()) : weight) +
          "." + suffix;
 }

@@ -16,15 +16,21 @@ struct HeaderEntry {
   uint64_t end = 0;
 };
 
+/// The texts of `__metadata__`, by their keys.
+using HeaderTexts = std::vector<std::pair<std::string, std::string>>;
+
 /// Parses the JSON of a header into its entries, in file order. Each entry is
 /// complete and has begin <= end; nothing relates entries to each other yet.
-Result<std::vector<HeaderEntry>> parseHeader(Span<const uint8_t> json);
+/// `texts` may be null: then only the keys are checked.
+Result<std::vector<HeaderEntry>> parseHeader(Span<const uint8_t> json,
+                                             HeaderTexts *texts = nullptr);
 
 /// Reads a whole file: a u64 length N, N bytes of JSON, then data. The tensors
 /// have distinct names and cover the data section without gap or overlap.
 /// They come sorted by name, with `bytes` pointing into `file` and `file`
-/// unset. Messages do not name the file.
-Result<std::vector<TensorInfo>> readSafetensors(Span<const uint8_t> file);
+/// unset. Messages do not name the file. `texts` as above.
+Result<std::vector<TensorInfo>> readSafetensors(Span<const uint8_t> file,
+                                                HeaderTexts *texts = nullptr);
 
 } // namespace quern::weights
 

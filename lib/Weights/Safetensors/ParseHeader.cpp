@@ -18,9 +18,11 @@ static Status invalid(std::string message) {
 namespace {
 /// Walks `{name: {dtype, shape, data_offsets}, "__metadata__": {text: text}}`.
 /// Memory stays below a small multiple of the text: nothing is kept but the
-/// entries and the keys of the metadata.
+/// entries and the keys of the metadata, and its texts for who wants them.
 class HeaderHandler : public JsonHandler {
 public:
+  explicit HeaderHandler(HeaderTexts *texts) : texts(texts) {}
+
   std::vector<HeaderEntry> entries;
 
   Status onEvent(JsonEvent &event) override {
@@ -159,6 +161,8 @@ private:
       metadataKeys.push_back(std::move(event.text));
       return Status::ok();
     case JsonKind::String:
+      if (texts)
+        texts->emplace_back(metadataKeys.back(), std::move(event.text));
       return Status::ok();
     case JsonKind::ObjectEnd:
       place = Place::Names;
@@ -186,11 +190,13 @@ private:
   bool inMetadata = false;
   bool hadMetadata = false;
   std::vector<std::string> metadataKeys;
+  HeaderTexts *texts;
 };
 } // namespace
 
-Result<std::vector<HeaderEntry>> parseHeader(Span<const uint8_t> json) {
-  HeaderHandler handler;
+Result<std::vector<HeaderEntry>> parseHeader(Span<const uint8_t> json,
+                                             HeaderTexts *texts) {
+  HeaderHandler handler(texts);
   if (Status status = readJson(json, handler); !status)
     return status.withContext("invalid header");
   return std::move(handler.entries);

@@ -112,11 +112,12 @@ static Status checkTiling(Span<const HeaderEntry> entries, uint64_t dataSize) {
   return Status::ok();
 }
 
-Result<std::vector<TensorInfo>> readSafetensors(Span<const uint8_t> file) {
+Result<std::vector<TensorInfo>> readSafetensors(Span<const uint8_t> file,
+                                                HeaderTexts *texts) {
   Result<Span<const uint8_t>> header = headerOf(file);
   if (!header)
     return header.status();
-  Result<std::vector<HeaderEntry>> entries = parseHeader(*header);
+  Result<std::vector<HeaderEntry>> entries = parseHeader(*header, texts);
   if (!entries)
     return entries.status();
   auto byName = [](const HeaderEntry &a, const HeaderEntry &b) {
@@ -152,7 +153,10 @@ Result<std::vector<TensorInfo>> readSafetensors(Span<const uint8_t> file) {
 
 Result<std::unique_ptr<WeightSource>> openSafetensors(const std::string &path) {
   auto source = std::make_unique<MappedSource>(path);
-  if (Status status = source->addFile(path, readSafetensors); !status)
+  if (Status status = source->addFile(
+          path,
+          [](Span<const uint8_t> bytes) { return readSafetensors(bytes); });
+      !status)
     return status;
   if (Status status = source->finish(); !status)
     return status;

@@ -154,7 +154,9 @@ Result<std::unique_ptr<WeightSource>> openShardIndex(const std::string &path) {
     if (!std::filesystem::exists(folder + shard, ignored))
       return invalid(path + ": expects shard " + inQuotes(shard) +
                      " next to the index, but there is no such file");
-    if (Status status = source->addFile(folder + shard, readSafetensors);
+    if (Status status = source->addFile(
+            folder + shard,
+            [](Span<const uint8_t> bytes) { return readSafetensors(bytes); });
         !status)
       return status;
   }

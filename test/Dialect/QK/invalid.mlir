@@ -18,7 +18,7 @@ func.func private @layout_place() attributes {layout = #qk.layout<tile [1, 32] 1
 
 // -----
 
-// expected-error@below {{expects tensors such as #param.external<...>, but got "w"}}
+// expected-error@below {{expects tensors such as #param.external<...> or #param.splat<1.0 : f32>, but got "w"}}
 func.func private @stored_c1() attributes {value = #qk.stored<["w"], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>}
 
 // -----
@@ -27,6 +27,26 @@ func.func private @stored_c1() attributes {value = #qk.stored<["w"], format = #q
 func.func private @stored_c1_count() attributes {value = #qk.stored<
     [#param.external<"model", "w">, #param.external<"model", "s">],
     format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>}
+
+// -----
+
+// expected-error@below {{expects a tensor for each of the 1 segments of the layout and one of groups, but got 1}}
+func.func private @stored_c1_groups() attributes {value = #qk.stored<
+    [#param.external<"model", "w">],
+    format = #qt.format<i4 [1, 32], scale f16, columns ordered>, layout = #qk.layout<q4_0>>}
+
+// -----
+
+// expected-error@below {{expects tensors such as #param.external<...> or #param.splat<1.0 : f32>, but got #param.splat<1.000000e+00 : f16>}}
+func.func private @stored_c1_number() attributes {value = #qk.stored<
+    [#param.splat<1.0 : f16>], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>}
+
+// -----
+
+// expected-error@below {{expects no column transforms but one 'ordered', of blocks of one row, but got i4 [1, 32], scale f16, columns rotated 32}}
+func.func private @stored_c4() attributes {value = #qk.stored<
+    [#param.external<"model", "w">],
+    format = #qt.format<i4 [1, 32], scale f16, columns rotated 32>, layout = #qk.layout<q4_0>>}
 
 // -----
 
@@ -45,6 +65,34 @@ param.global @stored_c2_layout : tensor<2x32xf32> = #qk.stored<
 // expected-error@below {{'param.global' op expects a type of the format that #qk.stored holds, i4 [1, 32], scale f16 from max / -8, round up exact, but got i8 [1, 32], scale f16, round away exact}}
 param.global @stored_c3 : tensor<2x32xf32, #qt.format<q8_0>> = #qk.stored<
     [#param.external<"model", "w">], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>
+
+// -----
+
+// expected-error@below {{expects keys with one star where matrices have their number, but got "w"}}
+func.func private @stored_c1_star() attributes {value = #qk.stored<
+    [#param.external<"model", "w">], format = #qt.format<q4_0>,
+    layout = #qk.layout<q4_0>, rows = #qk.rows<of = 16, matrices = 8>>}
+
+// -----
+
+// expected-error@below {{expects matrices of 1 row and more, a first row, a run and a stride from 0, each up to 1073741824, but got 1 of 0, 0, 0 and 0}}
+func.func private @rows() attributes {rows = #qk.rows<of = 0>}
+
+// -----
+
+// expected-error@below {{expects no order of columns in several matrices, but got one}}
+func.func private @stored_c5_order() attributes {value = #qk.stored<
+    [#param.external<"model", "*.w">, #param.external<"model", "*.g">],
+    format = #qt.format<i4 [1, 32], scale f16, columns ordered>,
+    layout = #qk.layout<q4_0>, rows = #qk.rows<of = 16, matrices = 8>>}
+
+// -----
+
+// expected-error@below {{'param.global' op #qk.stored: expects parts that begin and end with blocks of 32 rows in plane 'scale', but got one at row 16}}
+param.global @stored_c5 : tensor<32x32xf32, #qt.format<i8 [32, 32], scale f32>> = #qk.stored<
+    [#param.external<"model", "w">], format = #qt.format<i8 [32, 32], scale f32>,
+    layout = #qk.layout<tile [1, 32] 32B { code @0 col(32:8) } + tile [32, 32] 4B { scale @0 }>,
+    rows = #qk.rows<of = 64, first = 16>>
 
 // -----
 

@@ -33,6 +33,23 @@ param.global @numbers : tensor<64xbf16> = #qk.stored<
     [#param.external<"model", "bias">], format = #qt.format<f32>,
     layout = #qk.layout<tile [1, 64] 256B { code @0 col(32:64, 2:32) }>>
 
+// Columns in another order, and a number that is in no tensor.
+// CHECK: param.global @ordered : tensor<2x4xf32, #format> = #qk.stored<[#param.external<"model", "codes">, #param.splat<5.000000e-01 : f32>, #param.external<"model", "groups">], format = #format, layout = #layout3>
+param.global @ordered : tensor<2x4xf32, #qt.format<i4 [1, 2], scale (u8 [*, *], scale f32), columns ordered>> = #qk.stored<
+    [#param.external<"model", "codes">, #param.splat<0.5 : f32>, #param.external<"model", "groups">],
+    format = #qt.format<i4 [1, 2], scale (u8 [*, *], scale f32), columns ordered>,
+    layout = #qk.layout<tile [1, 4] 4B { code @0 col(4:4); scale @16 col(2:8) } + tile [*, *] 4B { scale.scale @0 }>>
+
+// Some rows of a stored matrix, and several that are one.
+// CHECK: param.global @part : tensor<32x64xf32, #q4_0> = #qk.stored<{{.*}}, format = #q4_0, layout = #layout_q4_0, rows = #qk.rows<of = 96, first = 32, run = 32, stride = 32>>
+param.global @part : tensor<32x64xf32, #qt.format<q4_0>> = #qk.stored<
+    [#param.external<"model", "qkv">], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>,
+    rows = #qk.rows<of = 96, first = 32, run = 32, stride = 32>>
+// CHECK: param.global @experts : tensor<128x64xf32, #q4_0> = #qk.stored<{{.*}}, rows = #qk.rows<of = 16, matrices = 8>>
+param.global @experts : !w4 = #qk.stored<
+    [#param.external<"model", "experts.*.up">], format = #qt.format<q4_0>,
+    layout = #qk.layout<q4_0>, rows = #qk.rows<of = 16, matrices = 8>>
+
 // CHECK-LABEL: func @pack
 func.func @pack(%q: tensor<2x64xf32, #qt.format<q4_0>>) -> tensor<2x64xf32, #qt.format<q4_0>> {
   // CHECK: %[[B:.*]] = qk.pack %{{.*}} layout(#layout_q4_0) : tensor<2x64xf32, #q4_0> to tensor<72xi8>

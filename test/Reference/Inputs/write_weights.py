@@ -15,6 +15,10 @@ TENSORS = {
 BYTES = {
     "codes": bytes([0x81, 0xF7]),
     "scales": struct.pack("<2e", 0.5, 2.0),
+    "wide_codes": bytes([0x81, 0xF7, 0x32, 0x54]),
+    "wide_scales": bytes([1, 2, 3, 4]),
+    "groups": struct.pack("<4i", 1, 0, 1, 0),
+    "bad_groups": struct.pack("<4i", 1, 0, 1, 1),
     "infinite": struct.pack("<2e", 0.5, float("inf")),
 }
 

@@ -476,3 +476,32 @@ TEST(Columns, NamesOfParts) {
   EXPECT_FALSE(lookupColumnPart(f, "apart2.rest"));
   EXPECT_FALSE(lookupColumnPart(format("f32, columns ordered"), "apart"));
 }
+
+TEST(ColumnOrder, ColumnsAreSortedByTheirGroups) {
+  auto orderOf = [](std::vector<int32_t> groups, int64_t groupCols) {
+    std::vector<uint8_t> bytes;
+    for (int32_t group : groups)
+      for (unsigned i = 0; i < 4; ++i)
+        bytes.push_back(uint8_t(uint32_t(group) >> (8 * i)));
+    return orderByGroup(bytes, int64_t(groups.size()), groupCols);
+  };
+  auto order = orderOf({1, 0, 2, 0, 2, 1}, 2);
+  ASSERT_TRUE(order.isOk()) << order.status().message();
+  EXPECT_EQ(*order, (std::vector<int32_t>{1, 3, 0, 5, 2, 4}));
+  PlaneCodes codes{2, 6, {10, 11, 12, 13, 14, 15, 20, 21, 22, 23, 24, 25}};
+  takeColumns(codes, *order);
+  EXPECT_EQ(codes.codes, (std::vector<int32_t>{11, 13, 10, 15, 12, 14, 21, 23,
+                                               20, 25, 22, 24}));
+  EXPECT_EQ(*orderOf({0, 0, 0}, 0), (std::vector<int32_t>{0, 1, 2}));
+  // The last group may be cut short.
+  EXPECT_EQ(*orderOf({1, 0, 0}, 2), (std::vector<int32_t>{1, 2, 0}));
+  EXPECT_EQ(orderOf({0, 2}, 1).status().message(),
+            "expects groups from 0 to 1, but got 2 for column 1");
+  EXPECT_EQ(orderOf({0, -1}, 1).status().message(),
+            "expects groups from 0 to 1, but got -1 for column 1");
+  EXPECT_EQ(orderOf({0, 0, 1, 0}, 2).status().message(),
+            "expects 2 columns in each group, but got 3 in group 0");
+  EXPECT_EQ(orderByGroup({}, 2, 1).status().message(),
+            "expects the group of each of 2 columns, 4 bytes a column, but got "
+            "0 bytes");
+}

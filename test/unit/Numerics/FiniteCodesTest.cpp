@@ -43,6 +43,13 @@ TEST(FiniteCodes, PlacesAreThoseOfTheTensor) {
             nan + "'scale' for all rows, all columns");
   EXPECT_EQ(messageOf("bnb_nf4", "scale", 2, -1),
             nan + "'scale' for elements from 25728 on");
+  const std::string zero =
+      "expects divisors that are not zero, but got 0 in plane ";
+  EXPECT_EQ(messageOf("nvfp4_divisor", "scale.scale", 0, 0),
+            zero + "'scale.scale' for all rows, all columns");
+  EXPECT_EQ(messageOf("u4 [1, 32], divisor f16", "scale", 2, 0x8000),
+            zero + "'scale' for row 100, columns 64 to 95");
+  EXPECT_EQ(messageOf("nvfp4", "scale.scale", 0, 0), "");
 }
 
 } // namespace

@@ -76,9 +76,35 @@ const numerics::Layout &StoredAttr::getStoredLayout() const {
   return getLayout().getLayout();
 }
 
-SmallVector<std::string> StoredAttr::getKeys() const {
-  SmallVector<std::string> keys;
+numerics::Format StoredAttr::getMatrixFormat() const {
+  return numerics::withoutColumns(getStoredFormat());
+}
+
+numerics::StoredRows StoredAttr::getStoredRows(int64_t rows) const {
+  RowsAttr attr = getRows();
+  if (!attr)
+    return numerics::StoredRows::whole(rows);
+  numerics::StoredRows stored = {attr.getMatrices(), attr.getOf(),
+                                 attr.getFirst(), attr.getRun(),
+                                 attr.getStride()};
+  if (stored.run == 0)
+    stored.run = stored.stride = rows;
+  return stored;
+}
+
+Attribute StoredAttr::getTensorOf(Attribute tensor, int64_t index) const {
+  auto external = dyn_cast<param::ExternalAttr>(tensor);
+  if (!external || !getRows() || getRows().getMatrices() == 1)
+    return tensor;
+  auto [before, after] = external.getKey().getValue().split('*');
+  return param::ExternalAttr::get(getContext(), external.getScope().getValue(),
+                                  before.str() + std::to_string(index) +
+                                      after.str());
+}
+
+std::string StoredAttr::getFirstKey() const {
   for (Attribute tensor : getTensors())
-    keys.push_back(cast<param::ExternalAttr>(tensor).getKey().str());
-  return keys;
+    if (auto external = dyn_cast<param::ExternalAttr>(getTensorOf(tensor, 0)))
+      return external.getKey().str();
+  return "";
 }

@@ -24,19 +24,70 @@ LogicalResult TileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
-LogicalResult StoredAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 ArrayRef<Attribute> tensors, qt::FormatAttr,
-                                 LayoutAttr layout) {
-  // stored_c1
+LogicalResult RowsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t of, int64_t matrices, int64_t first,
+                               int64_t run, int64_t stride) {
+  // The bound keeps every product of two of them far from overflow.
+  constexpr int64_t most = int64_t(1) << 30;
+  auto isSane = [&](int64_t number, int64_t least) {
+    return number >= least && number <= most;
+  };
+  if (!isSane(of, 1) || !isSane(matrices, 1) || !isSane(first, 0) ||
+      !isSane(run, 0) || !isSane(stride, 0))
+    return emitError() << "expects matrices of 1 row and more, a first row, a "
+                          "run and a stride from 0, each up to "
+                       << most << ", but got " << matrices << " of " << of
+                       << ", " << first << ", " << run << " and " << stride;
+  return success();
+}
+
+/// Tensors of several matrices have their number in place of a star.
+static LogicalResult
+verifyMatrices(function_ref<InFlightDiagnostic()> emitError,
+               ArrayRef<Attribute> tensors, bool isOrdered) {
+  if (isOrdered) // stored_c5
+    return emitError() << "expects no order of columns in several matrices, "
+                          "but got one";
   for (Attribute tensor : tensors)
-    if (!isa<param::ExternalAttr>(tensor))
-      return emitError() << "expects tensors such as #param.external<...>, but "
-                            "got "
+    if (auto external = dyn_cast<param::ExternalAttr>(tensor))
+      if (external.getKey().getValue().count('*') != 1)
+        return emitError() << "expects keys with one star where matrices have "
+                              "their number, but got "
+                           << external.getKey();
+  return success();
+}
+
+LogicalResult StoredAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 ArrayRef<Attribute> tensors,
+                                 qt::FormatAttr format, LayoutAttr layout,
+                                 RowsAttr rows) {
+  // stored_c4
+  const std::vector<numerics::ColumnTransform> &columns =
+      format.getFormat().columns;
+  bool isOrdered = columns.size() == 1 &&
+                   columns[0].kind == numerics::ColumnKind::Ordered &&
+                   format.getFormat().block.rows == 1;
+  if (!columns.empty() && !isOrdered)
+    return emitError() << "expects no column transforms but one 'ordered', of "
+                          "blocks of one row, but got "
+                       << format.getText();
+  // stored_c1
+  for (Attribute tensor : tensors) {
+    auto splat = dyn_cast<param::SplatAttr>(tensor);
+    if (!isa<param::ExternalAttr>(tensor) &&
+        !(splat && splat.getValue().getType().isF32()))
+      return emitError() << "expects tensors such as #param.external<...> or "
+                            "#param.splat<1.0 : f32>, but got "
                          << tensor;
+  }
   size_t segments = layout.getLayout().segments.size();
-  if (tensors.size() != segments)
+  if (tensors.size() != segments + isOrdered)
     return emitError() << "expects a tensor for each of the " << segments
-                       << " segments of the layout, but got " << tensors.size();
+                       << " segments of the layout"
+                       << (isOrdered ? " and one of groups" : "")
+                       << ", but got " << tensors.size();
+  if (rows && rows.getMatrices() > 1)
+    return verifyMatrices(emitError, tensors, isOrdered);
   return success();
 }
 
@@ -49,8 +100,15 @@ LogicalResult StoredAttr::verifyInitialValue(
                           "#qk.stored, but got "
                        << type;
   int64_t rows = shape.size() == 2 ? shape[0] : 1;
-  Status status = numerics::checkLayout(getStoredLayout(), getStoredFormat(),
-                                        rows, shape.back());
+  numerics::StoredRows stored = getStoredRows(rows);
+  Status status = numerics::checkLayout(getStoredLayout(), getMatrixFormat(),
+                                        stored.rowsOfEach, shape.back());
+  if (status)
+    status = numerics::checkShape(getStoredFormat(), rows, shape.back());
+  // stored_c5
+  if (status)
+    status = numerics::checkStoredRows(stored, getMatrixFormat(), rows,
+                                       shape.back());
   if (!status)
     return emitError() << "#qk.stored: " << status.message();
   // stored_c3

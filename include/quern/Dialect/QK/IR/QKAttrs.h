@@ -10,6 +10,7 @@
 #include "quern/Dialect/Param/IR/ParamInterfaces.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Numerics/Layout.h"
+#include "quern/Numerics/StoredRows.h"
 #include <memory>
 #include <string>
 

@@ -55,6 +55,31 @@ def QK_Layout : Attr<CPred<"::llvm::isa<::quern::qk::LayoutAttr>($_self)">,
       "::llvm::cast_if_present<::quern::qk::LayoutAttr>($_self)";
 }
 
+def QK_RowsAttr : QK_Attr<"Rows", "rows"> {
+  let summary = "Where the rows of a stored matrix are";
+  let description = [{
+    The codes of a weight lie in `matrices` of `of` rows, one below the other, and
+    row i of the weight is row `first + i / run * stride + i % run` of them; a run
+    of 0 is all rows. So a layer's experts, each stored apart, are one weight, and
+    the queries of a layer are some rows of the one matrix that it stores.
+
+    Example:
+
+    ```mlir
+    #qk.rows<of = 96, first = 32, run = 32, stride = 32>
+    #qk.rows<of = 128, matrices = 8>
+    ```
+  }];
+  let parameters = (ins
+    "int64_t":$of,
+    DefaultValuedParameter<"int64_t", "1">:$matrices,
+    DefaultValuedParameter<"int64_t", "0">:$first,
+    DefaultValuedParameter<"int64_t", "0">:$run,
+    DefaultValuedParameter<"int64_t", "0">:$stride);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def QK_StoredAttr : QK_Attr<"Stored", "stored",
     [DeclareAttrInterfaceMethods<Param_VerifiableInitialValue>]> {
   let summary = "Weight whose codes a container holds";
@@ -63,7 +88,17 @@ def QK_StoredAttr : QK_Attr<"Stored", "stored",
     of `tensors` hold as `layout` says. The bytes of each tensor are those of
     one segment of the layout, in the order of the segments, whatever shape and
     element type the container gives them: GGUF keeps a weight in one tensor,
-    others its codes, scales and zero points each in its own.
+    others its codes, scales and zero points each in its own. A number that a
+    container keeps elsewhere is a `#param.splat` of f32.
+
+    Where `format` has `columns ordered`, codes lie in the order of the columns
+    of the weight, and one more tensor says by a number of 32 bits to which group
+    of scales each column belongs: the order is that of the groups.
+
+    With `rows`, what the tensors hold are the rows that this says, in which no
+    block of `format` is cut. Of several matrices, the keys of tensors have a star
+    where each has its number, from 0 on; they do not share blocks, so that
+    `format` has none of whole columns.
 
     A weight whose type has a `#qt.format` takes the codes as they are, from one
     layout to another; no number is computed. A weight whose type has none takes
@@ -71,11 +106,15 @@ def QK_StoredAttr : QK_Attr<"Stored", "stored",
     the `source` of a `#qt.encode`, which is how a weight gets another format.
 
     Constraints:
-    - (C1) `tensors` are `#param.external`, one for each segment of `layout`.
+    - (C1) `tensors` are `#param.external` or `#param.splat`, one for each
+      segment of `layout`, and then the groups, if columns are ordered.
     - (C2) The type has one or two dimensions, and `layout` places every bit of
       `format` for its extents; a vector is one row.
     - (C3) The type's format, if it has one, is `format`, or any where `format`
       is flat: then codes are brought into it as by `pack-align-blocks`.
+    - (C4) `format` has no column transform but one `ordered`, which needs blocks
+      of one row.
+    - (C5) `rows` cuts no block, and columns of several matrices have no order.
 
     Example:
 
@@ -87,17 +126,33 @@ def QK_StoredAttr : QK_Attr<"Stored", "stored",
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$tensors,
                         "::quern::qt::FormatAttr":$format,
-                        "::quern::qk::LayoutAttr":$layout);
+                        "::quern::qk::LayoutAttr":$layout,
+                        OptionalParameter<"::quern::qk::RowsAttr">:$rows);
+  let builders = [
+    AttrBuilder<(ins "::llvm::ArrayRef<::mlir::Attribute>":$tensors,
+                     "::quern::qt::FormatAttr":$format,
+                     "::quern::qk::LayoutAttr":$layout), [{
+      return $_get($_ctxt, tensors, format, layout, RowsAttr());
+    }]>
+  ];
   let assemblyFormat = [{
     `<` `[` $tensors `]` `,` `format` `=` qualified($format) `,`
-    `layout` `=` qualified($layout) `>`
+    `layout` `=` qualified($layout) (`,` `rows` `=` qualified($rows)^)? `>`
   }];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     const ::quern::numerics::Format &getStoredFormat() const;
     const ::quern::numerics::Layout &getStoredLayout() const;
-    /// The key of each tensor in its weight source.
-    ::llvm::SmallVector<::std::string> getKeys() const;
+    /// What the layout places: the format without its order of columns.
+    ::quern::numerics::Format getMatrixFormat() const;
+    /// Where a weight of so many rows has them.
+    ::quern::numerics::StoredRows getStoredRows(int64_t rows) const;
+    bool hasOrder() const { return !getStoredFormat().columns.empty(); }
+    /// The key of the first tensor in its weight source, for messages.
+    ::std::string getFirstKey() const;
+    /// `tensor` of matrix `index` of several, else itself.
+    ::mlir::Attribute getTensorOf(::mlir::Attribute tensor,
+                                  int64_t index) const;
   }];
 }
 

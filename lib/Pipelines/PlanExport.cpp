@@ -83,8 +83,8 @@ static json::Object describeFormat(const Format &format) {
 /// Names of types by weight, where the container has them.
 using WeightTypes = llvm::StringMap<std::string>;
 
-static Result<json::Array> describeWeights(ModuleOp module,
-                                           const WeightTypes &types) {
+static Result<json::Array> listWeights(ModuleOp module,
+                                       const WeightTypes &types) {
   llvm::StringMap<const char *> uses = findUses(module);
   json::Array weights;
   for (auto global : module.getOps<param::GlobalOp>()) {
@@ -146,7 +146,7 @@ Result<std::string> pipelines::planExport(const ExportOptions &options) {
   ModuleOp module = compilation.getModule();
   WeightTypes types;
   Status held = planContainer(module, options.container, types);
-  Result<json::Array> weights = describeWeights(module, types);
+  Result<json::Array> weights = listWeights(module, types);
   if (!weights)
     return weights.status();
   std::string text;

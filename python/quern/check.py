@@ -356,7 +356,7 @@ def _with_last_part(name: str, part: str) -> str:
 def format_check(check: Check, title: str) -> str:
     """The table and the sentences that `quern check` prints."""
     devices = f" on {check.tensor_parallel} devices" if check.tensor_parallel > 1 else ""
-    what = f"{check.model} as {check.container} for {title} {check.version}{devices}"
+    question = f"{check.model} as {check.container} for {title} {check.version}{devices}"
     rows = [("what", "weights", "shape", "format", "answer")]
     for finding in check.findings:
         is_weight = finding.subject in ("weight", "fused")
@@ -366,15 +366,27 @@ def format_check(check: Check, title: str) -> str:
         rows.append((what, count, shape, finding.format, finding.answer))
     table = format_table(rows, right_aligned={1})
     told = [f for f in check.findings if f.answer != "yes" or f.subject == "container"]
-    return "\n".join([f"{what}: {check.answer}", table, *map(_sentence, told)])
+    return "\n".join([f"{question}: {check.answer}", table, *_sentences(told)])
+
+
+def _sentences(findings: list[Finding]) -> list[str]:
+    """One for all findings that say the same."""
+    named: dict[tuple[str, str], list[str]] = {}
+    for finding in findings:
+        named.setdefault((finding.answer, _sentence(finding)), []).append(finding.what)
+    most = 2
+    result = []
+    for (answer, text), names in named.items():
+        more = f" and {len(names) - most} more" if len(names) > most else ""
+        result.append(f"{answer}: {', '.join(names[:most])}{more}: {text}")
+    return result
 
 
 def _sentence(finding: Finding) -> str:
     """What a finding says, for people."""
-    text = f"{finding.answer}: {finding.what}: "
+    text = finding.says
     if finding.expected:
-        text += f"expects {finding.expected}, but got {finding.found}: "
-    text += finding.says
+        text = f"expects {finding.expected}, but got {finding.found}: {text}"
     if finding.do:
         text += f"; {finding.do}"
     if finding.rule and finding.answer != "yes":

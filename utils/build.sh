@@ -34,7 +34,7 @@ stage "Compile with $jobs jobs" cmake --build "$build" -j "$jobs" --target "${ta
 
 # What the installed package is made of; changes with any of it.
 package_state() {
-  find python/quern "$build/python" pyproject.toml -type f ! -name '*.pyc' -exec cksum {} + |
+  find python/quern "$build/python" pyproject.toml share/clients.txt -type f ! -name '*.pyc' -exec cksum {} + |
     sort | cksum
 }
 

@@ -41,7 +41,7 @@ check() {
 }
 
 cpp_files() {
-  find lib include tools test/unit test/Examples test/benchmarks examples python/bindings -type f \
+  find lib include tools test/unit test/fuzz test/Examples test/benchmarks examples python/bindings -type f \
     \( -name '*.h' -o -name '*.cpp' -o -name '*.c' \) 2>/dev/null | sort
 }
 

@@ -113,6 +113,23 @@ std::string exportFile(std::string modelPath, std::string outputPath,
   return runWithProgress(pipelines::exportModel, options, std::move(progress));
 }
 
+std::string planFile(std::string modelPath, std::string container,
+                     std::string format,
+                     std::vector<std::pair<std::string, std::string>> rules,
+                     std::string formatsFile) {
+  ExportOptions options;
+  options.modelPath = std::move(modelPath);
+  options.container = std::move(container);
+  options.format = std::move(format);
+  options.rules = std::move(rules);
+  options.formatsFile = std::move(formatsFile);
+  Result<std::string> plan = [&] {
+    nb::gil_scoped_release unlocked;
+    return pipelines::planExport(options);
+  }();
+  return unwrap(std::move(plan));
+}
+
 std::string importText(const std::string &modelPath) {
   Result<std::string> text = [&] {
     nb::gil_scoped_release unlocked;
@@ -142,6 +159,9 @@ NB_MODULE(_compiler, module) {
              nb::arg("rules"), nb::arg("formats_file"), nb::arg("solver"),
              nb::arg("threads"), nb::arg("progress").none(),
              "Writes a model into a container and returns the report as JSON.");
+  module.def("plan_export", &planFile, nb::kw_only(), nb::arg("model_path"),
+             nb::arg("container"), nb::arg("format"), nb::arg("rules"),
+             nb::arg("formats_file"), "What an export would write, as JSON.");
   module.def("container_names", &containerNames,
              "What models can be written as.");
   module.def("import_to_text", &importText, nb::arg("model_path"),

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from .batch import BatchBenchmark, benchmark_batches
 from .bench import Benchmark, benchmark
+from .check import Check, check_model
 from .compiler import compile_model, import_to_text, reference_artifact
 from .errors import QuernError, Status
 from .evaluate import Evaluation, evaluate
@@ -36,6 +37,7 @@ except PackageNotFoundError:  # run from the sources, not installed
 __all__ = [
     "BatchBenchmark",
     "Benchmark",
+    "Check",
     "Evaluation",
     "Inspection",
     "Model",
@@ -52,6 +54,7 @@ __all__ = [
     "__version__",
     "benchmark",
     "benchmark_batches",
+    "check_model",
     "compile_model",
     "evaluate",
     "export_model",

@@ -3,7 +3,7 @@
 
 Results go to stdout; progress, and errors of one paragraph each, to stderr.
 Exit status: 0, 1 after an error, 2 after a wrong command line, 130 after an
-interrupt.
+interrupt; that of `quern check` says what it found.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import quern
 from .artifact import is_artifact
 from .batch import BatchBenchmark, format_batches
 from .bench import Benchmark, format_benchmark
+from .check import check_model, format_check
+from .client_rules import builtin_rules
 from .errors import QuernError
 from .evaluate import Evaluation
 from .formats import canonical_format, read_formats
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
-        options.run(options)
+        status: int | None = options.run(options)
         sys.stdout.flush()
     except QuernError as error:
         _print_error(str(error))
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
-    return 0
+    return status or 0
 
 
 def _print_error(text: str) -> None:
@@ -96,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_sweep(commands)
     _add_bench(commands)
     _add_inspect(commands)
+    _add_check(commands)
     _add_synth(commands)
     return parser
 
@@ -111,7 +114,7 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 def _add(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
-    run: Callable[[argparse.Namespace], None],
+    run: Callable[[argparse.Namespace], int | None],
     text: str,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text, formatter_class=_HelpFormatter)
@@ -349,6 +352,42 @@ def _add_inspect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "path",
         metavar="MODEL_OR_OUT",
         help="model folder, artifact folder, GGUF or safetensors file",
+    )
+    _add_json(parser)
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(
+        commands,
+        "check",
+        _check,
+        "Say whether another program can load and run a model, as it is or as it would be "
+        "exported: exit status 0 if it can, 3 if not, 4 if that is not known.",
+    )
+    _add_model(parser)
+    parser.add_argument(
+        "--for",
+        dest="client",
+        required=True,
+        metavar="CLIENT",
+        help="vllm, llama.cpp, onnxruntime or transformers",
+    )
+    parser.add_argument(
+        "--version", default="", metavar="V", help="of the client; default: the last that is known"
+    )
+    _add_formats(parser)
+    parser.add_argument(
+        "--container",
+        default="",
+        metavar="NAME",
+        help="what would be written; default: the model as it is",
+    )
+    parser.add_argument(
+        "--tensor-parallel",
+        type=int,
+        default=1,
+        metavar="N",
+        help="devices that the client divides weights between",
     )
     _add_json(parser)
 
@@ -620,6 +659,22 @@ def _bench(options: argparse.Namespace) -> None:
 def _inspect(options: argparse.Namespace) -> None:
     result = quern.inspect(options.path)
     print(json.dumps(result.as_dict()) if options.json else format_inspection(result))
+
+
+def _check(options: argparse.Namespace) -> int:
+    result = check_model(
+        options.model,
+        options.client,
+        options.version,
+        options.container,
+        options.format,
+        options.rule,
+        options.formats,
+        options.tensor_parallel,
+    )
+    title = builtin_rules().clients[options.client].title
+    print(json.dumps(result.as_dict()) if options.json else format_check(result, title))
+    return {"yes": 0, "no": 3, "unknown": 4}[result.answer]
 
 
 def _synth(options: argparse.Namespace) -> None:

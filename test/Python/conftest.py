@@ -4,10 +4,24 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Reports name the clients of each test, for utils/interop-report."""
+    from client_versions import client_version
+
+    for item in items:
+        for marker in item.iter_markers("client"):
+            name, container, direction = marker.args
+            assert direction in ("read", "write"), item.nodeid
+            facts = {"name": name, "container": container, "direction": direction}
+            facts["version"] = client_version(name)
+            item.user_properties.append(("client", json.dumps(facts)))
 
 
 @pytest.fixture(scope="session")

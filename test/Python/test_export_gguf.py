@@ -58,6 +58,7 @@ def error_of(*arguments: object, **options: object) -> str:
 # ---------------------------------------------------------------------------
 
 
+@pytest.mark.client("gguf", "gguf", "write")
 @pytest.mark.parametrize("kind", [*TYPES, Type.F32, Type.F16, Type.BF16], ids=str)
 def test_the_gguf_package_reads_every_type(wide, tmp_path, kind):
     """Its numbers of the file are ours of the quantized model, to the bit."""

@@ -54,6 +54,7 @@ def error_of(path: Path) -> str:
 # ---------------------------------------------------------------------------
 
 
+@pytest.mark.client("gguf", "gguf", "read")
 def test_every_type_to_the_bit(mixed):
     """What each block stands for is what the gguf package says, rows of queries
     and keys put back in order, and as the artifact's weights are read."""
@@ -66,6 +67,7 @@ def test_every_type_to_the_bit(mixed):
         assert found.tobytes() == values.tobytes(), name
 
 
+@pytest.mark.client("gguf", "gguf", "read")
 def test_every_type_in_kernels(mixed, compile_once):
     """Codes that were packed as they are, through kernels."""
     tokens = np.random.default_rng(2).integers(0, 320, 24)
@@ -81,6 +83,7 @@ def test_every_type_in_kernels(mixed, compile_once):
         np.testing.assert_allclose(logits, expected, rtol=0, atol=tolerance, err_msg=isa)
 
 
+@pytest.mark.client("gguf", "gguf", "read")
 @pytest.mark.parametrize("dtype", ["f32", "f16", "bf16"])
 def test_numbers_give_equal_logits(tmp_path, compile_once, dtype):
     """The same weights, the same codes, the same logits to the bit."""
@@ -93,6 +96,7 @@ def test_numbers_give_equal_logits(tmp_path, compile_once, dtype):
         np.testing.assert_array_equal(from_file[isa], logits, err_msg=isa)
 
 
+@pytest.mark.client("gguf", "gguf", "read")
 def test_q8_0_is_what_the_folder_is_quantized_to(tmp_path, compile_once):
     """ggml's Q8_0 and ours round alike, so the packed bytes are equal, too."""
     write_gguf(QUERN_6M, tmp_path / "m.gguf", lambda name: Type.Q8_0)
@@ -108,6 +112,7 @@ def payload(path: Path) -> bytes:
     return data[8 + int.from_bytes(data[:8], "little") :]
 
 
+@pytest.mark.client("gguf", "gguf", "read")
 def test_q4_k_is_the_numbers_it_stands_for(tmp_path, compile_once):
     write_gguf(
         QUERN_6M, tmp_path / "m.gguf", lambda name: Type.Q4_K, dequantized=tmp_path / "numbers"
@@ -120,6 +125,7 @@ def test_q4_k_is_the_numbers_it_stands_for(tmp_path, compile_once):
         np.testing.assert_allclose(from_file[isa], logits, rtol=0, atol=tolerance, err_msg=isa)
 
 
+@pytest.mark.client("gguf", "gguf", "read")
 @pytest.mark.parametrize("name", ["tiny-llama3", "tiny-mqa", "tiny-qwen2", "tiny-qwen3"])
 def test_families(tmp_path, compile_once, name):
     """Scaled rope, untied output, biases, norms of heads."""

@@ -21,6 +21,7 @@ from quern import synth
 from support import DATA, ROOT, all_logits, needs_compiler, needs_data
 
 pytestmark = needs_compiler
+reads_ours = pytest.mark.client("llama.cpp", "gguf", "write")
 
 QUERN_6M = ROOT / "examples" / "quern-6m"
 RECORD = json.loads(llama_mixtures.RECORD.read_text())
@@ -82,6 +83,7 @@ def test_mixtures_are_llama_quantizes(tmp_path, name):
         assert llama_mixtures.types_of(out) == types, mixture
 
 
+@reads_ours
 def test_the_record_is_llama_quantizes(sources, tmp_path):
     source = tmp_path / "m.gguf"
     quern.export_model(llama_mixtures.write_model("grouped", tmp_path), source, "gguf")
@@ -95,6 +97,7 @@ def test_the_record_is_llama_quantizes(sources, tmp_path):
 # ---------------------------------------------------------------------------
 
 
+@reads_ours
 @pytest.mark.parametrize("name", ["tiny-llama3", "tiny-mqa", "tiny-qwen2", "tiny-qwen3"])
 def test_families_in_floats(client, tmp_path, name):
     """f32 through: order of rows, rope, biases, norms of heads, tying."""
@@ -106,6 +109,7 @@ def test_families_in_floats(client, tmp_path, name):
     np.testing.assert_allclose(theirs, ours, rtol=0, atol=2e-4 * np.abs(ours).max())
 
 
+@reads_ours
 def test_linear_scaling_of_rope(client, tmp_path, monkeypatch):
     scaled = {"rope_scaling": {"rope_type": "linear", "factor": 4.0}}
     shape = synth.Shape(96, 160, 2, 6, 2, 16, 320, 256, extra=scaled)
@@ -126,6 +130,7 @@ ACTIVATIONS = {
 }  # fmt: skip
 
 
+@reads_ours
 @pytest.mark.parametrize("format", ACTIVATIONS)
 def test_quantized_logits(client, tmp_path, compile_once, format):
     """llama.cpp is as far from the f32 result as our own integer products are,
@@ -153,6 +158,7 @@ def logits_of(artifact: Path, tokens: np.ndarray) -> np.ndarray:
 ODD = [" ", "  two", "a\n\nb\t", "12345 6", "Ünïcödé 漢字 🙂", "don't", "We're"]
 
 
+@reads_ours
 def test_byte_level_tokens(client, tmp_path):
     quern.export_model(QUERN_6M, tmp_path / "m.gguf", "gguf")
     ours = quern.Tokenizer(QUERN_6M)
@@ -162,6 +168,7 @@ def test_byte_level_tokens(client, tmp_path):
         assert theirs == ours.encode_prompt(text).tolist(), text
 
 
+@reads_ours
 @needs_data("lm/stories260K", "text/tinystories_val.txt")
 def test_sentencepiece_tokens(client, tmp_path):
     folder = DATA / "lm" / "stories260K"

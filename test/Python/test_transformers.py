@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from support import CLIENTS, needs_compiler, open_variants
 
-pytestmark = needs_compiler
+pytestmark = [needs_compiler, pytest.mark.client("transformers", "safetensors", "read")]
 
 TOKENS = np.random.default_rng(7).integers(0, 320, 72).tolist()
 SMALL = {

@@ -38,6 +38,27 @@ struct ExportOptions {
 /// weight that the container cannot hold, its format, and what can be done.
 Result<std::string> exportModel(const ExportOptions &options);
 
+/// What exportModel would write, without reading a weight or writing a file: of
+/// `options` the model, the container, the format, the rules and the file of
+/// formats count. Without a container, the model as it is and would be
+/// quantized. The result is JSON:
+///
+///   "model"      what nn.model says: "architecture", "heads", "kv_heads", …
+///   "refused"    why the container cannot hold it, as exportModel says it, or
+///                ""
+///   "weights"    [{"name", "shape": [rows, cols] or [n],
+///                  "use": "linear", "expert", "embedding", "table" or
+///                  "vector", "type": the container's name of it, or "",
+///                  "format": text, "format_name": name or "",
+///                  "code": "plain", "int", "float" or "codebook",
+///                  "bits" of a code, "is_signed", "vector_size",
+///                  "block": [rows, cols], 0 for a whole axis,
+///                  "is_flat", "is_partial", "scale": text or "",
+///                  "scale_levels", "offset": "none", "min", "add", "zero" or
+///                  "mean", "offset_format": text or "",
+///                  "columns": [keywords of transforms]}]
+Result<std::string> planExport(const ExportOptions &options);
+
 /// What models can be written as.
 std::vector<std::string> containerNames();
 

@@ -52,7 +52,7 @@ def floats(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def layers(format: str) -> list[tuple[str, str]]:
     """A rule that leaves all but the matrices of layers as they are."""
-    return [(".*_proj.weight", format)]
+    return [("*_proj.weight", format)]
 
 
 INT3 = "i3 [1, 128], scale f16"
@@ -211,7 +211,7 @@ def test_fused_weights_of_unequal_formats(model, container):
     first, second = "int4_g128", "int4_g32"
     if container == "awq":
         first, second = "int4_g128_asym", "int4_g32_asym"
-    rules = [*layers(first), (".*k_proj.weight", second)]
+    rules = [*layers(first), ("*k_proj.weight", second)]
     found = quern.check_model(model(), "vllm", "0.22.1", container, rules=rules)
     assert found.answer == "no"
     (lost,) = [finding for finding in found.findings if finding.subject == "fused"]
@@ -219,13 +219,13 @@ def test_fused_weights_of_unequal_formats(model, container):
     assert lost.expected == "one format for q_proj, k_proj, v_proj"
     assert "model.layers.1.self_attn.k_proj.weight" in lost.weights
     # Weights that are not fused may differ.
-    rules = [*layers(first), (".*down_proj.weight", second)]
+    rules = [*layers(first), ("*down_proj.weight", second)]
     assert quern.check_model(model(), "vllm", "0.22.1", container, rules=rules).answer == "yes"
 
 
 @needs_compiler
 def test_what_is_not_fused_in_gguf_files(model):
-    rules = [*layers("q4_k"), (".*v_proj.weight", "q6_k")]
+    rules = [*layers("q4_k"), ("*v_proj.weight", "q6_k")]
     assert quern.check_model(model(), "vllm", "0.22.1", "gguf", rules=rules).answer == "yes"
 
 
@@ -298,9 +298,9 @@ def test_devices_that_cut_heads_or_rows(model):
 @needs_compiler
 def test_exit_status_and_json(model, capsys):
     command = ["check", str(model()), "--for", "vllm", "--container", "awq"]
-    assert main([*command, "--rule", ".*_proj.weight=int4_g128_asym"]) == 0
+    assert main([*command, "--rule", "*_proj.weight=int4_g128_asym"]) == 0
     assert "for vLLM 0.33.0: yes" in capsys.readouterr().out
-    assert main([*command, "--rule", ".*_proj.weight=int4_g128", "--json"]) == 3
+    assert main([*command, "--rule", "*_proj.weight=int4_g128", "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
     assert (found["answer"], found["client"], found["version"]) == ("no", "vllm", "0.33.0")
     assert main([*command, "--version", "9.9"]) == 4
@@ -310,7 +310,7 @@ def test_exit_status_and_json(model, capsys):
 @needs_compiler
 def test_the_table_says_which_weights_which_numbers_and_what_to_do(model, capsys):
     command = ["check", str(model()), "--for", "vllm", "--container", "awq"]
-    rule = ".*_proj.weight=int4_g128_asym"
+    rule = "*_proj.weight=int4_g128_asym"
     assert main([*command, "--rule", rule, "--tensor-parallel", "4"]) == 3
     text = capsys.readouterr().out
     row = "model.layers.*.self_attn.o_proj.weight 2 256 x 256 int4_g128_asym no"

@@ -28,6 +28,9 @@ static void readTensor(const WeightSource &source, const TensorInfo &tensor) {
     return;
   std::vector<float> row(static_cast<size_t>(cols));
   (void)weights::readRowsAsFloat(source, tensor.name, rows - 1, rows, row);
+  // Weights of a model are vectors or matrices.
+  if (tensor.shape.empty() || tensor.shape.size() > 2)
+    return;
   weights::TensorView view;
   view.name = tensor.name;
   if (weights::checkView(source, view, tensor.shape))

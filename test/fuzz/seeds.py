@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LARGEST = 8192
+LARGEST = 32768
 
 
 # ---------------------------------------------------------------------------

@@ -90,7 +90,8 @@ func.func private @stored_c5_order() attributes {value = #qk.stored<
 
 // expected-error@below {{'param.global' op #qk.stored: expects parts that begin and end with blocks of 32 rows in plane 'scale', but got one at row 16}}
 param.global @stored_c5 : tensor<32x32xf32, #qt.format<i8 [32, 32], scale f32>> = #qk.stored<
-    [#param.external<"model", "w">], format = #qt.format<i8 [32, 32], scale f32>,
+    [#param.external<"model", "w">, #param.external<"model", "s">],
+    format = #qt.format<i8 [32, 32], scale f32>,
     layout = #qk.layout<tile [1, 32] 32B { code @0 col(32:8) } + tile [32, 32] 4B { scale @0 }>,
     rows = #qk.rows<of = 64, first = 16>>
 

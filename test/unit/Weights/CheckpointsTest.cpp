@@ -35,6 +35,7 @@ CheckpointParameters exampleOf(const std::string &name, int64_t bits) {
         std::pair("nested_size", int64_t(256))})
     parameters.set(key, number);
   parameters.setType("scale", name == "fp8" ? DType::F32 : DType::F16);
+  parameters.setType("zero", DType::F16);
   parameters.set("kind", std::string("nf4"));
   parameters.set("map", std::string("@dynamic8"));
   return parameters;
@@ -118,8 +119,9 @@ TEST(Checkpoints, EntriesAreFormatsAndLayouts) {
         continue;
       isChecked = true;
       SCOPED_TRACE(entry.name + " " + std::to_string(bits));
-      auto format = numerics::FormatRegistry::builtin().resolve(
-          *entry.formatText(parameters));
+      Result<std::string> formatText = entry.formatText(parameters);
+      ASSERT_TRUE(formatText.isOk()) << formatText.status().message();
+      auto format = numerics::FormatRegistry::builtin().resolve(*formatText);
       ASSERT_TRUE(format.isOk()) << format.status().message();
       Result<std::string> text = entry.layoutText(parameters);
       ASSERT_TRUE(text.isOk()) << text.status().message();

@@ -43,6 +43,7 @@ void CheckpointParameters::setShape(int64_t rows, int64_t cols,
                    (blockCols && cols % blockCols);
   set("block", "[" + extentText(blockRows) + ", " + extentText(blockCols) +
                    "]" + (isPartial ? " partial" : ""));
+  set("group", blockCols);
   set("down", blocksOf(rows, blockRows));
   set("across", blocksOf(cols, blockCols));
 }

@@ -4,8 +4,11 @@
 // with others.
 
 #include "quern/Weights/Checkpoints.h"
+#include "quern/Numerics/EncodeTensor.h"
 #include "quern/Numerics/Layout.h"
 
+#include <cctype>
+#include <cmath>
 #include <gtest/gtest.h>
 
 namespace quern::weights {
@@ -37,9 +40,14 @@ CheckpointParameters exampleOf(const std::string &name, int64_t bits) {
   return parameters;
 }
 
-void setNumber(CheckpointParameters &parameters,
-               const CheckpointCondition &condition) {
-  parameters.set(condition.parameter, std::stoll(condition.values[0]));
+/// The first of its values.
+void setParameter(CheckpointParameters &parameters,
+                  const CheckpointCondition &condition) {
+  const std::string &value = condition.values[0];
+  if (std::isdigit((unsigned char)value[0]))
+    parameters.set(condition.parameter, std::stoll(value));
+  else
+    parameters.set(condition.parameter, value);
 }
 
 TEST(Checkpoints, AnEntryForAWeight) {
@@ -99,14 +107,16 @@ TEST(Checkpoints, Blocks) {
 /// of the format once, and each segment has the bytes of its tensor.
 TEST(Checkpoints, EntriesAreFormatsAndLayouts) {
   ASSERT_GE(checkpointEntries().size(), 20u);
-  for (const CheckpointEntry &entry : checkpointEntries())
+  for (const CheckpointEntry &entry : checkpointEntries()) {
+    bool isChecked = false;
     for (int64_t bits : {2, 3, 4, 6, 8}) {
       CheckpointParameters parameters = exampleOf(entry.name, bits);
       for (const CheckpointCondition &condition : entry.conditions)
         if (condition.parameter != "bits")
-          setNumber(parameters, condition);
+          setParameter(parameters, condition);
       if (!entry.holdsFor(parameters))
         continue;
+      isChecked = true;
       SCOPED_TRACE(entry.name + " " + std::to_string(bits));
       auto format = numerics::FormatRegistry::builtin().resolve(
           *entry.formatText(parameters));
@@ -133,6 +143,45 @@ TEST(Checkpoints, EntriesAreFormatsAndLayouts) {
         }
       }
     }
+    EXPECT_TRUE(isChecked) << entry.name;
+  }
+}
+
+/// The weights of gpt-oss' experts, whose architecture is not imported: one
+/// matrix of the rows of all, E2M1 * 2^(e - 127), the first of two elements in
+/// the low half of a byte.
+TEST(Checkpoints, ExpertsOfGptOss) {
+  constexpr int64_t rows = 12, cols = 64, groups = rows * cols / 32;
+  CheckpointParameters parameters;
+  parameters.setShape(rows, cols, 1, 32);
+  parameters.set("experts", 3);
+  const CheckpointEntry *entry =
+      findCheckpointEntry("gpt_oss_mxfp4", parameters);
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(*entry->shapeOf(entry->tensors[0], parameters),
+            (std::vector<int64_t>{3, 4, 2, 16}));
+  EXPECT_EQ(entry->tensors[1].nameFor("mlp.experts.down_proj"),
+            "mlp.experts.down_proj_scales");
+  std::vector<uint8_t> blocks, scales;
+  for (int64_t i = 0; i < rows * cols / 2; ++i)
+    blocks.push_back(uint8_t(i * 37 + 11));
+  for (int64_t i = 0; i < groups; ++i)
+    scales.push_back(uint8_t(120 + i % 11));
+  auto format = numerics::FormatRegistry::builtin().resolve(
+      *entry->formatText(parameters));
+  auto layout = numerics::parseLayout(*entry->layoutText(parameters));
+  std::vector<Span<const uint8_t>> segments = {blocks, scales};
+  auto coded =
+      numerics::unpackSegments(*layout, *format, rows, cols, 0, rows, segments);
+  ASSERT_TRUE(coded.isOk()) << coded.status().message();
+  std::vector<float> values = numerics::decodeRows(*format, *coded);
+  const float e2m1[] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+  for (int64_t i = 0; i < rows * cols; ++i) {
+    unsigned code = blocks[size_t(i / 2)] >> (i % 2 * 4) & 15;
+    float expected = std::ldexp(code & 8 ? -e2m1[code & 7] : e2m1[code],
+                                scales[size_t(i / 32)] - 127);
+    EXPECT_EQ(values[size_t(i)], expected) << i;
+  }
 }
 
 TEST(Checkpoints, Expressions) {
@@ -171,7 +220,8 @@ TEST(Checkpoints, TextsThatAreNone) {
   EXPECT_EQ(errorOf("a\n  w F32 shape"),
             "f:2: expects '*' or a shape in brackets, but got 'shape'");
   EXPECT_EQ(errorOf("a\n  w F32 * bytes"),
-            "f:2: expects 'tile ...', 'constant tile ...', 'groups', 'shape', "
+            "f:2: expects 'tile ...', 'constant tile ...', 'groups', 'groups "
+            "optional', 'shape', 'codes ...', 'table ...', 'state', "
             "'activation' or 'note', but got 'bytes'");
   EXPECT_EQ(errorOf("a when bits"),
             "f:1: expects PARAMETER=VALUE, but got 'bits'");

@@ -29,7 +29,8 @@ def export_model(
 
     format, rules, formats_file, solver and progress: as for `compile_model`; without a format
     weights keep the codes that the model holds. A container that may be of several files has at
-    most `shard_bytes` of tensors in each. A file at `output` is replaced once all is written. Returns "output", "container", "weight_bytes", "bits_per_weight", "types" (tensors
+    most `shard_bytes` of tensors in each. A file at `output` is replaced once all is written.
+    Returns "output", "container", "weight_bytes", "bits_per_weight", "types" (tensors
     of each) and "notes".
     """
     if not 0 <= threads < 2**32:

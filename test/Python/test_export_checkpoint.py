@@ -138,7 +138,7 @@ def test_signed_codes_are_kept(tmp_path, container, said):
     assert (config["checkpoint_format"], config["sym"]) == said
     name = "model.layers.3.mlp.up_proj"
     codes = fields(pack[f"{name}.weight_packed"], 4)
-    assert len(np.unique(codes)) == 16
+    assert len(np.unique(codes)) == 15  # scales are amax / 7
     np.testing.assert_array_equal(fields(gptq[f"{name}.qweight"].T, 4), codes)
     stored = 8 - (config["checkpoint_format"] == "gptq")
     assert np.all(fields(gptq[f"{name}.qzeros"], 4) == stored)
@@ -204,7 +204,7 @@ def test_a_zero_point_that_v1_has_no_place_for(tmp_path):
     message = error_of(folder, tmp_path / "v1", "gptq/v1", "int4_g128_asym")
     assert message == (
         f"weight '{name}': plane 'zero': expects codes of at least 1, because they are stored "
-        "less 1, but got 0 at row 0, column 0"
+        "less 1, but got 0"
     )
     assert not (tmp_path / "v1").exists()
     quern.export_model(folder, tmp_path / "v2", "gptq/v2", "int4_g128_asym")
@@ -333,7 +333,7 @@ def test_a_full_disk_names_the_file(tmp_path):
     ("shape", "weight", "what"),
     [
         ("tiny-phi3", "self_attn.q_proj", "a part of the tensor 'model.layers.0.self_attn.qkv_"),
-        ("tiny-gpt2", "self_attn.q_proj", "a part of the tensor 'h.0.attn.c_attn.weight'"),
+        ("tiny-gpt2", "self_attn.q_proj", "a part of the tensor 'transformer.h.0.attn."),
         ("tiny-mixtral", "mlp.experts.gate_proj", "one of the tensors 'model.layers.0.block_"),
     ],
 )

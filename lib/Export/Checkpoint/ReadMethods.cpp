@@ -95,8 +95,8 @@ Result<Method> exporter::findMethod(const std::string &container) {
     return Status::error(
         StatusCode::Unsupported,
         "expects " +
-            (variants.empty() ? "no variant" : "a variant, " + variants) +
-            ", behind " + inQuotes(method.container + "/") + ", but got " +
+            (variants.empty() ? "no variant" : "a variant, " + variants + ",") +
+            " behind " + inQuotes(method.container + "/") + ", but got " +
             inQuotes(variant));
   }
   return Status::error(StatusCode::Unsupported,

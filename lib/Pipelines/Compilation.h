@@ -57,6 +57,10 @@ public:
   mlir::ModuleOp getModule() const { return *module; }
   const weights::WeightSource &getSource() const { return *source; }
   const std::vector<std::string> &notes() const { return diagnostics->notes(); }
+  /// Of a model that is no folder and describes its tokenizer itself.
+  const std::optional<import::TokenizerFiles> &getTokenizer() const {
+    return tokenizer;
+  }
   void progress(const std::string &stage, double fraction);
   unsigned threadCount() const;
   /// Whether the caller still wants the result.
@@ -98,7 +102,6 @@ private:
   std::unique_ptr<mlir::MLIRContext> context;
   std::unique_ptr<DiagnosticCollector> diagnostics;
   std::unique_ptr<weights::WeightSource> source;
-  /// Of a model that is no folder and describes its tokenizer itself.
   std::optional<import::TokenizerFiles> tokenizer;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::unique_ptr<artifact::ArtifactFolder> folder;
@@ -112,6 +115,9 @@ private:
   bool isCancelled = false;
   Clock::time_point stageBegin;
 };
+
+/// Copies a file; a model may come without some of them.
+Status copyIfThere(const std::string &from, const std::string &to);
 
 } // namespace quern::pipelines
 

@@ -136,6 +136,7 @@ static void setWeightOptions(const CompileOptions &options,
   for (auto &[pattern, format] : options.rules)
     pipeline.rules.push_back(pattern + "=" + format);
   pipeline.solver = options.solver;
+  pipeline.layersOnly = options.layersOnly;
 }
 
 Status Compilation::quantize() {

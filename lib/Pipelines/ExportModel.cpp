@@ -2,30 +2,23 @@
 //
 // \file From a model to another container.
 
-#include "Compilation.h"
+#include "ModelExport.h"
 
 #include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Dialect/QK/IR/QKAttrs.h"
-#include "quern/Export/Gguf.h"
-#include "quern/Pipelines/Export.h"
+#include "quern/Export/Checkpoint.h"
 #include "quern/Support/Text.h"
-#include "quern/Weights/GgufMixtures.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace quern;
 using namespace quern::pipelines;
 using exporter::ContainerTensor;
-using exporter::ContainerWriter;
 
-static Status invalid(const std::string &message) {
-  return Status::error(StatusCode::InvalidArgument, message);
-}
+static constexpr const char *ggufContainer = "gguf";
 
-static CompileOptions frontOptions(const ExportOptions &options) {
+static CompileOptions frontOptionsOf(const ExportOptions &options) {
   CompileOptions front;
   front.modelPath = options.modelPath;
   front.format = options.format;
@@ -33,75 +26,15 @@ static CompileOptions frontOptions(const ExportOptions &options) {
   front.formatsFile = options.formatsFile;
   front.solver = options.solver;
   front.threads = options.threads;
+  // Checkpoints of Hugging Face quantize the layers.
+  front.layersOnly = options.container != ggufContainer;
   front.progress = options.progress;
   return front;
 }
 
-namespace {
-/// One run of exportModel.
-class ModelExport {
-public:
-  explicit ModelExport(const ExportOptions &options)
-      : options(options), frontEnd(frontOptions(options)), front(frontEnd) {}
-
-  Result<std::string> run();
-
-private:
-  Status openGguf();
-  Status writeContents();
-  Status writeWeights();
-  Status writeSegments(const pack::PackedTensor &weight,
-                       Span<const uint8_t> bytes);
-  std::string report() const;
-
-  const ExportOptions &options;
-  const CompileOptions frontEnd;
-  Compilation front;
-  std::vector<ContainerTensor> tensors;
-  std::unique_ptr<ContainerWriter> writer;
-};
-} // namespace
-
-/// What people call the model: the last part of its path.
-static std::string modelName(const std::string &path) {
-  llvm::SmallString<128> absolute(path);
-  llvm::sys::fs::make_absolute(absolute);
-  llvm::sys::path::remove_dots(absolute, /*remove_dot_dot=*/true);
-  return llvm::sys::path::stem(absolute).str();
-}
-
-Status ModelExport::openGguf() {
-  if (!import::isGguf(options.outputPath))
-    return invalid(options.outputPath +
-                   ": expects a name that ends in .gguf, by which it is known "
-                   "as such a file");
-  Result<exporter::ModelFacts> facts =
-      exporter::readModelFacts(front.getModule());
-  if (!facts)
-    return facts.status();
-  auto planned = exporter::planGguf(front.getModule(), *facts);
-  if (!planned)
-    return planned.status();
-  tensors = std::move(*planned);
-  exporter::GgufValues values;
-  llvm::StringRef mixture = options.format;
-  mixture.consume_front("llama:");
-  if (const weights::Mixture *named = weights::findMixture(mixture.str()))
-    values.u32("general.file_type", named->fileType);
-  Status status =
-      exporter::describeGguf(*facts, modelName(options.modelPath), tensors,
-                             front.getSource().metadata(), values);
-  // A file has said all of its tokenizer by now.
-  if (status && !import::isGguf(options.modelPath))
-    status = exporter::describeGgufTokenizer(options.modelPath, *facts, values);
-  if (!status)
-    return status;
-  auto created = exporter::createGguf(options.outputPath, values, tensors);
-  if (!created)
-    return created.status();
-  writer = std::move(*created);
-  return Status::ok();
-}
+ModelExport::ModelExport(const ExportOptions &options)
+    : options(options), frontOptions(frontOptionsOf(options)),
+      front(frontOptions) {}
 
 /// The tensors that are no weights.
 Status ModelExport::writeContents() {
@@ -124,9 +57,14 @@ Status ModelExport::writeSegments(const pack::PackedTensor &weight,
       continue;
     size_t segment = tensors[i].segment;
     size_t begin = numerics::segmentOffset(layout, segment, rows, cols);
-    Status status =
-        writer->write(i, bytes.subspan(begin, size_t(tensors[i].bytes)));
-    if (!status)
+    size_t size = numerics::segmentBytes(layout, segment, rows, cols);
+    Span<const uint8_t> held = bytes.subspan(begin, size);
+    std::vector<uint8_t> made;
+    if (tensors[i].convert) {
+      made = tensors[i].convert(held);
+      held = made;
+    }
+    if (Status status = writer->write(i, held); !status)
       return status;
   }
   return Status::ok();
@@ -149,11 +87,13 @@ Status ModelExport::writeWeights() {
       fold);
   if (!status)
     return status;
-  if (Status wanted = front.checkWanted(); !wanted)
-    return wanted;
-  status = writer->finish();
   front.progress("weights", 1);
-  return status;
+  return front.checkWanted();
+}
+
+Status ModelExport::finish() {
+  Status status = writer->finish();
+  return status && folder ? folder->commit() : status;
 }
 
 std::string ModelExport::report() const {
@@ -180,23 +120,26 @@ std::string ModelExport::report() const {
   return text;
 }
 
+Status ModelExport::open() {
+  return options.container == ggufContainer ? openGguf() : openCheckpoint();
+}
+
 Result<std::string> ModelExport::run() {
-  if (options.container != "gguf") {
+  std::string name = options.container.substr(0, options.container.find('/'));
+  if (!llvm::is_contained(containerNames(), name)) {
     std::string known;
-    for (const std::string &name : containerNames())
-      known += (known.empty() ? "" : ", ") + name;
+    for (const std::string &one : containerNames())
+      known += (known.empty() ? "" : ", ") + one;
     return Status::error(StatusCode::Unsupported,
                          "expects a container that models can be written as, " +
                              known + ", but got " +
                              inQuotes(options.container));
   }
   Status status = front.runEncode();
-  if (status)
-    status = openGguf();
-  if (status)
-    status = writeContents();
-  if (status)
-    status = writeWeights();
+  for (auto step : {&ModelExport::open, &ModelExport::writeContents,
+                    &ModelExport::writeWeights, &ModelExport::finish})
+    if (status)
+      status = (this->*step)();
   if (!status)
     return status;
   return report();
@@ -206,4 +149,8 @@ Result<std::string> pipelines::exportModel(const ExportOptions &options) {
   return ModelExport(options).run();
 }
 
-std::vector<std::string> pipelines::containerNames() { return {"gguf"}; }
+std::vector<std::string> pipelines::containerNames() {
+  std::vector<std::string> names = exporter::checkpointContainers();
+  names.insert(names.begin(), ggufContainer);
+  return names;
+}

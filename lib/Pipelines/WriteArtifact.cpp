@@ -173,8 +173,7 @@ std::string Compilation::describeModel() const {
       {"bits_per_weight", manifest.bitsPerWeight}});
 }
 
-/// Copies file `name` of the model's folder; a model may come without text.
-static Status copyIfThere(const std::string &from, const std::string &to) {
+Status pipelines::copyIfThere(const std::string &from, const std::string &to) {
   if (!llvm::sys::fs::exists(from))
     return Status::ok();
   Result<MappedFile> file = MappedFile::open(from);

@@ -22,6 +22,8 @@ namespace quern::quantize {
 using namespace quern;
 using namespace quern::quantize;
 
+static constexpr llvm::StringLiteral outputName = "lm_head.weight";
+
 using WeightMap = llvm::MapVector<param::GlobalOp, WeightUses>;
 
 /// The weights of linears and embeddings, in the order of the module.
@@ -60,11 +62,7 @@ struct AssignEncodings
     }
     std::vector<bool> isRuleUsed(parsedRules.size());
     for (auto &[global, uses] : collectWeights(module)) {
-      // A router is small, and an error in it means another expert: only a
-      // rule that names it has it encoded.
-      std::optional<numerics::Format> chosen;
-      if (!uses.byRouter)
-        chosen = mixture ? mixture->formatOf(global) : parsedFormat;
+      std::optional<numerics::Format> chosen = formatFor(global, uses);
       for (size_t i = 0; i < parsedRules.size(); ++i) {
         if (!parsedRules[i].matches(global.getSymName(), uses))
           continue;
@@ -122,6 +120,18 @@ private:
       parsedFallback.push_back(*parsed);
     }
     return Status::ok();
+  }
+
+  /// What a weight gets that no rule names.
+  std::optional<numerics::Format> formatFor(param::GlobalOp global,
+                                            const WeightUses &uses) {
+    // A router is small, and an error in it means another expert: only a rule
+    // that names it has it encoded.
+    if (uses.byRouter)
+      return std::nullopt;
+    if (layersOnly && (uses.byEmbedding || global.getSymName() == outputName))
+      return std::nullopt;
+    return mixture ? mixture->formatOf(global) : parsedFormat;
   }
 
   /// What a user calls a format.

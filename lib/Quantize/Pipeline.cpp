@@ -14,6 +14,7 @@ void quantize::addEncodingPass(mlir::OpPassManager &manager,
   encodings.format = options.format;
   encodings.rules.append(options.rules.begin(), options.rules.end());
   encodings.solver = options.solver;
+  encodings.layersOnly = options.layersOnly;
   manager.addPass(createAssignEncodingsPass(encodings));
 }
 

@@ -227,10 +227,33 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_container(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--container", required=True, metavar="NAME", help="what to write, such as gguf"
+        "--container",
+        required=True,
+        metavar="NAME",
+        help="what to write: gguf, compressed-tensors, gptq, awq, bnb or fp8, or one way of such, "
+        "as compressed-tensors/int-quantized",
+    )
+    parser.add_argument(
+        "--shard-size",
+        type=_byte_count,
+        default="5GB",
+        metavar="BYTES",
+        help="of a folder: the most bytes of tensors in one file, such as 500MB",
     )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0: all processors")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file or folder")
+
+
+def _byte_count(text: str) -> int:
+    """A size as people write it: 500MB, 5GB, or a plain number."""
+    units = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    number = text.rstrip("KMGTBkmgtb")
+    unit = text[len(number) :].upper()
+    if not (number.isascii() and number.isdigit() and unit in units and int(number)):
+        raise argparse.ArgumentTypeError(
+            f"expects a number of bytes such as 500MB or 5GB, but got '{text}'"
+        )
+    return int(number) * units[unit]
 
 
 def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -474,6 +497,7 @@ def _export(options: argparse.Namespace) -> None:
             formats_file=options.formats,
             solver=options.solver,
             threads=options.threads,
+            shard_bytes=options.shard_size,
             progress=progress,
         )
     types = ", ".join(f"{count} {name}" for name, count in sorted(report["types"].items()))

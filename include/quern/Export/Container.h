@@ -9,6 +9,7 @@
 #include "quern/Base/Status.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct ContainerTensor {
   /// layout. Empty: it holds `contents`.
   std::string weight;
   size_t segment = 0;
+  /// What it holds, of as many bytes, where that only follows from the bytes of
+  /// the segment; null: it holds those.
+  std::function<std::vector<uint8_t>(Span<const uint8_t>)> convert;
   std::vector<uint8_t> contents;
 };
 

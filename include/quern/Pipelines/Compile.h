@@ -22,6 +22,9 @@ struct CompileOptions {
   std::string format;
   /// Pattern of weight names and format; the last that matches decides.
   std::vector<std::pair<std::string, std::string>> rules;
+  /// Whether `format` is for the layers only: embedding and output matrix get
+  /// another by a rule.
+  bool layersOnly = false;
   std::string compute = "f32"; ///< f32, bf16 or int8
   /// Name or text of the format of activations in int8, i8 [1, G], scale f32;
   /// empty: groups as numerics::activationGroup() gives them.

@@ -6,6 +6,7 @@
 #define QUERN_PIPELINES_EXPORT_H
 
 #include "quern/Base/Status.h"
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -16,13 +17,16 @@ namespace quern::pipelines {
 struct ExportOptions {
   std::string modelPath;  ///< Hugging Face folder or GGUF file
   std::string outputPath; ///< what is there is replaced at the end
-  std::string container;  ///< one of containerNames()
+  /// One of containerNames(), or `NAME/VARIANT` (share/checkpoint-methods.txt).
+  std::string container;
   /// As in CompileOptions; empty leaves weights as the model holds them.
   std::string format;
   std::vector<std::pair<std::string, std::string>> rules;
   std::string formatsFile;
   std::string solver = "rtn";
   unsigned threads = 0; ///< 0: one a processor
+  /// Containers that may be of several files: the most bytes of tensors in one.
+  uint64_t shardBytes = 5'000'000'000;
   /// Called with a stage's name and how much of it is done, 0 to 1. Where it
   /// returns false the export stops soon, as after an error.
   std::function<bool(const std::string &stage, double fraction)> progress;

@@ -22,6 +22,9 @@ def AssignEncodingsPass : Pass<"quantize-assign-encodings", "::mlir::ModuleOp"> 
     (share/llama-quantize.txt), which gives each weight the type of ggml that it
     would have there; one that has the name of a format is `llama:NAME`.
 
+    With `layers-only`, the embedding and the output matrix (`lm_head.weight`)
+    get a format by rules only, as those who quantize checkpoints have it.
+
     A weight that a format's blocks do not divide takes the first format of
     `fallback` that fits and has no fewer bits an element; a remark says so. If
     none fits, that is an error. Weights that arrived with an encoding keep it,
@@ -64,6 +67,8 @@ def AssignEncodingsPass : Pass<"quantize-assign-encodings", "::mlir::ModuleOp"> 
                "Rules PATTERN=FORMAT; the last that matches decides">,
     Option<"solver", "solver", "std::string", /*default=*/"\"rtn\"",
            "How codes are chosen: rtn or mse">,
+    Option<"layersOnly", "layers-only", "bool", /*default=*/"false",
+           "Leave embedding and output matrix to rules">,
     Option<"fallback", "fallback", "std::string",
            /*default=*/"\"i4 [1, 32], scale f16 from max / -8, round up exact;\""
                        "\"i8 [1, 32], scale f16, round away exact;f16\"",

@@ -26,6 +26,10 @@ struct QuantizePipelineOptions
   Option<std::string> solver{*this, "solver",
                              llvm::cl::desc("How codes are chosen: rtn or mse"),
                              llvm::cl::init("rtn")};
+  Option<bool> layersOnly{
+      *this, "layers-only",
+      llvm::cl::desc("Leave embedding and output matrix to rules"),
+      llvm::cl::init(false)};
   Option<std::string> compute{
       *this, "compute",
       llvm::cl::desc("Precision of products: f32, bf16, or int8 where weights "

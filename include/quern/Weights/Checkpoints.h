@@ -51,8 +51,11 @@ enum class CheckpointRole {
   Constant,   ///< a segment that the container keeps elsewhere
   Groups,     ///< the group of each column
   Shape,      ///< holds the extents of the weight
-  Activation, ///< not read
-  Note,       ///< not read
+  Codes,      ///< codes of one value
+  Table,      ///< the numbers that codes of a plane stand for
+  State,      ///< bitsandbytes' description of the weight
+  Activation, ///< not read, not written
+  Note,       ///< not read, not written
 };
 
 /// A line of an entry, its expressions as they are written.
@@ -63,6 +66,8 @@ struct CheckpointTensor {
   std::optional<std::vector<std::string>> shape; ///< none: any
   CheckpointRole role = CheckpointRole::Segment;
   std::string segment;
+  std::string value;       ///< Codes: an expression; Table: a plane
+  bool isOptional = false; ///< Groups: not there where columns lie in order
 
   /// What the tensor of weight `weight`, such as `x.weight`, is called.
   std::string nameFor(const std::string &weight) const;

@@ -56,6 +56,25 @@ static Status parseTypes(std::string text, CheckpointTensor &tensor) {
   return Status::ok();
 }
 
+/// Roles that say more: codes VALUE and table PLANE.
+static Status parseRoleWithValue(const std::string &text,
+                                 CheckpointTensor &tensor) {
+  static const std::pair<const char *, CheckpointRole> roles[] = {
+      {"codes ", CheckpointRole::Codes},
+      {"table ", CheckpointRole::Table},
+  };
+  for (auto &[name, role] : roles)
+    if (text.rfind(name, 0) == 0) {
+      tensor.role = role;
+      tensor.value = trimmed(text.substr(std::string(name).size()));
+      return Status::ok();
+    }
+  return invalid("expects 'tile ...', 'constant tile ...', 'groups', 'groups "
+                 "optional', 'shape', 'codes ...', 'table ...', 'state', "
+                 "'activation' or 'note', but got " +
+                 inQuotes(text));
+}
+
 static Status parseRole(const std::string &text, CheckpointTensor &tensor) {
   if (text.rfind("constant tile", 0) == 0) {
     tensor.role = CheckpointRole::Constant;
@@ -68,18 +87,19 @@ static Status parseRole(const std::string &text, CheckpointTensor &tensor) {
   }
   static const std::pair<const char *, CheckpointRole> roles[] = {
       {"groups", CheckpointRole::Groups},
+      {"groups optional", CheckpointRole::Groups},
       {"shape", CheckpointRole::Shape},
+      {"state", CheckpointRole::State},
       {"activation", CheckpointRole::Activation},
       {"note", CheckpointRole::Note},
   };
+  tensor.isOptional = text == "groups optional";
   for (auto &[name, role] : roles)
     if (text == name) {
       tensor.role = role;
       return Status::ok();
     }
-  return invalid("expects 'tile ...', 'constant tile ...', 'groups', 'shape', "
-                 "'activation' or 'note', but got " +
-                 inQuotes(text));
+  return parseRoleWithValue(text, tensor);
 }
 
 /// SUFFIX TYPES SHAPE rest

@@ -222,7 +222,8 @@ TEST(Checkpoints, TextsThatAreNone) {
   EXPECT_EQ(errorOf("a\n  w F32 shape"),
             "f:2: expects '*' or a shape in brackets, but got 'shape'");
   EXPECT_EQ(errorOf("a\n  w F32 * bytes"),
-            "f:2: expects 'tile ...', 'constant tile ...', 'groups', 'shape', "
+            "f:2: expects 'tile ...', 'constant tile ...', 'groups', 'groups "
+            "optional', 'shape', 'codes ...', 'table ...', 'state', "
             "'activation' or 'note', but got 'bytes'");
   EXPECT_EQ(errorOf("a when bits"),
             "f:1: expects PARAMETER=VALUE, but got 'bits'");

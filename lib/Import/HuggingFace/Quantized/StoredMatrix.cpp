@@ -50,7 +50,8 @@ Status StoredBinder::setParameters() {
 /// Tensors that say nothing of the numbers may be missing.
 static bool isOptional(CheckpointRole role) {
   return role == CheckpointRole::Groups || role == CheckpointRole::Activation ||
-         role == CheckpointRole::Note;
+         role == CheckpointRole::Note || role == CheckpointRole::Table ||
+         role == CheckpointRole::State;
 }
 
 Status StoredBinder::findTensors(std::set<std::string> &used) {

@@ -91,13 +91,14 @@ function(quern_unittest name)
   add_dependencies(quern-unittests ${name})
 endfunction()
 
-# quern_fuzzer(<name> <function>): a program in which libFuzzer calls a function
-# of test/fuzz/Targets.h.
+# quern_fuzzer(<name> <function> LINKS <libraries>): a program in which libFuzzer
+# calls a function of test/fuzz/Targets.h.
 function(quern_fuzzer name target)
+  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
   add_executable(${name} FuzzMain.cpp)
   target_compile_definitions(${name} PRIVATE QUERN_FUZZ_TARGET=${target})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-  target_link_libraries(${name} PRIVATE QuernFuzzTargets)
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS})
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
   add_dependencies(quern-fuzzers ${name})

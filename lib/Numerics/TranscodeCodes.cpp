@@ -364,6 +364,8 @@ Result<CodedTensor> numerics::transcodeCodes(const Transcoding &transcoding,
                          "expects an exact transcoding from " +
                              printFormat(from) + " to " + printFormat(to) +
                              ", but got one that is " + transcoding.text());
+  if (Status status = checkShape(to, coded.rows, coded.cols); !status)
+    return status;
   return Transcoder(from, to, coded).run(transcoding.map);
 }
 

@@ -31,6 +31,7 @@ static CompileOptions frontOptions(const ExportOptions &options) {
   front.format = options.format;
   front.rules = options.rules;
   front.formatsFile = options.formatsFile;
+  front.encoding = options.encoding;
   front.solver = options.solver;
   front.threads = options.threads;
   front.progress = options.progress;

@@ -27,6 +27,7 @@ from .sampling import Sampler, SamplingOptions
 from .sweep import sweep
 from .synth import synthesize
 from .tokenizer import StreamDecoder, Tokenizer
+from .transcoding import Transcoding, classify_transcodings, transcoding_matrix
 
 try:
     __version__ = version("quern")
@@ -49,9 +50,11 @@ __all__ = [
     "StreamDecoder",
     "Tensor",
     "Tokenizer",
+    "Transcoding",
     "__version__",
     "benchmark",
     "benchmark_batches",
+    "classify_transcodings",
     "compile_model",
     "evaluate",
     "export_model",
@@ -63,4 +66,5 @@ __all__ = [
     "reference_artifact",
     "sweep",
     "synthesize",
+    "transcoding_matrix",
 ]

@@ -130,8 +130,9 @@ std::vector<CodeChange> codeTable(const Transcoding &transcoding,
                                   int32_t *zeroCode = nullptr);
 
 /// The codes in `to` of a tensor, or of rows that hold whole blocks of both
-/// formats. `transcoding` is the exact answer for the two. Errors, with row and
-/// column: NaN or infinity in a scale, an offset or an element.
+/// formats. `transcoding` is the exact answer for the two. Errors: an answer
+/// that is not; a shape that the blocks of `to` do not divide; with row and
+/// column, NaN or infinity in a scale, an offset or an element.
 Result<CodedTensor> transcodeCodes(const Transcoding &transcoding,
                                    const Format &from, const Format &to,
                                    const CodedTensor &coded);

@@ -14,6 +14,13 @@
 
 namespace quern::pipelines {
 
+/// How weights get the formats that are asked for.
+enum class WeightEncoding {
+  Quantize,  ///< their numbers are coded
+  Transcode, ///< codes become codes of the same numbers, or it is an error
+  ReEncode,  ///< where that cannot be, numbers are coded with a bounded error
+};
+
 struct CompileOptions {
   std::string modelPath;  ///< Hugging Face folder or GGUF file
   std::string outputPath; ///< artifact folder; an earlier artifact is replaced
@@ -22,6 +29,8 @@ struct CompileOptions {
   std::string format;
   /// Pattern of weight names and format; the last that matches decides.
   std::vector<std::pair<std::string, std::string>> rules;
+  /// Of an export; an artifact's weights are quantized.
+  WeightEncoding encoding = WeightEncoding::Quantize;
   std::string compute = "f32"; ///< f32, bf16 or int8
   /// Name or text of the format of activations in int8, i8 [1, G], scale f32;
   /// empty: groups as numerics::activationGroup() gives them.

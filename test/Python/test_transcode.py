@@ -66,16 +66,18 @@ def test_matrix_of_all_is_of_all(capfd):
 def test_explanation_of_formats_without_names(capfd, tmp_path):
     file = tmp_path / "formats.txt"
     file.write_text("mine = codebook [-1, 0, 1, 2] [64], scale bf16\n")
+    # 2 is no number of i2, but -2 is.
     status, out, _ = run(capfd, "--explain", "mine", "i2 [32], scale f32", "--formats", file)
     assert (status, out) == (
         0,
-        "bounded: no factor takes the values of codebook [-1, 0, 1, 2] to values of i2, which has "
-        "no 2; error at most 0.5 of the largest value of a block, for values up to 3.4e+38\n",
+        "exact: 1 - codes, values times -1; scales in f32, times -1; scale repeated from [1, 64] "
+        "to [1, 32]\n",
     )
-    # Negated, they are.
-    status, out, _ = run(capfd, "--explain", "mine", "i3 [32], scale f32", "--formats", file)
-    assert out == (
-        "exact: 4 codes by a table; scales in f32; scale repeated from [1, 64] to [1, 32]\n"
+    status, out, _ = run(capfd, "--explain", "mine", "r3 - 1 [32], scale f32", "--formats", file)
+    assert (status, out) == (
+        0,
+        "bounded: no factor takes the values of codebook [-1, 0, 1, 2] to values of r3 - 1, which "
+        "has no 2; error at most 0.5 of the largest value of a block, for values up to 3.4e+38\n",
     )
 
 

@@ -2,7 +2,7 @@
 // RUN: not quant-opt %s -quantize-transcode-weights="format=q8_0 solver=best" 2>&1 | FileCheck %s --check-prefix=SOLVER
 // RUN: not quant-opt %s -quantize-transcode-weights="format=q8_0 rules=norm=q8_0" 2>&1 | FileCheck %s --check-prefix=UNUSED
 // RUN: not quant-opt %s -quantize-transcode-weights="format=q4_0" 2>&1 | FileCheck %s --check-prefix=LOSS
-// RUN: not quant-opt %s -quantize-transcode-weights="format=q1_0 re-encode=true" 2>&1 | FileCheck %s --check-prefix=IMPOSSIBLE
+// RUN: not quant-opt %s -quantize-transcode-weights="format='u1 * 2 - 1 [32], scale f16' re-encode=true" 2>&1 | FileCheck %s --check-prefix=IMPOSSIBLE
 // RUN: not quant-opt %s -quantize-transcode-weights="format=int4_g64" 2>&1 | FileCheck %s --check-prefix=SHAPE
 
 // NAME: error: expects the name or text of a format, but got 'q4_9'; known names are f32, f16,
@@ -17,7 +17,7 @@
 // LOSS-NEXT: {{^    first$}}
 // LOSS-NEXT: {{^    second$}}
 
-// IMPOSSIBLE: q8_0 to q1_0, impossible:
+// IMPOSSIBLE: q8_0 to u1 * 2 - 1 [1, 32], scale f16, impossible:
 // IMPOSSIBLE-SAME: no better than 0 is
 // SHAPE: int4_g64 expects columns divisible by 64 (one 'scale' a block), but got 160
 param.global @norm : tensor<160xf32> = #param.external<"model", "norm">

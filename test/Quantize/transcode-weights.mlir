@@ -14,7 +14,7 @@ param.global @table : tensor<64x256xf32, #qt.format<iq4_nl>> = #qk.stored<
 param.global @up : tensor<64x256xf32, #qt.format<q4_0>> = #qk.stored<
     [#param.external<"model", "up">], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>
 // What decodes alike stays.
-// CHECK: param.global @same : tensor<64x256xf32, #int8> = #qk.stored
+// CHECK: param.global @same : tensor<64x256xf32, #format> = #qk.stored
 param.global @same : tensor<64x256xf32, #qt.format<i8 [32], scale f16>> = #qk.stored<
     [#param.external<"model", "same">], format = #qt.format<i8 [32], scale f16>, layout = #qk.layout<q8_0>>
 // A rule decides.

@@ -92,25 +92,30 @@ def TranscodeWeightsPass : Pass<"quantize-transcode-weights", "::mlir::ModuleOp"
     Example:
 
     ```mlir
-    param.global @up : tensor<128x64xf32, #qt.format<q4_0>> = #qk.stored<
-        [#param.external<"model", "up">], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>
+    #four = #qt.format<i4 [1, 32], scale f16>
+    param.global @up : tensor<128x64xf32, #four>
+        = #qk.stored<[#param.external<"model", "up">], format = #four,
+            layout = #qk.layout<tile [1, 32] 18B { scale @0; code @16 col(16:8, 2:4) flip }>>
     func.func @forward(%x: tensor<?x64xf32>) -> tensor<?x128xf32> {
-      %w = param.load @up : tensor<128x64xf32, #qt.format<q4_0>>
+      %w = param.load @up : tensor<128x64xf32, #four>
       %y = nn.linear %x, %w
-          : (tensor<?x64xf32>, tensor<128x64xf32, #qt.format<q4_0>>) -> tensor<?x128xf32>
+          : (tensor<?x64xf32>, tensor<128x64xf32, #four>) -> tensor<?x128xf32>
       return %y : tensor<?x128xf32>
     }
     ```
 
-    becomes, with `format=q8_0`,
+    becomes, with `format='i8 [1, 32], scale f16'`,
 
     ```mlir
-    param.global @up : tensor<128x64xf32, #qt.format<q8_0>> = #qk.stored<
-        [#param.external<"model", "up">], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>
+    #four = #qt.format<i4 [1, 32], scale f16>
+    #eight = #qt.format<i8 [1, 32], scale f16>
+    param.global @up : tensor<128x64xf32, #eight>
+        = #qk.stored<[#param.external<"model", "up">], format = #four,
+            layout = #qk.layout<tile [1, 32] 18B { scale @0; code @16 col(16:8, 2:4) flip }>>
     func.func @forward(%x: tensor<?x64xf32>) -> tensor<?x128xf32> {
-      %w = param.load @up : tensor<128x64xf32, #qt.format<q8_0>>
+      %w = param.load @up : tensor<128x64xf32, #eight>
       %y = nn.linear %x, %w
-          : (tensor<?x64xf32>, tensor<128x64xf32, #qt.format<q8_0>>) -> tensor<?x128xf32>
+          : (tensor<?x64xf32>, tensor<128x64xf32, #eight>) -> tensor<?x128xf32>
       return %y : tensor<?x128xf32>
     }
     ```

@@ -263,6 +263,7 @@ bool Matcher::matchScales(const Level &a, const Level &b, Ratio factor,
   map.makesScales = !a.format->isScaled();
   if (map.makesScales) {
     std::optional<float> value = exactProduct(1, factor);
+    map.madeScale = value.value_or(1);
     bool fits = !scale.isScaled() && value && exactCode(scale.element, *value);
     return fits || fail("a scale of 1 for numbers that had none");
   }

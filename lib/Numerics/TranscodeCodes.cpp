@@ -321,7 +321,7 @@ Status Transcoder::scaled(const Place &a, const Place &b, const LevelMap &map) {
   if (!status)
     return status;
   if (map.makesScales)
-    status = fill(b.scale(), float(map.factor.den / map.factor.num));
+    status = fill(b.scale(), map.madeScale);
   else
     status = level(a.scale(), b.scale(), *map.scale);
   if (!status)

@@ -202,7 +202,7 @@ std::vector<std::string> numerics::exactDetails(const Transcoding &transcoding,
   const LevelMap &map = transcoding.map;
   std::vector<std::string> details = {codesText(transcoding, from, to)};
   if (map.makesScales)
-    details.push_back("scales of 1");
+    details.push_back("scales of " + numberText(map.madeScale));
   if (map.scale)
     details.push_back(mapText("scale", *map.scale, *to.scale));
   if (map.offset)

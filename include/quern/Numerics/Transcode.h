@@ -70,8 +70,9 @@ struct LevelMap {
   bool takesSign = false;
   /// Scaled: elements are equal and so are their codes.
   bool copiesCodes = false;
-  /// Scaled: `from` has no scales; those of `to` are all 1 / r.
+  /// Scaled: `from` has no scales; those of `to` are all `madeScale`.
   bool makesScales = false;
+  float madeScale = 1;
   std::shared_ptr<const LevelMap> scale;
   /// Of a value that is added or subtracted after the product. Null beside an
   /// offset of `to` that is one: then it is zero everywhere.

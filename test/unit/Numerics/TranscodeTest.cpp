@@ -291,11 +291,38 @@ TEST(Transcode, OffsetsStayOffsets) {
   EXPECT_EQ(kindOf("int4_g32_asym", "int5_g32"), "exact");
 }
 
+TEST(Transcode, NumbersGetScalesOfOne) {
+  std::mt19937 random(5);
+  for (auto [from, to] : std::vector<std::pair<const char *, const char *>>{
+           {"f4E2M1FN [16], scale f8E4M3FN", "nvfp4_divisor"},
+           {"u4 [32], scale f16, min f16",
+            "u4 [32], scale f16, add (f16 [1, 4], scale f32)"},
+           {"f16", "f16 [1, *], scale f32"}}) {
+    Format a = format(from), b = format(to);
+    ASSERT_TRUE(classifyTranscoding(a, b).isExact()) << from;
+    checkExact(a, b, drawTensor(a, 4, 256, random, false));
+  }
+  EXPECT_EQ(between("u4 [32], scale f16, min f16",
+                    "u4 [32], scale f16, add (f16 [1, 4], scale f32)")
+                .text(),
+            "exact: codes as they are; scales as they are; offsets, level by "
+            "level");
+}
+
 TEST(Transcode, ColumnsStay) {
   EXPECT_EQ(kindOf("int4_g128_act_order",
                    "u4 [64], scale f16, zero u4, columns ordered"),
             "exact");
   EXPECT_EQ(kindOf("int4_g128_act_order", "int4_g128_asym"), "bounded");
+  for (auto [from, to] : std::vector<std::pair<const char *, const char *>>{
+           {"int4_g128_act_order",
+            "u4 [64], scale f16, zero u4, columns ordered"},
+           {"int8_outliers", "i8 [64], scale f32, columns apart 8 f16"},
+           {"int4_g32_scaled", "i8 [32], scale f16, columns scaled f16"}}) {
+    Format a = format(from), b = format(to);
+    ASSERT_TRUE(classifyTranscoding(a, b).isExact()) << from;
+    checkExact(a, b, *encodeRows(a, normalValues(8 * 256), 8, 256));
+  }
 }
 
 TEST(Transcode, NothingIsPromisedWhereZeroIsAsGood) {

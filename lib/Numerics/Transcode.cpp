@@ -171,11 +171,9 @@ Map Matcher::match(const Level &a, const Level &b, Ratio factor,
   bool isCopy = !a.format->isScaled() && !b.format->isScaled() &&
                 a.format->element == b.format->element && factor.isOne() &&
                 !isMagnitude;
-  if (isCopy) {
-    if (!checkGranules(a, b, true))
-      return nullptr;
-    return std::make_shared<const LevelMap>();
-  }
+  if (isCopy)
+    return checkGranules(a, b, false) ? std::make_shared<const LevelMap>()
+                                      : nullptr;
   if (!b.format->isScaled())
     return matchValues(a, b, factor, isMagnitude);
   if (isMagnitude)
@@ -368,8 +366,10 @@ const char *numerics::transcodingKindName(TranscodingKind kind) {
 static void bound(Transcoding &result, const Format &to) {
   result.bound = encodeErrorBound(to);
   result.largest = largestEncodable(to);
-  result.kind = result.bound.relative < 1 ? TranscodingKind::Bounded
-                                          : TranscodingKind::Impossible;
+  bool follows = to.isScaled() || to.element.kind == ElementKind::Float;
+  result.kind = follows && result.bound.relative < 1
+                    ? TranscodingKind::Bounded
+                    : TranscodingKind::Impossible;
   if (result.kind == TranscodingKind::Impossible)
     result.details.push_back(boundLoss(to, result.bound));
 }

@@ -92,6 +92,7 @@ private:
   Status values(const Place &a, const Place &b, const LevelMap &map);
   Status elements(const Place &a, const Place &b, const LevelMap &map);
   Status copy(const std::string &fromPath, const std::string &toPath);
+  Status copyElements(const Place &a, const Place &b);
   Status fill(const Place &b, float value);
   std::vector<float> decode(const Place &a) const;
   std::vector<int32_t> &addPlane(const std::string &path);
@@ -151,6 +152,14 @@ Status Transcoder::copy(const std::string &fromPath,
         result[index] = codes[source(row, col)];
         return Status::ok();
       });
+}
+
+/// The codes of a level, and its signs if they are kept apart.
+Status Transcoder::copyElements(const Place &a, const Place &b) {
+  Status status = copy(a.plane(), b.plane());
+  if (b.format->element.signs != SignPolicy::None)
+    status = copy("sign", "sign");
+  return status;
 }
 
 /// Codes of one value everywhere; those of scales below it are 0.
@@ -310,9 +319,7 @@ Status Transcoder::elements(const Place &a, const Place &b,
 Status Transcoder::scaled(const Place &a, const Place &b, const LevelMap &map) {
   Status status = Status::ok();
   if (map.copiesCodes) {
-    status = copy(a.plane(), b.plane());
-    if (b.format->element.signs != SignPolicy::None)
-      status = copy("sign", "sign");
+    status = copyElements(a, b);
     if (map.zero)
       status = level(a.offset(), b.offset(), *map.zero);
   } else {
@@ -335,7 +342,7 @@ Status Transcoder::scaled(const Place &a, const Place &b, const LevelMap &map) {
 Status Transcoder::level(const Place &a, const Place &b, const LevelMap &map) {
   switch (map.kind) {
   case LevelMap::Kind::Copy:
-    return copy(a.plane(), b.plane());
+    return copyElements(a, b);
   case LevelMap::Kind::Value:
     return values(a, b, map);
   case LevelMap::Kind::Scaled:

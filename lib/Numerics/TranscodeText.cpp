@@ -108,8 +108,11 @@ std::string numerics::columnsLoss(const Format &from, const Format &to) {
 }
 
 std::string numerics::boundLoss(const Format &to, const ErrorBound &bound) {
-  return "a value that is coded again in " + elementText(to.element) +
-         " may be wrong by " + numberText(float(bound.relative)) +
+  std::string what =
+      "a value that is coded again in " + elementText(to.element);
+  if (!to.isScaled())
+    return what + " has no scale that follows it";
+  return what + " may be wrong by " + numberText(float(bound.relative)) +
          " of the largest of its block, no better than 0 is";
 }
 
@@ -218,12 +221,13 @@ std::vector<std::string> numerics::exactDetails(const Transcoding &transcoding,
 }
 
 static std::string boundText(const Transcoding &transcoding) {
-  char text[128];
+  char text[160];
   std::snprintf(
       text, sizeof text,
-      "error at most %.3g of the largest value of a block, for values "
-      "up to %.3g",
-      transcoding.bound.relative, transcoding.largest);
+      "error at most %.3g of the largest value of a block + %.2g, for "
+      "values up to %.3g",
+      transcoding.bound.relative, transcoding.bound.absolute,
+      transcoding.largest);
   return text;
 }
 

@@ -75,6 +75,7 @@ static nb::list classify(const std::vector<std::string> &from,
       entry["is_layout_only"] = found.isLayoutOnly;
       entry["details"] = found.details;
       entry["relative_error"] = found.bound.relative;
+      entry["absolute_error"] = found.bound.absolute;
       entry["largest"] = found.largest;
       entry["text"] = found.text();
       result.append(entry);

@@ -25,6 +25,7 @@ class Transcoding:
     is_layout_only: bool  # exact, and not even codes change
     details: list[str]  # what is done, or what has no place and why
     relative_error: float | None  # bounded: of the largest value of a block
+    absolute_error: float | None  # bounded: on top of that
     largest: float | None  # bounded: for values up to this
     text: str  # all of it in a line
 
@@ -86,5 +87,5 @@ def _mark(answer: Transcoding) -> str:
 
 def _transcoding(answer: dict[str, Any]) -> Transcoding:
     if answer["kind"] != "bounded":
-        answer |= {"relative_error": None, "largest": None}
+        answer |= {"relative_error": None, "absolute_error": None, "largest": None}
     return Transcoding(**answer)

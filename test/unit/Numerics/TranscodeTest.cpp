@@ -258,6 +258,20 @@ TEST(Transcode, CodebooksWithEqualTables) {
   EXPECT_EQ(kindOf("codebook [-1, 0, 1, 2] [64], scale f16", "q8_0"), "exact");
 }
 
+TEST(Transcode, SignsGoWithTheirCodes) {
+  std::mt19937 random(9);
+  for (auto [from, to] : std::vector<std::pair<const char *, const char *>>{
+           {"codebook @iq3s signs", "codebook @iq3s signs"},
+           {"codebook @iq3s signs", "f16"},
+           {"iq3_s", "codebook @iq3s signs [32], scale f32"}}) {
+    Format a = format(from), b = format(to);
+    ASSERT_TRUE(classifyTranscoding(a, b).isExact()) << from << " to " << to;
+    checkExact(a, b, drawTensor(a, 4, 256, random, true));
+  }
+  // Four magnitudes in place of a number: they would have to be found.
+  EXPECT_EQ(kindOf("f16", "codebook @iq3s signs"), "impossible");
+}
+
 TEST(Transcode, BlocksMayShrinkButNotGrow) {
   EXPECT_EQ(kindOf("i4 [32], scale f16", "i4 [16], scale f16"), "exact");
   EXPECT_EQ(kindOf("i4 [1, *], scale f16", "i4 [128], scale f16"), "exact");

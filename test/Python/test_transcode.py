@@ -77,7 +77,7 @@ def test_explanation_of_formats_without_names(capfd, tmp_path):
     assert (status, out) == (
         0,
         "bounded: no factor takes the values of codebook [-1, 0, 1, 2] to values of r3 - 1, which "
-        "has no 2; error at most 0.5 of the largest value of a block + 3.5e-46, for values up to "
+        "has no 2; error at most 0.5 of the largest value of a block + 1.1e-45, for values up to "
         "3.4e+38\n",
     )
 

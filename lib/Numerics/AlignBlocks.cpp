@@ -3,7 +3,7 @@
 // \file Repeating scales until their blocks end with the rows.
 
 #include "quern/Numerics/AlignBlocks.h"
-#include "quern/Numerics/EncodeTensor.h"
+#include "quern/Numerics/Transcode.h"
 #include <algorithm>
 #include <numeric>
 
@@ -59,38 +59,9 @@ int64_t numerics::leastBlockCols(const Format &format) {
                                    : std::min(scale, offset);
 }
 
-/// The plane of a flat format with a code for each granule of `target`.
-static PlaneCodes repeated(const PlaneCodes &codes, const Plane &flat,
-                           const Plane &target, int64_t rows, int64_t cols) {
-  if (target.granule.cols == 0) // one for the whole tensor
-    return codes;
-  PlaneCodes result;
-  result.rows = rows;
-  result.cols = cols / target.granule.cols;
-  result.codes.reserve(size_t(result.rows * result.cols));
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < cols; c += target.granule.cols)
-      result.codes.push_back(
-          codes.codes[size_t((r * cols + c) / flat.granule.cols)]);
-  return result;
-}
-
 Result<CodedTensor> numerics::alignCodes(const Format &flat,
                                          const Format &aligned,
                                          const CodedTensor &coded) {
-  if (!aligned.isScaled())
-    return encodeRows(aligned, decodeRows(flat, coded), coded.rows, coded.cols);
-  if (!flat.isFlat || aligned != alignedFormat(flat, coded.cols))
-    return Status::error(StatusCode::InvalidArgument,
-                         "expects a format without scales or " +
-                             printFormat(alignedFormat(flat, coded.cols)) +
-                             ", but got " + printFormat(aligned));
-  CodedTensor result;
-  result.rows = coded.rows;
-  result.cols = coded.cols;
-  std::vector<Plane> from = planesOf(flat), to = planesOf(aligned);
-  for (size_t i = 0; i < to.size(); ++i)
-    result.planes[to[i].path] = repeated(coded.planes.at(to[i].path), from[i],
-                                         to[i], coded.rows, coded.cols);
-  return result;
+  return transcodeCodes(classifyTranscoding(flat, aligned), flat, aligned,
+                        coded);
 }

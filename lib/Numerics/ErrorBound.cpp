@@ -43,7 +43,7 @@ static double largestGap(const Element &e) {
 }
 
 /// Values beyond the last element value on the side where that is nearest.
-static double overshoot(const Format &f) {
+static double overshoot(const Format &f, bool isNonNegative) {
   double divisor = std::fabs(f.scaleRule.divisor);
   double low = lowestValue(f.element), high = largestValue(f.element);
   switch (f.scaleRule.statistic) {
@@ -57,7 +57,8 @@ static double overshoot(const Format &f) {
   case ScaleStatistic::AbsMax:
     break;
   }
-  return std::max({0.0, divisor - high, divisor + low});
+  double below = isNonNegative ? 0 : divisor + low;
+  return std::max({0.0, divisor - high, below});
 }
 
 /// Rounding of an unscaled element against the value itself.
@@ -88,25 +89,37 @@ static ErrorBound elementBound(const Element &e, ScaleRounding rounding,
 // Formats
 //===----------------------------------------------------------------------===//
 
-/// `rule`: of the level above, if the format codes scales.
-static ErrorBound treeBound(const Format &f, const ScaleRule &rule) {
+/// Whether the scales that the rule gives are never negative.
+static bool givesMagnitudes(const ScaleRule &rule) {
+  return rule.statistic != ScaleStatistic::SignedMax && rule.divisor > 0;
+}
+
+/// `rule`: of the level above, if the format codes scales. `isNonNegative`: so
+/// are all numbers that the format codes.
+static ErrorBound treeBound(const Format &f, const ScaleRule &rule,
+                            bool isNonNegative) {
   if (!f.isScaled())
     return elementBound(f.element, rule.rounding, rule.threshold);
   double divisor = std::fabs(f.scaleRule.divisor);
   // A range is at most twice the largest magnitude.
   double scale =
       (f.scaleRule.statistic == ScaleStatistic::Range ? 2.0 : 1.0) / divisor;
-  ErrorBound stored = treeBound(*f.scale, f.scaleRule);
+  bool hasMagnitudes = givesMagnitudes(f.scaleRule);
+  ErrorBound stored = treeBound(*f.scale, f.scaleRule, hasMagnitudes);
   double slack = stored.relative * scale; // d, relative to A
   // A directed rounding of the codes may cost the whole gap.
   double half =
       largestGap(f.element) / (rule.rounding == ScaleRounding::Nearest ? 2 : 1);
   ErrorBound bound;
-  bound.relative =
-      (scale + slack) * half + scale * overshoot(f) + slack * divisor;
+  bound.relative = (scale + slack) * half +
+                   scale * overshoot(f, isNonNegative) + slack * divisor;
   bound.absolute = stored.absolute * (half + divisor);
   if (f.offset) {
-    ErrorBound offset = treeBound(*f.offset, ScaleRule());
+    // What is put on the lowest code is 0 or less.
+    bool isAbove =
+        hasMagnitudes && lowestValue(f.element) >= 0 &&
+        (f.offsetKind == OffsetKind::Min || f.offsetKind == OffsetKind::Zero);
+    ErrorBound offset = treeBound(*f.offset, ScaleRule(), isAbove);
     double shift = std::max(std::fabs(double(lowestValue(f.element))),
                             std::fabs(double(largestValue(f.element))));
     if (f.offsetKind == OffsetKind::Zero) {
@@ -130,7 +143,7 @@ static ErrorBound treeBound(const Format &f, const ScaleRule &rule) {
 }
 
 ErrorBound numerics::encodeErrorBound(const Format &format) {
-  return treeBound(format, ScaleRule());
+  return treeBound(format, ScaleRule(), false);
 }
 
 //===----------------------------------------------------------------------===//

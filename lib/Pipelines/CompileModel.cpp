@@ -161,7 +161,11 @@ Status Compilation::encodeWeights() {
   return runPasses(
       "quantize",
       [&](OpPassManager &passes) {
-        quantize::addEncodingPass(passes, pipeline);
+        if (options.encoding == WeightEncoding::Quantize)
+          quantize::addEncodingPass(passes, pipeline);
+        else
+          quantize::addTranscodingPass(
+              passes, pipeline, options.encoding == WeightEncoding::ReEncode);
       },
       std::nullopt);
 }

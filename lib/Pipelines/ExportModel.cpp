@@ -24,6 +24,7 @@ static CompileOptions frontOptionsOf(const ExportOptions &options) {
   front.format = options.format;
   front.rules = options.rules;
   front.formatsFile = options.formatsFile;
+  front.encoding = options.encoding;
   front.solver = options.solver;
   front.threads = options.threads;
   // Checkpoints of Hugging Face quantize the layers.

@@ -4,15 +4,13 @@
 
 #include "EncodingRules.h"
 #include "Mixtures.h"
-#include "mlir/IR/SymbolTable.h"
-#include "quern/Dialect/NN/IR/NNOps.h"
+#include "WeightEncodings.h"
 #include "quern/Dialect/Param/IR/ParamUtils.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
 #include "quern/Dialect/QT/IR/QTDialect.h"
 #include "quern/Dialect/QT/IR/QTFormats.h"
 #include "quern/Numerics/FormatDiagnostics.h"
 #include "quern/Quantize/Passes.h"
-#include "llvm/ADT/MapVector.h"
 
 namespace quern::quantize {
 #define GEN_PASS_DEF_ASSIGNENCODINGSPASS
@@ -23,31 +21,6 @@ using namespace quern;
 using namespace quern::quantize;
 
 static constexpr llvm::StringLiteral outputName = "lm_head.weight";
-
-using WeightMap = llvm::MapVector<param::GlobalOp, WeightUses>;
-
-/// The weights of linears and embeddings, in the order of the module.
-static WeightMap collectWeights(mlir::ModuleOp module) {
-  mlir::SymbolTable symbols(module);
-  llvm::DenseMap<mlir::Operation *, WeightUses> uses;
-  auto add = [&](mlir::Value weight, bool WeightUses::*use) {
-    if (auto load = weight.getDefiningOp<param::LoadOp>())
-      uses[symbols.lookup(load.getGlobal())].*use = true;
-  };
-  module.walk([&](nn::LinearOp op) {
-    add(op.getWeight(), &WeightUses::byLinear);
-    if (llvm::any_of(op->getUsers(), llvm::IsaPred<nn::RouteOp>))
-      add(op.getWeight(), &WeightUses::byRouter);
-  });
-  module.walk([&](nn::EmbeddingOp op) {
-    add(op.getTable(), &WeightUses::byEmbedding);
-  });
-  WeightMap weights;
-  for (auto global : module.getOps<param::GlobalOp>())
-    if (auto found = uses.find(global); found != uses.end())
-      weights[global] = found->second;
-  return weights;
-}
 
 namespace {
 struct AssignEncodings
@@ -72,7 +45,7 @@ struct AssignEncodings
       if (chosen && mlir::failed(encode(global, *chosen)))
         return signalPassFailure();
     }
-    if (mlir::failed(checkRulesUsed(isRuleUsed)))
+    if (mlir::failed(checkRulesUsed(module, parsedRules, isRuleUsed)))
       return signalPassFailure();
     param::emitRemarks(remarks);
     param::updateLoadTypes(module);
@@ -163,36 +136,7 @@ private:
       remarks["stored as " + nameOf(stored.getFormat()) +
               "; decoded and coded again as " + nameOf(*format)]
           .push_back(global);
-    setFormat(global, *format);
-    return mlir::success();
-  }
-
-  /// Has the numbers of `global` coded in `format`. Those that a container's
-  /// codes stand for are binary32.
-  void setFormat(param::GlobalOp global, const numerics::Format &format) {
-    mlir::MLIRContext *context = &getContext();
-    mlir::RankedTensorType type = global.getTensorType();
-    mlir::Type element = type.getElementType();
-    if (qt::isPlain(format, element)) {
-      global.setType(mlir::RankedTensorType::get(type.getShape(), element));
-      return;
-    }
-    mlir::Type from =
-        type.getEncoding() ? mlir::Float32Type::get(context) : element;
-    global.setType(mlir::RankedTensorType::get(
-        type.getShape(), element, qt::FormatAttr::get(context, format)));
-    global.setValueAttr(
-        qt::EncodeAttr::get(context, global.getValue(), from,
-                            mlir::StringAttr::get(context, solver)));
-  }
-
-  mlir::LogicalResult checkRulesUsed(const std::vector<bool> &isUsed) {
-    for (size_t i = 0; i < parsedRules.size(); ++i)
-      if (!isUsed[i])
-        return mlir::emitError(getOperation().getLoc())
-               << "rule '" << parsedRules[i].text
-               << "': expects to match a weight of an nn.linear or "
-                  "nn.embedding, but got no match";
+    encodeAs(global, *format, solver);
     return mlir::success();
   }
 

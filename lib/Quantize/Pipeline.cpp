@@ -18,6 +18,17 @@ void quantize::addEncodingPass(mlir::OpPassManager &manager,
   manager.addPass(createAssignEncodingsPass(encodings));
 }
 
+void quantize::addTranscodingPass(mlir::OpPassManager &manager,
+                                  const QuantizePipelineOptions &options,
+                                  bool mayReEncode) {
+  TranscodeWeightsPassOptions transcoding;
+  transcoding.format = options.format;
+  transcoding.rules.append(options.rules.begin(), options.rules.end());
+  transcoding.solver = options.solver;
+  transcoding.reEncode = mayReEncode;
+  manager.addPass(createTranscodeWeightsPass(transcoding));
+}
+
 void quantize::buildQuantizePipeline(mlir::OpPassManager &manager,
                                      const QuantizePipelineOptions &options) {
   addEncodingPass(manager, options);

@@ -96,11 +96,24 @@ std::string compile(std::string modelPath, std::string outputPath,
   return runWithProgress(pipelines::compileModel, options, std::move(progress));
 }
 
+WeightEncoding encodingCalled(const std::string &name) {
+  if (name == "transcode")
+    return WeightEncoding::Transcode;
+  if (name == "re-encode")
+    return WeightEncoding::ReEncode;
+  if (name == "quantize")
+    return WeightEncoding::Quantize;
+  throw CompileError("expects an encoding of weights, quantize, transcode or "
+                     "re-encode, but got '" +
+                     name + "'");
+}
+
 std::string exportFile(std::string modelPath, std::string outputPath,
                        std::string container, std::string format,
                        std::vector<std::pair<std::string, std::string>> rules,
-                       std::string formatsFile, std::string solver,
-                       unsigned threads, uint64_t shardBytes,
+                       std::string formatsFile, std::string encoding,
+                       std::string solver, unsigned threads,
+                       uint64_t shardBytes,
                        nb::object progress) {
   ExportOptions options;
   options.modelPath = std::move(modelPath);
@@ -109,6 +122,7 @@ std::string exportFile(std::string modelPath, std::string outputPath,
   options.format = std::move(format);
   options.rules = std::move(rules);
   options.formatsFile = std::move(formatsFile);
+  options.encoding = encodingCalled(encoding);
   options.solver = std::move(solver);
   options.threads = threads;
   options.shardBytes = shardBytes;
@@ -158,8 +172,8 @@ NB_MODULE(_compiler, module) {
              "Compiles a model and returns the report as JSON.");
   module.def("export_model", &exportFile, nb::kw_only(), nb::arg("model_path"),
              nb::arg("output_path"), nb::arg("container"), nb::arg("format"),
-             nb::arg("rules"), nb::arg("formats_file"), nb::arg("solver"),
-             nb::arg("threads"), nb::arg("shard_bytes"),
+             nb::arg("rules"), nb::arg("formats_file"), nb::arg("encoding"),
+             nb::arg("solver"), nb::arg("threads"), nb::arg("shard_bytes"),
              nb::arg("progress").none(),
              "Writes a model into a container and returns the report as JSON.");
   module.def("plan_export", &planFile, nb::kw_only(), nb::arg("model_path"),

@@ -5,6 +5,7 @@
 #include "CompilerModule.h"
 
 #include "quern/Numerics/FormatDiagnostics.h"
+#include "quern/Numerics/Transcode.h"
 
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -50,6 +51,38 @@ static double bitsPerWeight(const std::string &text, int64_t rows,
   return bitsPerElement(format, rows, cols);
 }
 
+/// A dictionary for each pair of a format of `from` and one of `to`.
+static nb::list classify(const std::vector<std::string> &from,
+                         const std::vector<std::string> &to,
+                         const std::string &file) {
+  FormatRegistry registry = registryWith(file);
+  std::vector<Format> sources, targets;
+  for (const std::string &text : from)
+    sources.push_back(unwrap(resolveOption(registry, text)));
+  for (const std::string &text : to)
+    targets.push_back(unwrap(resolveOption(registry, text)));
+  nb::list result;
+  for (size_t i = 0; i < sources.size(); ++i)
+    for (size_t j = 0; j < targets.size(); ++j) {
+      if (PyErr_CheckSignals() != 0)
+        nb::raise_python_error();
+      numerics::Transcoding found =
+          numerics::classifyTranscoding(sources[i], targets[j]);
+      nb::dict entry;
+      entry["source"] = from[i];
+      entry["target"] = to[j];
+      entry["kind"] = numerics::transcodingKindName(found.kind);
+      entry["is_layout_only"] = found.isLayoutOnly;
+      entry["details"] = found.details;
+      entry["relative_error"] = found.bound.relative;
+      entry["absolute_error"] = found.bound.absolute;
+      entry["largest"] = found.largest;
+      entry["text"] = found.text();
+      result.append(entry);
+    }
+  return result;
+}
+
 void python::bindFormats(nb::module_ &module) {
   module.def("read_formats", &readFormats, nb::arg("formats_file"),
              "(name, canonical text) of every format of a file; of \"\", of "
@@ -61,4 +94,8 @@ void python::bindFormats(nb::module_ &module) {
   module.def("bits_per_weight", &bitsPerWeight, nb::arg("text"),
              nb::arg("rows"), nb::arg("cols"),
              "Storage of a weight of a matrix of that shape.");
+  module.def(
+      "classify_transcodings", &classify, nb::arg("sources"),
+      nb::arg("targets"), nb::arg("formats_file"),
+      "What becomes of codes of each of some formats in each of others.");
 }

@@ -28,6 +28,7 @@ from .sampling import Sampler, SamplingOptions
 from .sweep import sweep
 from .synth import synthesize
 from .tokenizer import StreamDecoder, Tokenizer
+from .transcoding import Transcoding, classify_transcodings, transcoding_matrix
 
 try:
     __version__ = version("quern")
@@ -51,10 +52,12 @@ __all__ = [
     "StreamDecoder",
     "Tensor",
     "Tokenizer",
+    "Transcoding",
     "__version__",
     "benchmark",
     "benchmark_batches",
     "check_model",
+    "classify_transcodings",
     "compile_model",
     "evaluate",
     "export_model",
@@ -66,4 +69,5 @@ __all__ = [
     "reference_artifact",
     "sweep",
     "synthesize",
+    "transcoding_matrix",
 ]

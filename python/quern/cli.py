@@ -38,6 +38,7 @@ from .profiling import Profile
 from .progress import Progress, format_seconds
 from .sweep import SweepOptions, format_table
 from .synth import DTYPES, SHAPES
+from .transcoding import format_matrix
 
 _ERROR_WIDTH = 100
 
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compile(commands)
     _add_quantize(commands)
     _add_export(commands)
+    _add_transcode(commands)
     _add_import(commands)
     _add_run(commands)
     _add_eval(commands)
@@ -223,6 +225,56 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_model(parser)
     parser.set_defaults(format="", rule=[], formats=None, solver="rtn")
     _add_container(parser)
+
+
+def _add_transcode(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _add(
+        commands,
+        "transcode",
+        _transcode,
+        "Give the weights of a quantized model another format without changing a number, or say "
+        "what would be lost.",
+    )
+    parser.add_argument(
+        "model", nargs="?", metavar="MODEL", help="GGUF file or Hugging Face folder"
+    )
+    parser.add_argument(
+        "--to",
+        metavar="FORMAT[/CONTAINER]",
+        help="a name or the text of a format, and what to write it as (default: gguf)",
+    )
+    parser.add_argument(
+        "--re-encode",
+        action="store_true",
+        help="where numbers have no codes in the format, search for those of the least squared "
+        "error, if it is bounded",
+    )
+    parser.add_argument(
+        "--rule",
+        type=_rule,
+        action="append",
+        default=[],
+        metavar="PATTERN=FORMAT",
+        help="another format for weights whose name matches; may be repeated",
+    )
+    parser.add_argument("-o", "--output", metavar="OUT", help="file or folder")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--matrix", action="store_true", help="print what becomes of each format in each other"
+    )
+    what.add_argument(
+        "--explain", nargs=2, metavar=("A", "B"), help="say what becomes of format A in format B"
+    )
+    parser.add_argument(
+        "--only",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="NAME,...",
+        help="formats of --matrix, if not all that have names",
+    )
+    parser.add_argument("--formats", metavar="FILE", help="file of more named formats")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="0: all processors")
+    _add_json(parser)
 
 
 def _add_container(parser: argparse.ArgumentParser) -> None:
@@ -502,6 +554,57 @@ def _export(options: argparse.Namespace) -> None:
         )
     types = ", ".join(f"{count} {name}" for name, count in sorted(report["types"].items()))
     _print_report(options.output, report, f": {types}", begin)
+
+
+def _transcode(options: argparse.Namespace) -> None:
+    if options.matrix or options.explain:
+        _explain_transcodings(options)
+        return
+    for name in ("model", "to", "output"):
+        if not getattr(options, name):
+            raise QuernError(
+                f"{name}: expects a model, --to and -o, or one of --matrix and --explain"
+            )
+    format, container = _format_and_container(options.to)
+    begin = time.monotonic()
+    with _stages() as progress:
+        report = quern.export_model(
+            options.model,
+            options.output,
+            container,
+            format,
+            rules=options.rule,
+            formats_file=options.formats,
+            solver="mse",
+            threads=options.threads,
+            encoding="re-encode" if options.re_encode else "transcode",
+            progress=progress,
+        )
+    if options.json:
+        print(json.dumps(report))
+        return
+    types = ", ".join(f"{count} {name}" for name, count in sorted(report["types"].items()))
+    _print_report(options.output, report, f": {types}", begin)
+
+
+def _explain_transcodings(options: argparse.Namespace) -> None:
+    if options.explain:
+        source, target = options.explain
+        answers = quern.classify_transcodings([source], [target], options.formats)
+        text = answers[0].text
+    else:
+        answers = quern.transcoding_matrix(options.only, options.formats)
+        text = format_matrix(answers)
+    print(json.dumps([answer.as_dict() for answer in answers]) if options.json else text)
+
+
+def _format_and_container(text: str) -> tuple[str, str]:
+    """FORMAT/CONTAINER apart. Texts of formats have slashes, too, but numbers behind them."""
+    parts = text.split("/")
+    for i in range(1, len(parts)):
+        if parts[i].strip()[:1].isalpha():
+            return "/".join(parts[:i]).strip(), "/".join(parts[i:]).strip()
+    return text, "gguf"
 
 
 def _print_report(output: str, report: dict[str, Any], contents: str, begin: float) -> None:

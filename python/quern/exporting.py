@@ -23,15 +23,18 @@ def export_model(
     solver: str = "rtn",
     threads: int = 0,
     shard_bytes: int = 5_000_000_000,
+    encoding: str = "quantize",
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
     """Writes a Hugging Face folder or a GGUF file as `container`.
 
     format, rules, formats_file, solver and progress: as for `compile_model`; without a format
-    weights keep the codes that the model holds. A container that may be of several files has at
-    most `shard_bytes` of tensors in each. A file at `output` is replaced once all is written.
-    Returns "output", "container", "weight_bytes", "bits_per_weight", "types" (tensors
-    of each) and "notes".
+    weights keep the codes that the model holds. encoding: how they get `format`; "quantize",
+    "transcode" for codes that stand for the same numbers, where there are none an error, or
+    "re-encode" for such of a bounded error in its place (docs/HowTo/TranscodeAModel.md). A
+    container that may be of several files has at most `shard_bytes` of tensors in each. A file
+    at `output` is replaced once all is written. Returns "output", "container", "weight_bytes",
+    "bits_per_weight", "types" (tensors of each) and "notes".
     """
     if not 0 <= threads < 2**32:
         raise QuernError(f"threads: expects a number from 0 to {2**32 - 1}, but got {threads}")
@@ -48,6 +51,7 @@ def export_model(
             format=format,
             rules=list(rules),
             formats_file="" if formats_file is None else str(formats_file),
+            encoding=encoding,
             solver=solver,
             threads=threads,
             shard_bytes=shard_bytes,

@@ -26,10 +26,10 @@ Format alignedFormat(const Format &format, int64_t cols);
 /// elements; 0: the whole axis.
 int64_t leastBlockCols(const Format &format);
 
-/// The codes in `aligned` of a tensor in the flat format `flat`: with repeated
-/// scales if that is alignedFormat(flat, coded.cols), and if it has no scale,
-/// the decoded values. Exact in both cases, as far as the element of an
-/// unscaled format holds the values.
+/// The codes in `aligned` of a tensor in the format `flat`, of the same
+/// numbers: repeated scales if that is alignedFormat(flat, coded.cols), and if
+/// it is f32, the decoded values. Fails unless there is an exact transcoding
+/// (Numerics/Transcode.h).
 Result<CodedTensor> alignCodes(const Format &flat, const Format &aligned,
                                const CodedTensor &coded);
 

@@ -14,6 +14,13 @@
 
 namespace quern::pipelines {
 
+/// How weights get the formats that are asked for.
+enum class WeightEncoding {
+  Quantize,  ///< their numbers are coded
+  Transcode, ///< codes become codes of the same numbers, or it is an error
+  ReEncode,  ///< where that cannot be, numbers are coded with a bounded error
+};
+
 struct CompileOptions {
   std::string modelPath;  ///< Hugging Face folder or GGUF file
   std::string outputPath; ///< artifact folder; an earlier artifact is replaced
@@ -25,6 +32,8 @@ struct CompileOptions {
   /// Whether `format` is for the layers only: embedding and output matrix get
   /// another by a rule.
   bool layersOnly = false;
+  /// Of an export; an artifact's weights are quantized.
+  WeightEncoding encoding = WeightEncoding::Quantize;
   std::string compute = "f32"; ///< f32, bf16 or int8
   /// Name or text of the format of activations in int8, i8 [1, G], scale f32;
   /// empty: groups as numerics::activationGroup() gives them.

@@ -6,6 +6,7 @@
 #define QUERN_PIPELINES_EXPORT_H
 
 #include "quern/Base/Status.h"
+#include "quern/Pipelines/Compile.h"
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -23,6 +24,7 @@ struct ExportOptions {
   std::string format;
   std::vector<std::pair<std::string, std::string>> rules;
   std::string formatsFile;
+  WeightEncoding encoding = WeightEncoding::Quantize;
   std::string solver = "rtn";
   unsigned threads = 0; ///< 0: one a processor
   /// Containers that may be of several files: the most bytes of tensors in one.
@@ -32,14 +34,17 @@ struct ExportOptions {
   std::function<bool(const std::string &stage, double fraction)> progress;
 };
 
-/// Writes a model into another container. Weights are quantized as `format` and
-/// `rules` say, and else keep their codes, which go from the layout of the one
-/// container to that of the other. One weight is held at a time.
+/// Writes a model into another container. Weights are quantized, or transcoded,
+/// as `format`, `rules` and `encoding` say, and else keep their codes, which go
+/// from the layout of the one container to that of the other. One weight is
+/// held at a time.
 ///
 /// The result is a report in JSON: {"output", "container", "weight_bytes",
 /// "bits_per_weight", "types": {type: tensors}, "notes"}. On an error nothing
 /// is left behind, and what was at `outputPath` is as it was. Errors name the
-/// weight that the container cannot hold, its format, and what can be done.
+/// weight that the container cannot hold, its format, and what can be done; of
+/// a transcoding, all weights whose numbers have no codes, what is lost and a
+/// bound of the error.
 Result<std::string> exportModel(const ExportOptions &options);
 
 /// What exportModel would write, without reading a weight or writing a file: of

@@ -77,6 +77,67 @@ def AssignEncodingsPass : Pass<"quantize-assign-encodings", "::mlir::ModuleOp"> 
   let dependentDialects = ["::quern::param::ParamDialect", "::quern::qt::QTDialect"];
 }
 
+def TranscodeWeightsPass : Pass<"quantize-transcode-weights", "::mlir::ModuleOp"> {
+  let summary = "Give weights other formats with the same numbers";
+  let description = [{
+    Gives the weights of `nn.linear` and `nn.embedding` the format `format`, or
+    that of the last rule that matches (as in `quantize-assign-encodings`), if
+    the codes that a container holds have codes in it that stand for the same
+    numbers. Whether they have is proved from the two formats
+    (Numerics/Transcode.h) and not looked up. The type of such a weight gets the
+    format; its value stays the `#qk.stored` of the other one, whose codes are
+    transcoded when they are read. A remark says what is done to them.
+
+    Weights for which that is not so are listed in one error: what is lost, and
+    a bound of the error if there is one. With `re-encode`, those with a bound
+    are decoded and coded again by `solver`. Weights that are plain numbers are
+    quantized by that; without it, they may only become plain numbers of another
+    type that has all of them.
+
+    Example:
+
+    ```mlir
+    #four = #qt.format<i4 [1, 32], scale f16>
+    param.global @up : tensor<128x64xf32, #four>
+        = #qk.stored<[#param.external<"model", "up">], format = #four,
+            layout = #qk.layout<tile [1, 32] 18B { scale @0; code @16 col(16:8, 2:4) flip }>>
+    func.func @forward(%x: tensor<?x64xf32>) -> tensor<?x128xf32> {
+      %w = param.load @up : tensor<128x64xf32, #four>
+      %y = nn.linear %x, %w
+          : (tensor<?x64xf32>, tensor<128x64xf32, #four>) -> tensor<?x128xf32>
+      return %y : tensor<?x128xf32>
+    }
+    ```
+
+    becomes, with `format='i8 [1, 32], scale f16'`,
+
+    ```mlir
+    #four = #qt.format<i4 [1, 32], scale f16>
+    #eight = #qt.format<i8 [1, 32], scale f16>
+    param.global @up : tensor<128x64xf32, #eight>
+        = #qk.stored<[#param.external<"model", "up">], format = #four,
+            layout = #qk.layout<tile [1, 32] 18B { scale @0; code @16 col(16:8, 2:4) flip }>>
+    func.func @forward(%x: tensor<?x64xf32>) -> tensor<?x128xf32> {
+      %w = param.load @up : tensor<128x64xf32, #eight>
+      %y = nn.linear %x, %w
+          : (tensor<?x64xf32>, tensor<128x64xf32, #eight>) -> tensor<?x128xf32>
+      return %y : tensor<?x128xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"format", "format", "std::string", /*default=*/"\"\"",
+           "Format of weights that no rule matches">,
+    ListOption<"rules", "rules", "std::string",
+               "Rules PATTERN=FORMAT; the last that matches decides">,
+    Option<"reEncode", "re-encode", "bool", /*default=*/"false",
+           "Code weights again whose numbers have no codes, if the error is bounded">,
+    Option<"solver", "solver", "std::string", /*default=*/"\"mse\"",
+           "How codes are chosen then: rtn or mse">,
+  ];
+  let dependentDialects = ["::quern::param::ParamDialect", "::quern::qt::QTDialect"];
+}
+
 def ExpandColumnTransformsPass
     : Pass<"quantize-expand-column-transforms", "::mlir::ModuleOp"> {
   let summary = "Make the column transforms of weights operations";

@@ -54,6 +54,12 @@ struct QuantizePipelineOptions
 void addEncodingPass(mlir::OpPassManager &manager,
                      const QuantizePipelineOptions &options);
 
+/// Adds the pass that takes its place where weights keep their numbers, and
+/// only get codes of another format.
+void addTranscodingPass(mlir::OpPassManager &manager,
+                        const QuantizePipelineOptions &options,
+                        bool mayReEncode);
+
 /// Adds the passes of the phase, in order.
 void buildQuantizePipeline(mlir::OpPassManager &manager,
                            const QuantizePipelineOptions &options);

@@ -62,9 +62,9 @@ param.global @stored_c2_layout : tensor<2x32xf32> = #qk.stored<
 
 // -----
 
-// expected-error@below {{'param.global' op expects a type of the format that #qk.stored holds, i4 [1, 32], scale f16 from max / -8, round up exact, but got i8 [1, 32], scale f16, round away exact}}
-param.global @stored_c3 : tensor<2x32xf32, #qt.format<q8_0>> = #qk.stored<
-    [#param.external<"model", "w">], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>>
+// expected-error@below {{'param.global' op expects a type of the format that #qk.stored holds, i8 [1, 32], scale f16, round away exact, or of one that has codes for all of its numbers, but got i4 [1, 32], scale f16 from max / -8, round up exact (bounded: no factor takes the values of i8 to values of i4, which has no -128; error at most 0.188 of the largest value of a block + 2.5e-07, for values up to 5.24e+05)}}
+param.global @stored_c3 : tensor<2x32xf32, #qt.format<q4_0>> = #qk.stored<
+    [#param.external<"model", "w">], format = #qt.format<q8_0>, layout = #qk.layout<q8_0>>
 
 // -----
 

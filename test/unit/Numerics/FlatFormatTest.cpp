@@ -301,8 +301,7 @@ TEST(AlignBlocks, ValuesStay) {
                        *encodeRows(f, normalValues(35), 5, 7))
                 .status()
                 .message(),
-            "expects a format without scales or i4 [1, 1], scale f32, but got "
-            "i4 [1, 6], scale f32");
+            "expects columns divisible by 6 (one 'scale' a block), but got 7");
 }
 
 //===----------------------------------------------------------------------===//

@@ -6,6 +6,7 @@
 #include "Numerics/LayoutTestUtil.h"
 #include "quern/Numerics/AlignBlocks.h"
 #include "quern/Numerics/EncodeTensor.h"
+#include "quern/Numerics/Transcode.h"
 
 using namespace quern;
 using namespace quern::pack;
@@ -113,6 +114,29 @@ TEST_F(StoredWeights, FlatBlocksAreAligned) {
   EXPECT_EQ(bytes[0],
             packed(aligned, numerics::makeCpuPanelLayout(aligned, rows, width),
                    *moved));
+}
+
+/// Codes become those of the type's format; blocks of 256 of the one lie in the
+/// chunks that rows of the other are read in.
+TEST_F(StoredWeights, CodesAreTranscoded) {
+  Format format = numerics::formatOf("q3_k"),
+         other = numerics::formatOf("q6_k");
+  Layout layout = *numerics::lookupLayout("q3_k");
+  CodedTensor coded = store(format, layout);
+  load(globalOf(", #qt.format<q6_k>", storedOf(one, format, layout)), "cpu");
+  auto moved = numerics::transcodeCodes(
+      numerics::classifyTranscoding(format, other), format, other, coded);
+  ASSERT_TRUE(moved.isOk()) << moved.status().message();
+  EXPECT_EQ(numerics::decodeRows(other, *moved),
+            numerics::decodeRows(format, coded));
+  for (unsigned threads : {1u, 3u}) {
+    Status status = fold(threads);
+    ASSERT_TRUE(status.isOk()) << status.message();
+    EXPECT_EQ(tensors[0].format, numerics::printFormat(other));
+    EXPECT_EQ(
+        bytes[0],
+        packed(other, numerics::makeCpuPanelLayout(other, rows, cols), *moved));
+  }
 }
 
 /// Without a format, and as what another format codes, a weight is numbers.

@@ -6,6 +6,7 @@
 #include "quern/Dialect/Param/IR/ParamAttrs.h"
 #include "quern/Dialect/QK/IR/QKOps.h"
 #include "quern/Dialect/QT/IR/QTAttrs.h"
+#include "quern/Numerics/Transcode.h"
 
 using namespace mlir;
 using namespace quern;
@@ -113,10 +114,16 @@ LogicalResult StoredAttr::verifyInitialValue(
     return emitError() << "#qk.stored: " << status.message();
   // stored_c3
   qt::FormatAttr format = qt::getFormatAttr(type);
-  if (format && format != getFormat() && !getStoredFormat().isFlat)
+  if (!format || format == getFormat())
+    return success();
+  numerics::Transcoding transcoding =
+      numerics::classifyTranscoding(getStoredFormat(), format.getFormat());
+  if (!transcoding.isExact())
     return emitError() << "expects a type of the format that #qk.stored holds, "
-                       << getFormat().getText() << ", but got "
-                       << format.getText();
+                       << getFormat().getText()
+                       << ", or of one that has codes for all of its numbers, "
+                          "but got "
+                       << format.getText() << " (" << transcoding.text() << ")";
   return success();
 }
 

@@ -101,7 +101,8 @@ def QK_StoredAttr : QK_Attr<"Stored", "stored",
     `format` has none of whole columns.
 
     A weight whose type has a `#qt.format` takes the codes as they are, from one
-    layout to another; no number is computed. A weight whose type has none takes
+    layout to another, or codes of its own format that stand for the same
+    numbers. A weight whose type has none takes
     the numbers that the codes stand for, rounded to its element type; so does
     the `source` of a `#qt.encode`, which is how a weight gets another format.
 
@@ -110,8 +111,9 @@ def QK_StoredAttr : QK_Attr<"Stored", "stored",
       segment of `layout`, and then the groups, if columns are ordered.
     - (C2) The type has one or two dimensions, and `layout` places every bit of
       `format` for its extents; a vector is one row.
-    - (C3) The type's format, if it has one, is `format`, or any where `format`
-      is flat: then codes are brought into it as by `pack-align-blocks`.
+    - (C3) The type's format, if it has one, is `format`, or one into which all
+      codes of `format` can be transcoded exactly (Numerics/Transcode.h), as
+      `pack-align-blocks` and `quantize-transcode-weights` give it.
     - (C4) `format` has no column transform but one `ordered`, which needs blocks
       of one row.
     - (C5) `rows` cuts no block, and columns of several matrices have no order.

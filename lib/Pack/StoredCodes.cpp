@@ -18,8 +18,9 @@ Result<StoredCodes> StoredCodes::open(qk::StoredAttr stored, MatrixShape shape,
   codes.shape = shape;
   codes.source = &source;
   const numerics::Layout &layout = stored.getStoredLayout();
+  int64_t rows = stored.getStoredRows(shape.rows);
   if (Status status = numerics::checkLayout(layout, stored.getStoredFormat(),
-                                            shape.rows, shape.cols);
+                                            rows, shape.cols);
       !status)
     return status.withContext("layout of " + inQuotes(stored.getKeys()[0]));
   for (const std::string &key : stored.getKeys()) {
@@ -27,12 +28,12 @@ Result<StoredCodes> StoredCodes::open(qk::StoredAttr stored, MatrixShape shape,
     if (!found)
       return found.status();
     int64_t expected = numerics::segmentBytes(layout, codes.tensors.size(),
-                                              shape.rows, shape.cols);
+                                              rows, shape.cols);
     if (int64_t((*found)->bytes.size()) != expected)
       return weights::inTensor(
           **found,
           mismatch(std::to_string(expected) + " bytes for a weight of [" +
-                       std::to_string(shape.rows) + ", " +
+                       std::to_string(rows) + ", " +
                        std::to_string(shape.cols) + "]",
                    std::to_string((*found)->bytes.size())));
     codes.tensors.push_back(*found);
@@ -43,18 +44,21 @@ Result<StoredCodes> StoredCodes::open(qk::StoredAttr stored, MatrixShape shape,
 
 int64_t StoredCodes::rowGrain() const {
   return numerics::rowGrain(stored.getStoredLayout(), stored.getStoredFormat(),
-                            shape.rows);
+                            stored.getStoredRows(shape.rows));
 }
 
 Result<numerics::CodedTensor> StoredCodes::read(int64_t rowBegin,
                                                 int64_t rowEnd) const {
   const numerics::Format &format = stored.getStoredFormat();
-  auto coded =
-      numerics::unpackSegments(stored.getStoredLayout(), format, shape.rows,
-                               shape.cols, rowBegin, rowEnd, segments);
+  int64_t first = stored.getFirstRow();
+  auto coded = numerics::unpackSegments(
+      stored.getStoredLayout(), format, stored.getStoredRows(shape.rows),
+      shape.cols, first + rowBegin, first + rowEnd, segments);
   if (!coded)
     return coded;
-  if (Status status = numerics::checkFinite(format, *coded, rowBegin); !status)
+  // Rows are counted as in the tensor, which the message names.
+  if (Status status = numerics::checkFinite(format, *coded, first + rowBegin);
+      !status)
     return weights::inTensor(*tensors.front(), status);
   return coded;
 }

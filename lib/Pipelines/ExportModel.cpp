@@ -57,6 +57,7 @@ private:
   const ExportOptions &options;
   const CompileOptions frontEnd;
   Compilation front;
+  std::string output; ///< what readers open
   std::vector<ContainerTensor> tensors;
   std::unique_ptr<ContainerWriter> writer;
 };
@@ -96,10 +97,13 @@ Status ModelExport::openGguf() {
     status = exporter::describeGgufTokenizer(options.modelPath, *facts, values);
   if (!status)
     return status;
-  auto created = exporter::createGguf(options.outputPath, values, tensors);
+  auto created = exporter::createGguf(options.outputPath, values, tensors,
+                                      options.shardBytes);
   if (!created)
     return created.status();
   writer = std::move(*created);
+  output =
+      exporter::ggufPaths(options.outputPath, tensors, options.shardBytes)[0];
   return Status::ok();
 }
 
@@ -161,7 +165,8 @@ std::string ModelExport::report() const {
   llvm::json::Array notes;
   uint64_t bytes = 0, elements = 0;
   for (const ContainerTensor &tensor : tensors) {
-    types[tensor.type] = types.getInteger(tensor.type).value_or(0) + 1;
+    if (!tensor.joinsPrevious)
+      types[tensor.type] = types.getInteger(tensor.type).value_or(0) + 1;
     bytes += tensor.bytes;
   }
   for (auto global : front.getModule().getOps<param::GlobalOp>())
@@ -170,7 +175,7 @@ std::string ModelExport::report() const {
     notes.push_back(note);
   std::string text;
   llvm::raw_string_ostream(text) << llvm::json::Value(llvm::json::Object{
-      {"output", options.outputPath},
+      {"output", output},
       {"container", options.container},
       {"weight_bytes", int64_t(bytes)},
       {"bits_per_weight",

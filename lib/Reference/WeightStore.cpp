@@ -119,13 +119,15 @@ static Result<numerics::CodedTensor> readStored(qk::StoredAttr stored,
     segments.push_back((*info)->bytes);
     names += (names.empty() ? "" : ", ") + external.getKey().str();
   }
+  int64_t first = stored.getFirstRow(), whole = stored.getStoredRows(rows);
   Status status =
-      numerics::checkLayout(stored.getStoredLayout(), format, rows, cols);
+      numerics::checkLayout(stored.getStoredLayout(), format, whole, cols);
   if (!status)
     return status.withContext(names);
-  auto coded = numerics::unpackSegments(stored.getStoredLayout(), format, rows,
-                                        cols, 0, rows, segments);
-  status = coded ? numerics::checkFinite(format, *coded, 0) : coded.status();
+  auto coded = numerics::unpackSegments(stored.getStoredLayout(), format, whole,
+                                        cols, first, first + rows, segments);
+  status =
+      coded ? numerics::checkFinite(format, *coded, first) : coded.status();
   if (!status)
     return status.withContext(names);
   return coded;
@@ -143,6 +145,29 @@ static Result<Tensor> decodeStored(qk::StoredAttr stored,
       numerics::decodeRows(stored.getStoredFormat(), *coded));
 }
 
+/// The numbers that `value` says, as a plain tensor of type `type`. Where an
+/// error costs more in some columns than in others, `columnWeights` (may be
+/// null) becomes what it costs in each.
+static Result<Tensor> makePlain(mlir::Attribute value,
+                                mlir::RankedTensorType type,
+                                const Sources &sources,
+                                std::vector<float> *columnWeights = nullptr);
+
+static Result<Tensor> makeSum(param::SumAttr sum, mlir::RankedTensorType type,
+                              const Sources &sources) {
+  auto whole =
+      mlir::RankedTensorType::get(type.getShape(), sum.getAddend().getType());
+  Result<Tensor> numbers = makePlain(sum.getSource(), whole, sources);
+  if (!numbers)
+    return numbers;
+  return readNumbers(type, [&](Span<float> values) {
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] =
+          numbers->values()[i] + sum.getAddend().getValue().convertToFloat();
+    return Status::ok();
+  });
+}
+
 static Result<Tensor> makeSplat(param::SplatAttr splat,
                                 mlir::RankedTensorType type) {
   float value = float(splat.getValue().getValueAsDouble());
@@ -156,14 +181,6 @@ static Result<Tensor> makeRopeTable(nn::RopeTableAttr table) {
   return ropeTable(0, table.getPositions(),
                    {frequencies.data(), frequencies.size()}, table.getFactor());
 }
-
-/// The numbers that `value` says, as a plain tensor of type `type`. Where an
-/// error costs more in some columns than in others, `columnWeights` (may be
-/// null) becomes what it costs in each.
-static Result<Tensor> makePlain(mlir::Attribute value,
-                                mlir::RankedTensorType type,
-                                const Sources &sources,
-                                std::vector<float> *columnWeights = nullptr);
 
 /// The weight that `part` is of, seen through its column transforms.
 static Result<numerics::ColumnView> viewColumns(qt::PartAttr part,
@@ -214,6 +231,7 @@ static Result<Tensor> makePlain(mlir::Attribute value,
           .Case([&](param::StackAttr stack) {
             return readStack(stack, type, sources);
           })
+          .Case([&](param::SumAttr sum) { return makeSum(sum, type, sources); })
           .Case([&](param::SplatAttr splat) { return makeSplat(splat, type); })
           .Case([&](nn::RopeTableAttr table) { return makeRopeTable(table); })
           .Case([&](qk::StoredAttr stored) {
@@ -226,8 +244,8 @@ static Result<Tensor> makePlain(mlir::Attribute value,
             std::string text;
             llvm::raw_string_ostream(text) << other;
             return mismatch(
-                "#param.external, #param.view, #param.stack, #param.splat, "
-                "#qk.stored, #nn.rope_table or #qt.part",
+                "#param.external, #param.view, #param.stack, #param.sum, "
+                "#param.splat, #qk.stored, #nn.rope_table or #qt.part",
                 text);
           });
   if (!numbers)

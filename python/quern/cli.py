@@ -226,8 +226,28 @@ def _add_container(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--container", required=True, metavar="NAME", help="what to write, such as gguf"
     )
+    parser.add_argument(
+        "--shard-size",
+        type=_byte_count,
+        default=0,
+        metavar="BYTES",
+        help="the most bytes of tensors in one of several files, such as 500MB; 0: a GGUF file is "
+        "one",
+    )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0: all processors")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file or folder")
+
+
+def _byte_count(text: str) -> int:
+    """A size as people write it: 500MB, 5GB, or a plain number."""
+    units = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    number = text.rstrip("KMGTBkmgtb")
+    unit = text[len(number) :].upper()
+    if not (number.isascii() and number.isdigit() and unit in units):
+        raise argparse.ArgumentTypeError(
+            f"expects a number of bytes such as 500MB or 5GB, but got '{text}'"
+        )
+    return int(number) * units[unit]
 
 
 def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -435,10 +455,11 @@ def _export(options: argparse.Namespace) -> None:
             formats_file=options.formats,
             solver=options.solver,
             threads=options.threads,
+            shard_bytes=options.shard_size,
             progress=progress,
         )
     types = ", ".join(f"{count} {name}" for name, count in sorted(report["types"].items()))
-    _print_report(options.output, report, f": {types}", begin)
+    _print_report(report["output"], report, f": {types}", begin)
 
 
 def _print_report(output: str, report: dict[str, Any], contents: str, begin: float) -> None:

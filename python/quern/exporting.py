@@ -22,17 +22,20 @@ def export_model(
     formats_file: str | Path | None = None,
     solver: str = "rtn",
     threads: int = 0,
+    shard_bytes: int = 0,
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
     """Writes a Hugging Face folder or a GGUF file as `container`.
 
     format, rules, formats_file, solver and progress: as for `compile_model`; without a format
-    weights keep the codes that the model holds. What is at `output` is replaced once all is
-    written. Returns "output", "container", "weight_bytes", "bits_per_weight", "types" (tensors
+    weights keep the codes that the model holds. shard_bytes: the most bytes of tensors in one of
+    several files; 0: a GGUF file is one. What is at `output` is replaced once all is written. Returns "output", "container", "weight_bytes", "bits_per_weight", "types" (tensors
     of each) and "notes".
     """
     if not 0 <= threads < 2**32:
         raise QuernError(f"threads: expects a number from 0 to {2**32 - 1}, but got {threads}")
+    if not 0 <= shard_bytes < 2**63:
+        raise QuernError(f"shard_bytes: expects a number from 0, but got {shard_bytes}")
     for text in itertools.chain((model, output, container, format, formats_file), *rules):
         check_unicode("the options", str(text))
     compiler = load_extension()
@@ -46,6 +49,7 @@ def export_model(
             formats_file="" if formats_file is None else str(formats_file),
             solver=solver,
             threads=threads,
+            shard_bytes=shard_bytes,
             progress=progress,
         )
     except compiler.CompileError as error:

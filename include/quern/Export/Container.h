@@ -24,6 +24,9 @@ struct ContainerTensor {
   /// layout. Empty: it holds `contents`.
   std::string weight;
   size_t segment = 0;
+  /// Its rows follow those of the tensor before it in the list, with which it
+  /// is one tensor of the file, under the name of the first.
+  bool joinsPrevious = false;
   std::vector<uint8_t> contents;
 };
 

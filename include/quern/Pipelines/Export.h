@@ -6,6 +6,7 @@
 #define QUERN_PIPELINES_EXPORT_H
 
 #include "quern/Base/Status.h"
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -23,6 +24,9 @@ struct ExportOptions {
   std::string formatsFile;
   std::string solver = "rtn";
   unsigned threads = 0; ///< 0: one a processor
+  /// Containers that may be of several files: the most bytes of tensors in one;
+  /// 0: a GGUF file is one.
+  uint64_t shardBytes = 0;
   /// Called with a stage's name and how much of it is done, 0 to 1. Where it
   /// returns false the export stops soon, as after an error.
   std::function<bool(const std::string &stage, double fraction)> progress;

@@ -82,3 +82,11 @@ SmallVector<std::string> StoredAttr::getKeys() const {
     keys.push_back(cast<param::ExternalAttr>(tensor).getKey().str());
   return keys;
 }
+
+int64_t StoredAttr::getFirstRow() const {
+  return getRows().empty() ? 0 : getRows()[0];
+}
+
+int64_t StoredAttr::getStoredRows(int64_t rows) const {
+  return getRows().empty() ? rows : getRows()[1];
+}

@@ -26,7 +26,7 @@ LogicalResult TileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult StoredAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  ArrayRef<Attribute> tensors, qt::FormatAttr,
-                                 LayoutAttr layout) {
+                                 LayoutAttr layout, ArrayRef<int64_t> rows) {
   // stored_c1
   for (Attribute tensor : tensors)
     if (!isa<param::ExternalAttr>(tensor))
@@ -37,6 +37,31 @@ LogicalResult StoredAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (tensors.size() != segments)
     return emitError() << "expects a tensor for each of the " << segments
                        << " segments of the layout, but got " << tensors.size();
+  // stored_c4; the bound keeps products of rows and columns in 64 bits
+  constexpr int64_t most = int64_t(1) << 40;
+  if (!rows.empty() &&
+      (rows.size() != 2 || rows[0] < 0 || rows[0] >= rows[1] || rows[1] > most))
+    return emitError() << "expects as rows the first and the number of all, "
+                          "which is more and at most "
+                       << most << ", but got [" << rows << "]";
+  return success();
+}
+
+/// Fails unless `stored` has so many rows from its first on, and they can be
+/// read alone.
+static LogicalResult
+verifyRows(StoredAttr stored, int64_t rows,
+           function_ref<InFlightDiagnostic()> emitError) {
+  int64_t first = stored.getFirstRow(), whole = stored.getStoredRows(rows);
+  if (whole - first < rows)
+    return emitError() << "expects " << rows << " rows from row " << first
+                       << " on, but #qk.stored holds " << whole;
+  int64_t grain = numerics::rowGrain(stored.getStoredLayout(),
+                                     stored.getStoredFormat(), whole);
+  if (first % grain || (rows % grain && first + rows != whole))
+    return emitError() << "expects rows in multiples of " << grain
+                       << ", which #qk.stored can be read in, but got " << rows
+                       << " from row " << first << " on";
   return success();
 }
 
@@ -50,9 +75,13 @@ LogicalResult StoredAttr::verifyInitialValue(
                        << type;
   int64_t rows = shape.size() == 2 ? shape[0] : 1;
   Status status = numerics::checkLayout(getStoredLayout(), getStoredFormat(),
-                                        rows, shape.back());
+                                        getStoredRows(rows), shape.back());
   if (!status)
     return emitError() << "#qk.stored: " << status.message();
+  // stored_c4
+  if (!getRows().empty() &&
+      failed(verifyRows(*this, rows, emitError)))
+    return failure();
   // stored_c3
   qt::FormatAttr format = qt::getFormatAttr(type);
   if (format && format != getFormat() && !getStoredFormat().isFlat)

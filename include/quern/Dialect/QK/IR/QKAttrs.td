@@ -76,6 +76,9 @@ def QK_StoredAttr : QK_Attr<"Stored", "stored",
       `format` for its extents; a vector is one row.
     - (C3) The type's format, if it has one, is `format`, or any where `format`
       is flat: then codes are brought into it as by `pack-align-blocks`.
+    - (C4) `rows`, if present, is the first row and the number of rows of the
+      matrix that the tensors hold. The weight is that row and as many more as
+      its type has; they begin and end where rows can be read alone.
 
     Example:
 
@@ -83,14 +86,28 @@ def QK_StoredAttr : QK_Attr<"Stored", "stored",
     #qk.stored<[#param.external<"model", "blk.0.attn_q.weight">],
                format = #qt.format<i8 [1, 32], scale f16>,
                layout = #qk.layout<tile [1, 32] 34B { scale @0; code @16 col(32:8) }>>
+    #qk.stored<[#param.external<"model", "blk.0.attn_qkv.weight">],
+               format = #qt.format<i8 [1, 32], scale f16>,
+               layout = #qk.layout<tile [1, 32] 34B { scale @0; code @16 col(32:8) }>,
+               rows = [64, 128]>
     ```
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$tensors,
                         "::quern::qt::FormatAttr":$format,
-                        "::quern::qk::LayoutAttr":$layout);
+                        "::quern::qk::LayoutAttr":$layout,
+                        OptionalArrayRefParameter<"int64_t">:$rows);
+  let builders = [
+    AttrBuilder<(ins "::llvm::ArrayRef<::mlir::Attribute>":$tensors,
+                     "::quern::qt::FormatAttr":$format,
+                     "::quern::qk::LayoutAttr":$layout), [{
+      return $_get($_ctxt, tensors, format, layout,
+                   ::llvm::ArrayRef<int64_t>());
+    }]>
+  ];
   let assemblyFormat = [{
     `<` `[` $tensors `]` `,` `format` `=` qualified($format) `,`
-    `layout` `=` qualified($layout) `>`
+    `layout` `=` qualified($layout) 
+    (`,` `rows` `=` `[` $rows^ `]`)? `>`
   }];
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
@@ -98,6 +115,10 @@ def QK_StoredAttr : QK_Attr<"Stored", "stored",
     const ::quern::numerics::Layout &getStoredLayout() const;
     /// The key of each tensor in its weight source.
     ::llvm::SmallVector<::std::string> getKeys() const;
+    /// Of the matrix that the tensors hold: the row that the weight begins at,
+    /// and all rows, of which the weight has `rows`.
+    int64_t getFirstRow() const;
+    int64_t getStoredRows(int64_t rows) const;
   }];
 }
 

@@ -41,11 +41,14 @@ FAMILIES = {
     for name, changes in {
         "tiny-gemma2": {"query_pre_attn_scalar": 16},
         "tiny-gemma3": {"query_pre_attn_scalar": 32},
-        "tiny-phi3": {},
+        "tiny-phi3": {"original_max_position_embeddings": 256},
         "tiny-mixtral": {},
         "tiny-qwen3-moe": {"norm_topk_prob": True, "mlp_only_layers": []},
     }.items()
 }
+# llama.cpp rounds contexts up to multiples of 256, and takes other factors beyond
+# the first context.
+FAMILIES["tiny-phi3"] = dataclasses.replace(FAMILIES["tiny-phi3"], context=512)
 
 
 def synthesize_family(name: str, folder: Path, seed: int = 0, dtype: str = "bf16", **changes) -> None:
@@ -53,6 +56,44 @@ def synthesize_family(name: str, folder: Path, seed: int = 0, dtype: str = "bf16
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(synth.SHAPES, "family", dataclasses.replace(FAMILIES[name], **changes))
         synth.synthesize("family", folder, seed=seed, dtype=dtype)
+
+
+def write_gemma_tokenizer(folder: Path) -> None:
+    """Puts a tokenizer like Gemma's into a folder of at least 320 tokens: a model
+    of pieces without a blank before the text, whose runs of blanks and of line ends
+    have one score and are tokens of the user."""
+    runs = ["\n" * n for n in range(2, 8)] + ["\u2581" * n for n in range(2, 8)]
+    letters = ["\n", "\u2581", *"abcdehilnorstuwyT.,'"]
+    words = ["he", "th", "\u2581t", "\u2581th", "the", "\u2581the", "in", "an", "er", "\u2581a", "ll"]
+    special = ["<pad>", "<eos>", "<bos>", "<unk>"]
+    tokens = [*special, *runs, *(f"<0x{byte:02X}>" for byte in range(256)), *letters, *words]
+    ids = {token: number for number, token in enumerate(tokens)}
+    order = {piece: number for number, piece in enumerate(words)}
+    merges = [
+        (-order.get(piece, -1), len(piece[:cut]), piece[:cut], piece[cut:])
+        for piece in [*runs, *words]
+        for cut in range(1, len(piece))
+        if piece[:cut] in ids and piece[cut:] in ids
+    ]
+    merges.sort(key=lambda merge: merge[:2], reverse=True)
+    added = [
+        {"id": ids[token], "content": token, "special": token in special, "normalized": False,
+         "single_word": False, "lstrip": False, "rstrip": False}
+        for token in [*special, *runs]
+    ]  # fmt: skip
+    blank = {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}
+    tokenizer = {
+        "version": "1.0", "added_tokens": added, "post_processor": None,
+        "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},
+        "pre_tokenizer": None,
+        "decoder": {"type": "Sequence",
+                    "decoders": [blank, {"type": "ByteFallback"}, {"type": "Fuse"}]},
+        "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True,
+                  "vocab": ids, "merges": [[left, right] for *_, left, right in merges]},
+    }  # fmt: skip
+    config = {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "add_bos_token": True}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
 
 
 def random_blocks(kind: Type, rows: int, cols: int, seed: int) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import quern
 from gguf import GGMLQuantizationType as Type
-from gguf_files import FAMILIES, TYPES, gguf_models, synthesize_family, write_gguf
+from gguf_files import FAMILIES, TYPES, gguf_models, synthesize_family, write_gemma_tokenizer, write_gguf
 from quern import synth
 from quern.cli import main
 from support import (
@@ -335,6 +335,20 @@ def test_sentencepiece_tokenizer_comes_back(tmp_path, compile_once, name):
     lines = (DATA / "text" / "tinystories_val.txt").read_text().splitlines()[:300]
     again = quern.Tokenizer(compile_once(tmp_path / "m.gguf", "", target="host"))
     same_tokens(again, quern.Tokenizer(folder), lines + ODD_TEXTS)
+
+
+RUNS = ["\n\n\n the", "the   hall,\n\n\n\n\n\n\n\n\n\n\n", " " * 17 + "in", "\n \n  \n"]
+
+
+def test_tokenizer_of_gemma_comes_back(tmp_path, compile_once):
+    synthesize_family("tiny-gemma2", tmp_path / "model")
+    write_gemma_tokenizer(tmp_path / "model")
+    quern.export_model(tmp_path / "model", tmp_path / "m.gguf", "gguf")
+    values = values_of(tmp_path / "m.gguf")
+    assert values["tokenizer.ggml.add_space_prefix"] is False
+    assert values["tokenizer.ggml.token_type"][4:16] == [4] * 12
+    again = quern.Tokenizer(compile_once(tmp_path / "m.gguf", "", target="host"))
+    same_tokens(again, quern.Tokenizer(tmp_path / "model"), RUNS + ODD_TEXTS)
 
 
 def test_ids_without_a_token_are_filled(tmp_path):

@@ -17,9 +17,8 @@ import llama_mixtures
 import numpy as np
 import pytest
 import quern
-from gguf_files import FAMILIES, synthesize_family
+from gguf_files import FAMILIES, synthesize_family, write_gemma_tokenizer
 from numpy_families import numpy_model
-from numpy_gemma import NumpyGemma
 from numpy_ggml import NumpyGgml, NumpyGgmlGemma
 from quern import synth
 from support import DATA, ROOT, all_logits, needs_compiler, needs_data
@@ -118,12 +117,16 @@ def test_other_families_in_floats(client, tmp_path, name):
     synthesize_family(name, tmp_path / "model", seed=7, dtype="f32")
     quern.export_model(tmp_path / "model", tmp_path / "m.gguf", "gguf")
     tokens = np.random.default_rng(1).integers(0, 320, 40 if name == "tiny-phi3" else 60)
-    model = numpy_model(tmp_path / "model", np.float64)
-    if isinstance(model, NumpyGemma):
-        model = NumpyGgmlGemma(tmp_path / "model", np.float64)
-    ours = model.logits(tokens)
+    ours = exact = numpy_model(tmp_path / "model", np.float64).logits(tokens)
+    atol = 2e-4 * np.abs(exact).max()
+    if "gemma" in name:
+        # ggml's GELU is a table of halves. Where sums of binary32 move an input to
+        # the next half, it differs from ours, by no more than rounding moves it.
+        ours = NumpyGgmlGemma(tmp_path / "model", np.float64).logits(tokens)
+        atol = np.abs(ours - exact).max()
+        assert atol < 2e-3 * np.abs(exact).max()
     theirs = their_logits(client, tmp_path / "m.gguf", tokens)
-    np.testing.assert_allclose(theirs, ours, rtol=0, atol=2e-4 * np.abs(ours).max())
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("name", ["tiny-gemma2", "tiny-phi3", "tiny-mixtral"])
@@ -194,6 +197,18 @@ def test_byte_level_tokens(client, tmp_path):
     ours = quern.Tokenizer(QUERN_6M)
     lines = (ROOT / "examples" / "quern-6m-eval.txt").read_text().splitlines()
     for text in [*filter(None, lines[:20]), *ODD]:
+        theirs = [int(word) for word in client(tmp_path / "m.gguf", "text", text).split()]
+        assert theirs == ours.encode_prompt(text).tolist(), text
+
+
+def test_tokens_of_gemma(client, tmp_path):
+    """Texts without a token of the user in them, which llama.cpp takes out of the
+    text as it was before blanks are marked."""
+    synthesize_family("tiny-gemma2", tmp_path / "model")
+    write_gemma_tokenizer(tmp_path / "model")
+    quern.export_model(tmp_path / "model", tmp_path / "m.gguf", "gguf")
+    ours = quern.Tokenizer(tmp_path / "model")
+    for text in ["the hall", "  the", "all   in", " " * 17 + "in", "a\nb", *ODD[3:]]:
         theirs = [int(word) for word in client(tmp_path / "m.gguf", "text", text).split()]
         assert theirs == ours.encode_prompt(text).tolist(), text
 

@@ -48,6 +48,25 @@ param.global @stored_c3 : tensor<2x32xf32, #qt.format<q8_0>> = #qk.stored<
 
 // -----
 
+// expected-error@below {{expects as rows the first and the number of all, which is more and at most 1099511627776, but got [2, 2]}}
+func.func private @stored_c4() attributes {value = #qk.stored<
+    [#param.external<"model", "w">], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>, rows = [2, 2]>}
+
+// -----
+
+// expected-error@below {{'param.global' op expects 3 rows from row 2 on, but #qk.stored holds 4}}
+param.global @stored_c4_more : tensor<3x32xf32> = #qk.stored<
+    [#param.external<"model", "w">], format = #qt.format<q4_0>, layout = #qk.layout<q4_0>, rows = [2, 4]>
+
+// -----
+
+// expected-error@below {{'param.global' op expects rows in multiples of 4, which #qk.stored can be read in, but got 4 from row 2 on}}
+param.global @stored_c4_grain : tensor<4x32xf32> = #qk.stored<
+    [#param.external<"model", "w">], format = #qt.format<q4_0>,
+    layout = #qk.layout<tile [1, 32] order(2:2, 2:1) 18B { scale @0; code @16 col(16:8, 2:4) flip }>, rows = [2, 8]>
+
+// -----
+
 // expected-error@below {{expects an isa and a compute type that are not empty, but got "" and "int8"}}
 func.func private @tile_isa() attributes {tile = #qk.tile<isa = "", compute = "int8", rows = 8, columns = 32>}
 

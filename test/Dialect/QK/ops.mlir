@@ -27,6 +27,11 @@ param.global @apart : !w4 = #qk.stored<
     [#param.external<"model", "codes">, #param.external<"model", "scales">],
     format = #qt.format<q4_0>,
     layout = #qk.layout<tile [1, *] order(32:2, 2:1) 32B { code @0 col(64:4) } + tile [1, *] 4B { scale @0 col(2:16) }>>
+// Some rows of a tensor.
+// CHECK: param.global @rows : tensor<128x64xf32, #q4_0> = #qk.stored<[#param.external<"model", "blk.0.attn_qkv.weight">], format = #q4_0, layout = #layout_q4_0, rows = [64, 256]>
+param.global @rows : !w4 = #qk.stored<
+    [#param.external<"model", "blk.0.attn_qkv.weight">],
+    format = #qt.format<q4_0>, layout = #qk.layout<q4_0>, rows = [64, 256]>
 // Numbers, of another format than the type.
 // CHECK: param.global @numbers : tensor<64xbf16> = #qk.stored<{{.*}}, format = #f32, layout = #layout2>
 param.global @numbers : tensor<64xbf16> = #qk.stored<

@@ -2,6 +2,7 @@
 """Writes Hugging Face folders of Llama and its kin as GGUF files."""
 
 import json
+import re
 
 import gguf
 import numpy as np
@@ -19,6 +20,30 @@ PARTS = {
     "mlp.down_proj": "ffn_down",
     "input_layernorm": "attn_norm",
     "post_attention_layernorm": "ffn_norm",
+    "self_attn.qkv_proj": "attn_qkv",
+    "mlp.gate_up_proj": "ffn_up",
+    "mlp.gate": "ffn_gate_inp",
+    "mlp.experts.gate_proj": "ffn_gate_exps",
+    "mlp.experts.up_proj": "ffn_up_exps",
+    "mlp.experts.down_proj": "ffn_down_exps",
+    "block_sparse_moe.gate": "ffn_gate_inp",
+    "block_sparse_moe.experts.w1": "ffn_gate_exps",
+    "block_sparse_moe.experts.w3": "ffn_up_exps",
+    "block_sparse_moe.experts.w2": "ffn_down_exps",
+}
+# Where there are norms behind attention and feed-forward.
+POST_NORM_PARTS = {
+    **PARTS,
+    "post_attention_layernorm": "post_attention_norm",
+    "pre_feedforward_layernorm": "ffn_norm",
+    "post_feedforward_layernorm": "post_ffw_norm",
+}
+GEMMAS = ("gemma2", "gemma3_text")
+ARCHITECTURES = {
+    "gemma3_text": "gemma3",
+    "mistral": "llama",
+    "mixtral": "llama",
+    "qwen3_moe": "qwen3moe",
 }
 WHOLE = {
     "model.embed_tokens.weight": "token_embd.weight",
@@ -27,12 +52,34 @@ WHOLE = {
 }
 
 
-def gguf_name(name):
+def architecture(config):
+    """`general.architecture` of a model."""
+    return ARCHITECTURES.get(config["model_type"], config["model_type"])
+
+
+def gguf_name(name, config=None):
+    """Of a tensor; those of experts are without the expert's number."""
     if name in WHOLE:
         return WHOLE[name]
     _, _, layer, part = name.split(".", 3)
     part, kind = part.rsplit(".", 1)
-    return f"blk.{layer}.{PARTS[part]}.{kind}"
+    has_post_norms = config and config["model_type"] in GEMMAS
+    return f"blk.{layer}.{(POST_NORM_PARTS if has_post_norms else PARTS)[part]}.{kind}"
+
+
+def expert_groups(tensors):
+    """{name: tensors of it}: an expert's matrices go into one tensor, under the
+    name without its number, all others are alone."""
+    groups = {}
+    for name in tensors:
+        groups.setdefault(re.sub(r"\.experts\.\d+\.", ".experts.", name), []).append(name)
+    return groups
+
+
+def norm_values(name, values, config):
+    """llama.cpp multiplies by what the file holds, Gemma by one more than that."""
+    is_shifted = config["model_type"] in GEMMAS and name.endswith("norm.weight")
+    return values + np.float32(1) if is_shifted else values
 
 
 def head_dim(config):
@@ -43,7 +90,7 @@ def pair_rows(name, array, config):
     """The rows of `array` as llama.cpp orders them: it rotates neighbours, where
     Hugging Face rotates rows half a head apart."""
     part = name.split(".")[-2]
-    if config["model_type"] != "llama" or part not in ("q_proj", "k_proj"):
+    if architecture(config) != "llama" or part not in ("q_proj", "k_proj"):
         return array
     halves = array.reshape(-1, 2, head_dim(config) // 2, *array.shape[1:])
     return halves.swapaxes(1, 2).reshape(array.shape)
@@ -59,10 +106,51 @@ def write_facts(writer, config):
     writer.add_head_count_kv(config["num_key_value_heads"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_rope_freq_base(rope.get("rope_theta", 10000.0))
-    writer.add_rope_dimension_count(head_dim(config))
+    share = config.get("partial_rotary_factor", 1)
+    writer.add_rope_dimension_count(int(head_dim(config) * share))
     writer.add_key_length(head_dim(config))
     writer.add_value_length(head_dim(config))
     writer.add_vocab_size(config["vocab_size"])
+    write_variant(writer, config)
+
+
+def write_variant(writer, config):
+    """What only some families have, as llama.cpp's converters say it."""
+    scaling = config.get("rope_scaling") or {}
+    if scaling.get("rope_type") == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(scaling["factor"])
+    if config["model_type"] in (*GEMMAS, "phi3"):
+        writer.add_sliding_window(config.get("sliding_window") or 0)
+    if config["model_type"] == "phi3":
+        original = config["original_max_position_embeddings"]
+        scale = config["max_position_embeddings"] / original
+        writer.add_rope_scaling_orig_ctx_len(original)
+        writer.add_rope_scaling_attn_factors(np.sqrt(1 + np.log(scale) / np.log(original)).item())
+    if config["model_type"] == "gemma2":
+        writer.add_attn_logit_softcapping(config["attn_logit_softcapping"])
+        writer.add_final_logit_softcapping(config["final_logit_softcapping"])
+    if config["model_type"] == "gemma3_text":
+        writer.add_sliding_window_pattern(config["sliding_window_pattern"])
+        writer.add_rope_freq_base_swa(config["rope_local_base_freq"])
+    experts = config.get("num_experts") or config.get("num_local_experts")
+    if experts:
+        writer.add_expert_count(experts)
+        writer.add_expert_used_count(config["num_experts_per_tok"])
+        if "moe_intermediate_size" in config:
+            writer.add_expert_feed_forward_length(config["moe_intermediate_size"])
+
+
+def add_rope_tensors(writer, config):
+    """The factors of frequencies, if there are any."""
+    factors = rope_factors(config)
+    if factors is not None:
+        writer.add_tensor("rope_freqs.weight", factors)
+    scaling = config.get("rope_scaling") or {}
+    if config["model_type"] == "phi3" and "short_factor" in scaling:
+        for kind in ("long", "short"):
+            values = np.array(scaling[f"{kind}_factor"], np.float32)
+            writer.add_tensor(f"rope_factors_{kind}.weight", values)
 
 
 def rope_factors(config):

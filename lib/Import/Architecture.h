@@ -48,6 +48,7 @@ struct Architecture {
   bool layerNorms = false; ///< with biases, in place of norms by mean square
   double normEps = 0;
   double ropeBase = 0;         ///< of the frequencies before they are scaled
+  double windowRopeBase = 0;   ///< the same of windowRope
   bool normUnitOffset = false; ///< norms multiply by 1 + weight
   bool postNorms = false;      ///< norms behind attention and feed-forward, too
   double embeddingScale = 1;   ///< of the input, not of a tied output

@@ -80,7 +80,7 @@ DictionaryAttr ModelBuilder::modelAttr() {
   auto number = [&](const char *name, int64_t value) {
     return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
   };
-  return builder.getDictionaryAttr({
+  llvm::SmallVector<NamedAttribute> entries = {
       builder.getNamedAttr("architecture", builder.getStringAttr(a.family)),
       number("vocabulary", a.vocabulary),
       number("context", a.context),
@@ -91,7 +91,11 @@ DictionaryAttr ModelBuilder::modelAttr() {
       number("head_dim", a.headDim),
       number("intermediate", a.intermediate),
       builder.getNamedAttr("rope_base", builder.getF64FloatAttr(a.ropeBase)),
-  });
+  };
+  if (a.windowRope)
+    entries.push_back(builder.getNamedAttr(
+        "window_rope_base", builder.getF64FloatAttr(a.windowRopeBase)));
+  return builder.getDictionaryAttr(entries);
 }
 
 void ModelBuilder::addGlobal(const std::string &name) {

@@ -136,6 +136,18 @@ Status WeightValues::openStoredPart(qt::PartAttr part, qk::StoredAttr weight) {
   return Status::ok();
 }
 
+Status WeightValues::openSum(param::SumAttr sum,
+                             llvm::ArrayRef<int64_t> shape) {
+  // Nothing is rounded before the sum is.
+  mlir::Type f32 = sum.getAddend().getType();
+  Result<WeightValues> opened =
+      open(sum.getSource(), mlir::RankedTensorType::get(shape, f32), *source);
+  if (!opened)
+    return opened.status();
+  whole = std::make_shared<const WeightValues>(std::move(*opened));
+  return Status::ok();
+}
+
 Status WeightValues::openPart(qt::PartAttr part) {
   if (auto weight = llvm::dyn_cast<qk::StoredAttr>(part.getSource());
       weight && weight.hasOrder())
@@ -173,6 +185,9 @@ Result<WeightValues> WeightValues::open(mlir::Attribute value,
   } else if (auto stack = llvm::dyn_cast<param::StackAttr>(value)) {
     if (Status s = values.openStack(stack, type.getShape()); !s)
       return s;
+  } else if (auto sum = llvm::dyn_cast<param::SumAttr>(value)) {
+    if (Status s = values.openSum(sum, type.getShape()); !s)
+      return s;
   } else if (auto part = llvm::dyn_cast<qt::PartAttr>(value)) {
     if (Status s = values.openPart(part); !s)
       return s;
@@ -185,7 +200,7 @@ Result<WeightValues> WeightValues::open(mlir::Attribute value,
       return codes.status();
     values.stored = std::move(*codes);
   } else if (!llvm::isa<param::SplatAttr, nn::RopeTableAttr>(value)) {
-    return mismatch("#param.external, #param.view, #param.stack, "
+    return mismatch("#param.external, #param.view, #param.stack, #param.sum, "
                     "#param.splat, #qk.stored, #nn.rope_table or #qt.part",
                     textOf(value));
   }
@@ -234,6 +249,12 @@ Status WeightValues::readRaw(int64_t rowBegin, int64_t rowEnd,
                                     out);
   if (stored)
     return stored->readAsFloat(rowBegin, rowEnd, isMatrix, out);
+  if (auto sum = llvm::dyn_cast<param::SumAttr>(value)) {
+    Status status = whole->read(rowBegin, rowEnd, out);
+    for (float &number : out)
+      number += sum.getAddend().getValue().convertToFloat();
+    return status;
+  }
   if (auto table = llvm::dyn_cast<nn::RopeTableAttr>(value)) {
     for (int64_t row = rowBegin; row < rowEnd; ++row)
       fillRopeRow(table, row, out.data() + (row - rowBegin) * cols);

@@ -73,6 +73,7 @@ private:
                       llvm::ArrayRef<int64_t> shape);
   Status openRows(param::ViewAttr view, llvm::ArrayRef<int64_t> shape);
   Status openStack(param::StackAttr stack, llvm::ArrayRef<int64_t> shape);
+  Status openSum(param::SumAttr sum, llvm::ArrayRef<int64_t> shape);
   Status openPart(qt::PartAttr part);
   Status openStoredPart(qt::PartAttr part, qk::StoredAttr weight);
   Status readRaw(int64_t rowBegin, int64_t rowEnd, Span<float> out) const;
@@ -86,8 +87,8 @@ private:
   std::optional<weights::TensorView> rows; ///< of a part of `tensor`
   bool isVector = false;
   std::optional<weights::TensorStack> stack; ///< whose first is `tensor`
-  /// Of a part: the weight that it is of, and how that is seen. The view reads
-  /// the weight, so that both stay where they are.
+  /// Of a sum: what is added to. Of a part: the weight that it is of, and how
+  /// that is seen. The view reads the weight, so that both stay where they are.
   std::shared_ptr<const WeightValues> whole;
   std::shared_ptr<const numerics::ColumnView> view;
   /// Set where the values must be rounded to the element type first.

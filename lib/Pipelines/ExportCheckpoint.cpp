@@ -85,11 +85,14 @@ Status ModelExport::openCheckpoint() {
   folder.emplace(std::move(*created));
   if (Status status = writeModelFiles(plan->quantization); !status)
     return status;
-  auto files = exporter::createCheckpointFiles(folder->path(), *plan,
-                                               options.shardBytes);
+  constexpr uint64_t usualBytes = 5'000'000'000;
+  auto files = exporter::createCheckpointFiles(
+      folder->path(), *plan,
+      options.shardBytes ? options.shardBytes : usualBytes);
   if (!files)
     return files.status();
   writer = std::move(*files);
   tensors = std::move(plan->tensors);
+  output = options.outputPath;
   return Status::ok();
 }

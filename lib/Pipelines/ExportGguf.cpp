@@ -48,9 +48,12 @@ Status ModelExport::openGguf() {
     status = exporter::describeGgufTokenizer(options.modelPath, *facts, values);
   if (!status)
     return status;
-  auto created = exporter::createGguf(options.outputPath, values, tensors);
+  auto created = exporter::createGguf(options.outputPath, values, tensors,
+                                      options.shardBytes);
   if (!created)
     return created.status();
   writer = std::move(*created);
+  output =
+      exporter::ggufPaths(options.outputPath, tensors, options.shardBytes)[0];
   return Status::ok();
 }

@@ -102,7 +102,8 @@ std::string ModelExport::report() const {
   llvm::json::Array notes;
   uint64_t bytes = 0, elements = 0;
   for (const ContainerTensor &tensor : tensors) {
-    types[tensor.type] = types.getInteger(tensor.type).value_or(0) + 1;
+    if (!tensor.joinsPrevious)
+      types[tensor.type] = types.getInteger(tensor.type).value_or(0) + 1;
     bytes += tensor.bytes;
   }
   for (auto global : front.getModule().getOps<param::GlobalOp>())
@@ -111,7 +112,7 @@ std::string ModelExport::report() const {
     notes.push_back(note);
   std::string text;
   llvm::raw_string_ostream(text) << llvm::json::Value(llvm::json::Object{
-      {"output", options.outputPath},
+      {"output", output},
       {"container", options.container},
       {"weight_bytes", int64_t(bytes)},
       {"bits_per_weight",

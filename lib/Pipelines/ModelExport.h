@@ -33,6 +33,7 @@ private:
   const ExportOptions &options;
   const CompileOptions frontOptions;
   Compilation front;
+  std::string output; ///< what readers open
   std::vector<exporter::ContainerTensor> tensors;
   /// Of a container that is a folder.
   std::optional<artifact::ArtifactFolder> folder;

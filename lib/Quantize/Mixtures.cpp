@@ -45,6 +45,11 @@ MixtureChoice::find(const std::string &text,
     return facts.getAs<mlir::IntegerAttr>(name).getInt();
   };
   MixtureChoice choice;
+  // Models that llama.cpp does not know have names like those of Llama, or none.
+  choice.architecture = weights::findGgufArchitecture(
+      facts.getAs<mlir::StringAttr>("architecture").str());
+  if (!choice.architecture)
+    choice.architecture = weights::findGgufArchitecture("llama");
   choice.mixture = *mixture;
   choice.model.layers = number("layers");
   choice.model.heads = number("heads");
@@ -54,7 +59,8 @@ MixtureChoice::find(const std::string &text,
 }
 
 numerics::Format MixtureChoice::formatOf(param::GlobalOp global) const {
-  std::string tensor = weights::ggufNameOf(global.getSymName().str());
+  std::string tensor =
+      weights::ggufNameOf(*architecture, global.getSymName().str());
   const weights::GgmlType *type = weights::typeIn(
       *mixture, model, tensor, global.getTensorType().getShape().back());
   // Types of plain elements have the names of formats, too.

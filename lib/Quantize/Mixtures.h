@@ -10,6 +10,7 @@
 #include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Numerics/Format.h"
 #include "quern/Weights/GgufMixtures.h"
+#include "quern/Weights/GgufNames.h"
 
 namespace quern::quantize {
 
@@ -29,6 +30,7 @@ public:
 private:
   const weights::Mixture *mixture = nullptr;
   weights::MixtureModel model;
+  const weights::GgufArchitecture *architecture = nullptr;
 };
 
 } // namespace quern::quantize

@@ -210,6 +210,29 @@ static Result<Tensor> decodeStored(qk::StoredAttr stored,
   return Tensor::ofReals(type.getShape().vec(), std::move(values));
 }
 
+/// The numbers that `value` says, as a plain tensor of type `type`. Where an
+/// error costs more in some columns than in others, `columnWeights` (may be
+/// null) becomes what it costs in each.
+static Result<Tensor> makePlain(mlir::Attribute value,
+                                mlir::RankedTensorType type,
+                                const Sources &sources,
+                                std::vector<float> *columnWeights = nullptr);
+
+static Result<Tensor> makeSum(param::SumAttr sum, mlir::RankedTensorType type,
+                              const Sources &sources) {
+  auto whole =
+      mlir::RankedTensorType::get(type.getShape(), sum.getAddend().getType());
+  Result<Tensor> numbers = makePlain(sum.getSource(), whole, sources);
+  if (!numbers)
+    return numbers;
+  return readNumbers(type, [&](Span<float> values) {
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] =
+          numbers->values()[i] + sum.getAddend().getValue().convertToFloat();
+    return Status::ok();
+  });
+}
+
 static Result<Tensor> makeSplat(param::SplatAttr splat,
                                 mlir::RankedTensorType type) {
   float value = float(splat.getValue().getValueAsDouble());
@@ -223,14 +246,6 @@ static Result<Tensor> makeRopeTable(nn::RopeTableAttr table) {
   return ropeTable(0, table.getPositions(),
                    {frequencies.data(), frequencies.size()}, table.getFactor());
 }
-
-/// The numbers that `value` says, as a plain tensor of type `type`. Where an
-/// error costs more in some columns than in others, `columnWeights` (may be
-/// null) becomes what it costs in each.
-static Result<Tensor> makePlain(mlir::Attribute value,
-                                mlir::RankedTensorType type,
-                                const Sources &sources,
-                                std::vector<float> *columnWeights = nullptr);
 
 /// The weight that `part` is of, seen through its column transforms.
 static Result<numerics::ColumnView> viewColumns(qt::PartAttr part,
@@ -290,6 +305,7 @@ static Result<Tensor> makePlain(mlir::Attribute value,
           .Case([&](param::StackAttr stack) {
             return readStack(stack, type, sources);
           })
+          .Case([&](param::SumAttr sum) { return makeSum(sum, type, sources); })
           .Case([&](param::SplatAttr splat) { return makeSplat(splat, type); })
           .Case([&](nn::RopeTableAttr table) { return makeRopeTable(table); })
           .Case([&](qk::StoredAttr stored) {
@@ -302,8 +318,8 @@ static Result<Tensor> makePlain(mlir::Attribute value,
             std::string text;
             llvm::raw_string_ostream(text) << other;
             return mismatch(
-                "#param.external, #param.view, #param.stack, #param.splat, "
-                "#qk.stored, #nn.rope_table or #qt.part",
+                "#param.external, #param.view, #param.stack, #param.sum, "
+                "#param.splat, #qk.stored, #nn.rope_table or #qt.part",
                 text);
           });
   if (!numbers)

@@ -288,9 +288,10 @@ def _add_container(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shard-size",
         type=_byte_count,
-        default="5GB",
+        default=0,
         metavar="BYTES",
-        help="of a folder: the most bytes of tensors in one file, such as 500MB",
+        help="the most bytes of tensors in one of several files, such as 500MB; otherwise a GGUF "
+        "file is one, and files of a folder have up to 5GB",
     )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0: all processors")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file or folder")
@@ -553,7 +554,7 @@ def _export(options: argparse.Namespace) -> None:
             progress=progress,
         )
     types = ", ".join(f"{count} {name}" for name, count in sorted(report["types"].items()))
-    _print_report(options.output, report, f": {types}", begin)
+    _print_report(report["output"], report, f": {types}", begin)
 
 
 def _transcode(options: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ def export_model(
     formats_file: str | Path | None = None,
     solver: str = "rtn",
     threads: int = 0,
-    shard_bytes: int = 5_000_000_000,
+    shard_bytes: int = 0,
     encoding: str = "quantize",
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
@@ -32,14 +32,15 @@ def export_model(
     weights keep the codes that the model holds. encoding: how they get `format`; "quantize",
     "transcode" for codes that stand for the same numbers, where there are none an error, or
     "re-encode" for such of a bounded error in its place (docs/HowTo/TranscodeAModel.md). A
-    container that may be of several files has at most `shard_bytes` of tensors in each. A file
-    at `output` is replaced once all is written. Returns "output", "container", "weight_bytes",
-    "bits_per_weight", "types" (tensors of each) and "notes".
+    container that may be of several files has at most `shard_bytes` of tensors in each; 0: a
+    GGUF file has all, one of a folder 5 GB. A file at `output` is replaced once all is written.
+    Returns "output", "container", "weight_bytes", "bits_per_weight", "types" (tensors of each)
+    and "notes".
     """
     if not 0 <= threads < 2**32:
         raise QuernError(f"threads: expects a number from 0 to {2**32 - 1}, but got {threads}")
-    if not 0 < shard_bytes < 2**63:
-        raise QuernError(f"shard_bytes: expects a positive number, but got {shard_bytes}")
+    if not 0 <= shard_bytes < 2**63:
+        raise QuernError(f"shard_bytes: expects a number from 0, but got {shard_bytes}")
     for text in itertools.chain((model, output, container, format, formats_file), *rules):
         check_unicode("the options", str(text))
     compiler = load_extension()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+import pytest
 from gguf import GGMLQuantizationType as Type
 from numpy.typing import NDArray
+from quern import synth
 from support import ROOT
 
 sys.path.insert(0, str(ROOT / "utils"))
@@ -28,6 +31,69 @@ HALVES = {
     Type.TQ2_0: [64],
 }  # fmt: skip
 TYPES = [*HALVES, Type.IQ1_M, Type.MXFP4]
+
+
+# Models of the families whose GGUF files are not like Llama's, as far as
+# llama.cpp computes them: it takes the scale of attention from the width of a
+# head, has experts in every layer, and makes their shares add up to one.
+FAMILIES = {
+    name: dataclasses.replace(synth.SHAPES[name], extra={**synth.SHAPES[name].extra, **changes})
+    for name, changes in {
+        "tiny-gemma2": {"query_pre_attn_scalar": 16},
+        "tiny-gemma3": {"query_pre_attn_scalar": 32},
+        "tiny-phi3": {"original_max_position_embeddings": 256},
+        "tiny-mixtral": {},
+        "tiny-qwen3-moe": {"norm_topk_prob": True, "mlp_only_layers": []},
+    }.items()
+}
+# llama.cpp rounds contexts up to multiples of 256, and takes other factors beyond
+# the first context.
+FAMILIES["tiny-phi3"] = dataclasses.replace(FAMILIES["tiny-phi3"], context=512)
+
+
+def synthesize_family(name: str, folder: Path, seed: int = 0, dtype: str = "bf16", **changes) -> None:
+    """Writes a folder of one of FAMILIES, numbers of its shape changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(synth.SHAPES, "family", dataclasses.replace(FAMILIES[name], **changes))
+        synth.synthesize("family", folder, seed=seed, dtype=dtype)
+
+
+def write_gemma_tokenizer(folder: Path) -> None:
+    """Puts a tokenizer like Gemma's into a folder of at least 320 tokens: a model
+    of pieces without a blank before the text, whose runs of blanks and of line ends
+    have one score and are tokens of the user."""
+    runs = ["\n" * n for n in range(2, 8)] + ["\u2581" * n for n in range(2, 8)]
+    letters = ["\n", "\u2581", *"abcdehilnorstuwyT.,'"]
+    words = ["he", "th", "\u2581t", "\u2581th", "the", "\u2581the", "in", "an", "er", "\u2581a", "ll"]
+    special = ["<pad>", "<eos>", "<bos>", "<unk>"]
+    tokens = [*special, *runs, *(f"<0x{byte:02X}>" for byte in range(256)), *letters, *words]
+    ids = {token: number for number, token in enumerate(tokens)}
+    order = {piece: number for number, piece in enumerate(words)}
+    merges = [
+        (-order.get(piece, -1), len(piece[:cut]), piece[:cut], piece[cut:])
+        for piece in [*runs, *words]
+        for cut in range(1, len(piece))
+        if piece[:cut] in ids and piece[cut:] in ids
+    ]
+    merges.sort(key=lambda merge: merge[:2], reverse=True)
+    added = [
+        {"id": ids[token], "content": token, "special": token in special, "normalized": False,
+         "single_word": False, "lstrip": False, "rstrip": False}
+        for token in [*special, *runs]
+    ]  # fmt: skip
+    blank = {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}
+    tokenizer = {
+        "version": "1.0", "added_tokens": added, "post_processor": None,
+        "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},
+        "pre_tokenizer": None,
+        "decoder": {"type": "Sequence",
+                    "decoders": [blank, {"type": "ByteFallback"}, {"type": "Fuse"}]},
+        "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True,
+                  "vocab": ids, "merges": [[left, right] for *_, left, right in merges]},
+    }  # fmt: skip
+    config = {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "add_bos_token": True}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
 
 
 def random_blocks(kind: Type, rows: int, cols: int, seed: int) -> NDArray[np.uint8]:
@@ -76,24 +142,25 @@ def write_gguf(
     made a folder of the same model with the numbers that the file holds, in F32.
     """
     config = json.loads((folder / "config.json").read_text())
-    writer = gguf.GGUFWriter(out, config["model_type"])
+    writer = gguf.GGUFWriter(out, gguf_models.architecture(config))
     gguf_models.write_facts(writer, config)
     if pre or scores:
         gguf_models.write_tokenizer(writer, folder, pre, scores)
     else:
         writer.add_tokenizer_model("none")
-    factors = gguf_models.rope_factors(config)
-    if factors is not None:
-        writer.add_tensor("rope_freqs.weight", factors)
+    gguf_models.add_rope_tensors(writer, config)
     held = {}
     tensors = gguf_models.read_safetensors(folder / "model.safetensors")
-    for number, (name, array) in enumerate(tensors.items()):
+    for number, (name, members) in enumerate(gguf_models.expert_groups(tensors).items()):
+        arrays = [tensors[member] for member in members]
+        array = np.stack(arrays) if len(members) > 1 else arrays[0]
         values = gguf_models.as_floats(array)
-        kind = type_of(name) if array.ndim == 2 else None
+        kind = type_of(name) if array.ndim > 1 else None
         if kind is None:
-            held[name] = _add_numbers(writer, name, array, values, config)
+            numbers = _add_numbers(writer, name, array, values, config)
         else:
-            held[name] = _add_blocks(writer, name, values, kind, config, number)
+            numbers = _add_blocks(writer, name, values, kind, config, number)
+        held |= zip(members, numbers if len(members) > 1 else [numbers], strict=True)
     gguf_models.finish(writer)
     if dequantized:
         dequantized.mkdir()
@@ -104,23 +171,24 @@ def write_gguf(
 
 def _add_numbers(writer, name, array, values, config):
     """As GGUF files have them: vectors in F32, matrices in their own type."""
-    rows = gguf_models.pair_rows(name, array if array.ndim == 2 else values, config)
+    kept = array if array.ndim > 1 else gguf_models.norm_values(name, values, config)
+    rows = gguf_models.pair_rows(name, kept, config)
     raw = Type.BF16 if rows.dtype == np.uint16 else None
     data = np.ascontiguousarray(rows)
     writer.add_tensor(
-        gguf_models.gguf_name(name), data.view(np.uint8) if raw else data, raw_dtype=raw
+        gguf_models.gguf_name(name, config), data.view(np.uint8) if raw else data, raw_dtype=raw
     )
     return values
 
 
 def _add_blocks(writer, name, values, kind, config, seed):
-    rows, cols = values.shape
+    *planes, cols = values.shape
     try:
         blocks = gguf.quants.quantize(values, kind)
     except NotImplementedError:
-        blocks = random_blocks(kind, rows, cols, seed)
-    stored = gguf_models.pair_rows(name, blocks, config)
-    writer.add_tensor(gguf_models.gguf_name(name), np.ascontiguousarray(stored), raw_dtype=kind)
+        blocks = random_blocks(kind, int(np.prod(planes)), cols, seed).reshape(*planes, -1)
+    stored = np.ascontiguousarray(gguf_models.pair_rows(name, blocks, config))
+    writer.add_tensor(gguf_models.gguf_name(name, config), stored, raw_dtype=kind)
     return gguf.quants.dequantize(blocks, kind)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import resource
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 import quern
 from gguf import GGMLQuantizationType as Type
-from gguf_files import TYPES, gguf_models, write_gguf
+from gguf_files import FAMILIES, TYPES, gguf_models, synthesize_family, write_gemma_tokenizer, write_gguf
 from quern import synth
 from quern.cli import main
 from support import (
@@ -149,6 +150,105 @@ def test_families_come_back(tmp_path, name):
     np.testing.assert_allclose(after, before, rtol=0, atol=atol)
 
 
+# Of Phi-3 the folder's factors for long texts are not kept, and those for short
+# ones are what the frequencies say.
+FACTORS = {"rope_factors_long.weight", "rope_factors_short.weight"}
+OF_FACTORS = {"phi3.context_length", "phi3.rope.scaling.attn_factor"}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_families_with_files_of_their_own(tmp_path, name):
+    """The gguf package's file of the same folder has the same tensors, to the
+    bit, and says the same; and both are the folder's model."""
+    synthesize_family(name, tmp_path / "model", seed=5)
+    quern.export_model(tmp_path / "model", tmp_path / "m.gguf", "gguf")
+    write_gguf(tmp_path / "model", tmp_path / "theirs.gguf")
+    ours, theirs = tensors_of(tmp_path / "m.gguf"), tensors_of(tmp_path / "theirs.gguf")
+    for factors in FACTORS:
+        assert (factors in ours) == (factors in theirs and "short" in factors)
+        ours.pop(factors, None), theirs.pop(factors, None)
+    assert ours == theirs
+    ours, theirs = values_of(tmp_path / "m.gguf"), values_of(tmp_path / "theirs.gguf")
+    # The usual pattern of windows need not be said, nor what the tokens say.
+    for key in set(theirs) - OF_FACTORS:
+        if not key.startswith("tokenizer."):
+            assert ours[key] == theirs[key], key
+    tokens = np.random.default_rng(1).integers(0, 320, 60)
+    before = all_logits(quern.ReferenceModel(tmp_path / "model"), tokens)
+    after = all_logits(quern.ReferenceModel(tmp_path / "m.gguf"), tokens)
+    atol = 1e-5 * np.abs(before).max() if name == "tiny-phi3" else 0
+    np.testing.assert_allclose(after, before, rtol=0, atol=atol)
+    quern.export_model(tmp_path / "m.gguf", tmp_path / "again.gguf", "gguf")
+    assert tensors_of(tmp_path / "again.gguf") == tensors_of(tmp_path / "m.gguf")
+    assert values_of(tmp_path / "again.gguf") == values_of(tmp_path / "m.gguf")
+
+
+@pytest.mark.parametrize("name", ["tiny-phi3", "tiny-mixtral"])
+def test_codes_of_fused_tensors_and_of_experts(tmp_path, name):
+    """What is quantized here and read back stands for the same numbers, and what
+    is read and written again has the same bytes."""
+    synthesize_family(name, tmp_path / "model", seed=5)
+    quern.export_model(tmp_path / "model", tmp_path / "m.gguf", "gguf", "Q5_1")
+    kinds = {key: value[0] for key, value in tensors_of(tmp_path / "m.gguf").items()}
+    large = "attn_qkv" if name == "tiny-phi3" else "ffn_down_exps"
+    assert kinds[f"blk.1.{large}.weight"] == Type.Q5_1
+    model, again = quern.ReferenceModel(tmp_path / "model", "Q5_1"), tmp_path / "m.gguf"
+    parts = ["self_attn.v_proj", "self_attn.k_proj"]
+    parts += ["mlp.up_proj"] if name == "tiny-phi3" else ["mlp.experts.up_proj"]
+    for part in parts:
+        weight = f"model.layers.1.{part}.weight"
+        expected = model.weight(weight)
+        np.testing.assert_array_equal(quern.ReferenceModel(again).weight(weight), expected)
+    quern.export_model(again, tmp_path / "again.gguf", "gguf")
+    assert tensors_of(tmp_path / "again.gguf") == tensors_of(again)
+
+
+def test_windows_in_any_layers(tmp_path):
+    """A pattern that is not the family's is said layer by layer."""
+    synthesize_family("tiny-gemma2", tmp_path / "model", layers=4)
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    config["layer_types"] = ["full_attention", "sliding_attention", "sliding_attention",
+                             "full_attention"]  # fmt: skip
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+    quern.export_model(tmp_path / "model", tmp_path / "m.gguf", "gguf")
+    key = "gemma2.attention.sliding_window_pattern"
+    assert values_of(tmp_path / "m.gguf")[key] == [False, True, True, False]
+    tokens = np.random.default_rng(1).integers(0, 320, 60)
+    before = all_logits(quern.ReferenceModel(tmp_path / "model"), tokens)
+    after = all_logits(quern.ReferenceModel(tmp_path / "m.gguf"), tokens)
+    np.testing.assert_array_equal(after, before)
+
+
+@pytest.mark.parametrize("name", ["tiny-llama", "tiny-phi3"])
+def test_shards(tmp_path, name):
+    """Each of at most so many bytes, or of one tensor; together the model."""
+    quern.synthesize(name, tmp_path / "model", dtype="f32")
+    quern.export_model(tmp_path / "model", tmp_path / "m.gguf", "gguf")
+    report = quern.export_model(
+        tmp_path / "model", tmp_path / "s.gguf", "gguf", shard_bytes=150_000
+    )
+    shards = sorted(tmp_path.glob("s-*.gguf"))
+    assert [path.name for path in shards] == [
+        f"s-{i + 1:05}-of-{len(shards):05}.gguf" for i in range(len(shards))
+    ]
+    assert len(shards) > 2 and not (tmp_path / "s.gguf").exists()
+    assert report["output"] == str(shards[0])
+    whole, found = tensors_of(tmp_path / "m.gguf"), {}
+    for number, path in enumerate(shards):
+        held, values = tensors_of(path), values_of(path)
+        assert len(held) == 1 or sum(len(data) for *_, data in held.values()) <= 150_000
+        assert (values["split.no"], values["split.count"]) == (number, len(shards))
+        assert values["split.tensors.count"] == len(whole)
+        assert (len(values) == 3) == (number > 0)
+        found |= held
+    assert found == whole
+    assert quern.import_to_text(shards[0]) == quern.import_to_text(tmp_path / "m.gguf")
+    for path in shards:
+        path.unlink()
+    quern.export_model(tmp_path / "model", tmp_path / "s.gguf", "gguf", shard_bytes=10**9)
+    assert tensors_of(tmp_path / "s.gguf") == whole
+
+
 def test_biases_of_llama_are_put_in_order(tmp_path, monkeypatch):
     shape = synth.Shape(96, 160, 2, 6, 2, 16, 320, 256, family="qwen2")
     monkeypatch.setitem(synth.SHAPES, "biased", shape)
@@ -238,6 +338,20 @@ def test_sentencepiece_tokenizer_comes_back(tmp_path, compile_once, name):
     same_tokens(again, quern.Tokenizer(folder), lines + ODD_TEXTS)
 
 
+RUNS = ["\n\n\n the", "the   hall,\n\n\n\n\n\n\n\n\n\n\n", " " * 17 + "in", "\n \n  \n"]
+
+
+def test_tokenizer_of_gemma_comes_back(tmp_path, compile_once):
+    synthesize_family("tiny-gemma2", tmp_path / "model")
+    write_gemma_tokenizer(tmp_path / "model")
+    quern.export_model(tmp_path / "model", tmp_path / "m.gguf", "gguf")
+    values = values_of(tmp_path / "m.gguf")
+    assert values["tokenizer.ggml.add_space_prefix"] is False
+    assert values["tokenizer.ggml.token_type"][4:16] == [4] * 12
+    again = quern.Tokenizer(compile_once(tmp_path / "m.gguf", "", target="host"))
+    same_tokens(again, quern.Tokenizer(tmp_path / "model"), RUNS + ODD_TEXTS)
+
+
 def test_ids_without_a_token_are_filled(tmp_path):
     def change(tokenizer, config):
         last = max(tokenizer["model"]["vocab"].items(), key=lambda item: item[1])
@@ -314,11 +428,64 @@ def test_formats_that_no_type_holds(wide, tmp_path, format, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_windows_are_not_said(tmp_path):
-    quern.synthesize("tiny-mistral", tmp_path / "model")
-    assert error_of(tmp_path / "model", tmp_path / "m.gguf", "gguf") == (
-        "expects layers that attend to the whole text, but got one with a window of 24 tokens"
+NO_OTHER = "because llama.cpp's '{}' has no other, but got "
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("tiny-mistral", {}, "expects layers that attend to the whole text, "
+         + NO_OTHER.format("llama") + "a window of 24 tokens; a model whose context is 24 or less "
+         "(max_position_embeddings in config.json) has no use of it"),
+        ("tiny-gemma2", {}, "expects products of queries and keys times 0.250000, "
+         + NO_OTHER.format("gemma2") + "0.204124"),
+        ("tiny-gemma2", {"query_pre_attn_scalar": 16, "attn_logit_softcapping": None},
+         "expects a soft cap of attention, " + NO_OTHER.format("gemma2") + "0.000000"),
+        ("tiny-gemma3", {"query_pre_attn_scalar": 32, "attn_logit_softcapping": 2.0},
+         "expects attention without a soft cap, " + NO_OTHER.format("gemma3") + "2.000000"),
+        ("tiny-qwen3-moe", {}, "expects experts in each of the 3 layers, "
+         + NO_OTHER.format("qwen3moe") + "2 with experts"),
+        ("tiny-qwen3-moe", {"mlp_only_layers": []}, "expects shares of the chosen experts that add "
+         "up to one (norm_topk_prob in config.json), " + NO_OTHER.format("qwen3moe")
+         + "shares that do not"),
+        ("tiny-gpt2", {}, "expects a decoder with norms and rotary positions, but got another "
+         "model"),
+    ],
+)  # fmt: skip
+def test_models_that_llama_cpp_computes_otherwise(tmp_path, monkeypatch, name, changes, message):
+    shape = synth.SHAPES[name]
+    changed = dataclasses.replace(shape, extra={**shape.extra, **changes})
+    monkeypatch.setitem(synth.SHAPES, "changed", changed)
+    quern.synthesize("changed", tmp_path / "model")
+    assert error_of(tmp_path / "model", tmp_path / "m.gguf", "gguf") == message
+
+
+def test_a_window_as_long_as_the_context_hides_nothing(tmp_path, monkeypatch):
+    shape = dataclasses.replace(synth.SHAPES["tiny-mistral"], context=24)
+    monkeypatch.setitem(synth.SHAPES, "short", shape)
+    quern.synthesize("short", tmp_path / "model")
+    quern.export_model(tmp_path / "model", tmp_path / "m.gguf", "gguf")
+    assert values_of(tmp_path / "m.gguf")["general.architecture"] == "llama"
+
+
+def test_fused_weights_of_unequal_formats(tmp_path):
+    synthesize_family("tiny-phi3", tmp_path / "model")
+    rules = [("*.1.self_attn.k_proj.weight", "q5_0")]
+    found = error_of(tmp_path / "model", tmp_path / "m.gguf", "gguf", "q8_0", rules=rules)
+    assert found == (
+        "weight 'model.layers.1.self_attn.q_proj.weight': expects one type in the weights of a "
+        "tensor that the file fuses, but got Q8_0 in 'model.layers.1.self_attn.q_proj.weight' and "
+        "Q5_0 in 'model.layers.1.self_attn.k_proj.weight'; give them one format by --rule"
     )
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_factors_of_fused_weights(tmp_path):
+    synthesize_family("tiny-phi3", tmp_path / "model")
+    text = "f4E2M1FN [1, 16], scale (f8E4M3FN [*, *], scale f32)"
+    rules = [("*_proj.weight", text)]
+    found = error_of(tmp_path / "model", tmp_path / "m.gguf", "gguf", "q8_0", rules=rules)
+    assert "expects a format without a factor of the whole weight" in found
 
 
 def test_places_that_cannot_be(tiny_model, tmp_path):
@@ -432,5 +599,11 @@ def test_commands(tmp_path, capfd):
     rule = ("--rule", "*down_proj*=q5_k")
     shown = run("quantize", out, "--format", "q4_k", *rule, "--container", "gguf", "-o", again)
     assert "13 F32, 37 Q4_K, 6 Q5_K" in shown
+    sharded = str(tmp_path / "s.gguf")
+    shown = run("export", out, "--container", "gguf", "--shard-size", "5MB", "-o", sharded)
+    assert shown.startswith(str(tmp_path / "s-00001-of-00003.gguf: "))
+    with pytest.raises(SystemExit):
+        main(("export", out, "--container", "gguf", "--shard-size", "few", "-o", sharded))
+    assert "expects a number of bytes such as 500MB or 5GB, but got 'few'" in capfd.readouterr().err
     assert main(("export", out, "--container", "rar", "-o", again)) == 1
     assert capfd.readouterr().err.startswith("error: expects a container")

@@ -4,6 +4,7 @@ against Hugging Face folders of the same numbers."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -15,7 +16,15 @@ import numpy as np
 import pytest
 import quern
 from gguf import GGMLQuantizationType as Type
-from gguf_files import TYPES, gguf_models, random_blocks, write_gguf
+from gguf_files import (
+    FAMILIES,
+    TYPES,
+    gguf_models,
+    random_blocks,
+    synthesize_family,
+    write_gguf,
+)
+from numpy_families import numpy_model
 from numpy_llama import NumpyLlama
 from quern import synth
 from quern.cli import main
@@ -32,8 +41,9 @@ from support import (
 
 pytestmark = needs_compiler
 
-U32, U64, STRING, ARRAY = (
-    gguf.GGUFValueType[name] for name in ("UINT32", "UINT64", "STRING", "ARRAY")
+U32, U64, F32, BOOL, STRING, ARRAY = (
+    gguf.GGUFValueType[name]
+    for name in ("UINT32", "UINT64", "FLOAT32", "BOOL", "STRING", "ARRAY")
 )
 QUERN_6M = ROOT / "examples" / "quern-6m"
 
@@ -137,6 +147,87 @@ def test_families(tmp_path, compile_once, name):
     found = logits_of(compile_once(tmp_path / "m.gguf", "", kv_cache="f32"), tokens)
     for isa, logits in found.items():
         np.testing.assert_allclose(logits, expected, rtol=0, atol=tolerance, err_msg=isa)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_families_with_files_of_their_own(tmp_path, compile_once, name):
+    """Norms that hold one more, soft caps, windows and their frequencies, fused
+    projections, factors of frequencies, experts: the module is the one that the
+    folder becomes, and so are its logits."""
+    synthesize_family(name, tmp_path / "model", seed=5)
+    write_gguf(tmp_path / "model", tmp_path / "m.gguf")
+    assert shape_of_graph(tmp_path / "m.gguf") == shape_of_graph(tmp_path / "model")
+    tokens = np.random.default_rng(1).integers(0, 320, 60)
+    expected = numpy_model(tmp_path / "model", np.float64).logits(tokens)
+    tolerance = 1e-4 * np.abs(expected).max()
+    found = logits_of(compile_once(tmp_path / "m.gguf", "", kv_cache="f32"), tokens)
+    for isa, logits in found.items():
+        np.testing.assert_allclose(logits, expected, rtol=0, atol=tolerance, err_msg=isa)
+
+
+def shape_of_graph(path: Path) -> list[str]:
+    """The operations of the imported module, without the values of weights, and
+    without numbers that went through another unit, such as frequencies."""
+    text = quern.import_to_text(path)
+    text = re.sub(r"inverse_frequencies = array<[^>]*>", "", text)
+    text = re.sub(r"(magnitude|cap|scale|eps) ?=? [-+.e0-9]+( : f32)?", r"\1", text)
+    lines = [line for line in text.splitlines() if "param.global" not in line]
+    return [line for line in lines if not line.startswith("#")]
+
+
+FLAT_TYPES = (Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.Q8_0, Type.IQ4_NL, Type.MXFP4)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_codes_of_fused_tensors_and_of_experts(tmp_path, compile_once, name):
+    """Rows of a tensor of blocks, and blocks of three extents, to the bit; the
+    kernels take their codes."""
+    wide = {"hidden": 256, "intermediate": 512, "heads": 4, "kv_heads": 2, "head_dim": 64}
+    is_wide = name == "tiny-mixtral"
+    synthesize_family(name, tmp_path / "model", seed=5, **(wide if is_wide else {}))
+    kinds = itertools.cycle(TYPES if is_wide else FLAT_TYPES)
+    numbers = tmp_path / "numbers"
+    write_gguf(
+        tmp_path / "model", tmp_path / "m.gguf",
+        lambda name: None if name.endswith(".gate.weight") else next(kinds), dequantized=numbers,
+    )  # fmt: skip
+    from_file = quern.ReferenceModel(tmp_path / "m.gguf")
+    from_folder = quern.ReferenceModel(numbers)
+    for weight in re.findall(r"param.global @(\S+)", quern.import_to_text(numbers)):
+        found, expected = from_file.weight(weight), from_folder.weight(weight)
+        np.testing.assert_array_equal(found, expected, err_msg=weight)
+    tokens = np.random.default_rng(2).integers(0, 320, 30)
+    expected = numpy_model(numbers, np.float64).logits(tokens)
+    tolerance = 1e-4 * np.abs(expected).max()
+    artifact = compile_once(tmp_path / "m.gguf", "", kv_cache="f32")
+    assert {tensor.encoding for tensor in quern.inspect(artifact).tensors} > {"q4_0", "q8_0"}
+    for isa, logits in logits_of(artifact, tokens).items():
+        np.testing.assert_allclose(logits, expected, rtol=0, atol=tolerance, err_msg=isa)
+
+
+def test_windows_by_layer(tmp_path):
+    """A list says it for each layer, a number for every so many, and silence is
+    the family's way."""
+    synthesize_family("tiny-gemma3", tmp_path / "model", layers=7)
+    write_gguf(tmp_path / "model", tmp_path / "m.gguf")
+    key = "sliding_window_pattern"
+    flags = [False, True, True, False, True, False, True]
+    listed = ("gemma3.attention." + key, ARRAY, flags)
+    for change, add, windows in (
+        (replaced(**{key: 2}), [], "1010101"),
+        (replaced(**{key: None}), [], "1111101"),
+        (replaced(**{key: None}), [listed], "".join(str(int(flag)) for flag in flags)),
+    ):
+        path = rewrite(tmp_path / "m.gguf", tmp_path / "again.gguf", change, add)
+        lines = [line for line in quern.import_to_text(path).splitlines() if "nn.attention" in line]
+        found = "".join(str(int(" window 24" in line)) for line in lines)
+        assert found == windows
+    short = ("gemma3.attention." + key, ARRAY, flags[:5])
+    path = rewrite(tmp_path / "m.gguf", tmp_path / "short.gguf", replaced(**{key: None}), [short])
+    assert error_of(path) == (
+        "key 'gemma3.attention.sliding_window_pattern': expects an entry for each of the 7 layers, "
+        "but got 5"
+    )
 
 
 def test_biases_of_llama_are_put_back_in_order(tmp_path, compile_once):
@@ -282,7 +373,7 @@ def rewrite(source: Path, out: Path, change=lambda key, value: value, add=(), te
     leave it out; `add`: (key, type, value) triples; `tensors`: changes by name, None
     to leave one out."""
     reader = gguf.GGUFReader(source)
-    writer = gguf.GGUFWriter(out, "llama")
+    writer = gguf.GGUFWriter(out, "any")
     writer.kv_data[0].clear()
     for key, field in reader.fields.items():
         if key.startswith("GGUF."):
@@ -294,7 +385,10 @@ def rewrite(source: Path, out: Path, change=lambda key, value: value, add=(), te
         writer.add_key_value(key, value, kind, inner[-1] if inner else None)
     for key, kind, value in add:
         writer.kv_data[0].pop(key, None)
-        writer.add_key_value(key, value, kind, STRING if isinstance(value, list) else None)
+        inner = None
+        if isinstance(value, list):
+            inner = BOOL if isinstance(value[0], bool) else STRING
+        writer.add_key_value(key, value, kind, inner)
     changes = dict(tensors)
     for tensor in reader.tensors:
         data = changes.pop(tensor.name, tensor.data)
@@ -326,7 +420,8 @@ def replaced(**values):
         ),
         (
             {"general__architecture": "mamba"},
-            "key 'general.architecture': expects 'llama', 'qwen2' or 'qwen3', but got 'mamba'",
+            "key 'general.architecture': expects 'llama', 'qwen2', 'qwen3', 'qwen3moe', 'gemma2', "
+            "'gemma3' or 'phi3', but got 'mamba'",
         ),
         (
             {"embedding_length": None},
@@ -385,9 +480,10 @@ def test_metadata_that_makes_no_model(tiny_file, tmp_path, values, message):
     ("key", "kind", "value", "message"),
     [
         ("llama.block_count", U64, 2, "expects a value of type u32, but got one of type u64"),
-        ("llama.rope.scaling.type", STRING, "yarn", "expects 'none' or 'linear', but got "
-         "unsupported 'yarn'"),
-        ("llama.expert_count", U32, 8, "expects 0 or none, but got 8"),
+        ("llama.rope.scaling.type", STRING, "yarn", "expects 'none', 'linear' or 'longrope', but "
+         "got unsupported 'yarn'"),
+        ("llama.expert_shared_count", U32, 8, "expects 0 or none, but got 8"),
+        ("llama.expert_weights_scale", F32, 2.5, "expects 1 or none, but got 2.500000"),
         ("llama.attention.sliding_window", U32, 32, "expects 0 or none, but got 32"),
     ],
 )  # fmt: skip

@@ -28,6 +28,9 @@ struct ContainerTensor {
   /// What it holds, of as many bytes, where that only follows from the bytes of
   /// the segment; null: it holds those.
   std::function<std::vector<uint8_t>(Span<const uint8_t>)> convert;
+  /// Its rows follow those of the tensor before it in the list, with which it
+  /// is one tensor of the file, under the name of the first.
+  bool joinsPrevious = false;
   std::vector<uint8_t> contents;
 };
 

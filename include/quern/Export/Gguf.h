@@ -19,12 +19,15 @@ namespace quern::exporter {
 /// there already is not added again, so that what comes first decides.
 class GgufValues {
 public:
+  void u16(const std::string &key, int64_t value);
   void u32(const std::string &key, int64_t value);
+  void i32(const std::string &key, int64_t value);
   void f32(const std::string &key, float value);
   void boolean(const std::string &key, bool value);
   void string(const std::string &key, std::string_view value);
   void strings(const std::string &key,
                const std::vector<std::string_view> &values);
+  void booleans(const std::string &key, const std::vector<bool> &values);
   void i32s(const std::string &key, const std::vector<int32_t> &values);
   void f32s(const std::string &key, const std::vector<float> &values);
   /// A value of another file.
@@ -48,15 +51,29 @@ private:
 
 /// Creates a temporary file beside `path` and writes everything but the
 /// tensors. The disk space is reserved at once, so that a full disk is reported
-/// before the work. Errors: names that the format has no room for, Io.
+/// before the work.
+///
+/// If the tensors have more than `shardBytes` bytes, there are several files
+/// instead, `stem-00001-of-0000N.gguf`, of which the first says everything and
+/// the others only which part they are. 0: one file in any case. They get their
+/// names together at the end, the first one last. Errors: names that the format
+/// has no room for, more shards than it can count, Io.
 Result<std::unique_ptr<ContainerWriter>>
 createGguf(const std::string &path, const GgufValues &values,
-           const std::vector<ContainerTensor> &tensors);
+           const std::vector<ContainerTensor> &tensors,
+           uint64_t shardBytes = 0);
+
+/// The files that createGguf makes of the same arguments, in their order.
+std::vector<std::string> ggufPaths(const std::string &path,
+                                   const std::vector<ContainerTensor> &tensors,
+                                   uint64_t shardBytes);
 
 /// The tensors of a GGUF file of `module`, whose weights get their layouts in
-/// it; vectors become f32. Errors name the weight, its format, and what can be
-/// done: a format that no type of ggml holds, rows that its blocks do not
-/// divide, an architecture or a weight that GGUF has no name for.
+/// it; vectors become f32, and norms that multiply by one more than their weight
+/// get that one added. Errors name the weight, its format, and what can be done:
+/// a format that no type of ggml holds, or another than that of the weights in
+/// the same tensor, rows that its blocks do not divide, an architecture or a
+/// weight that GGUF has no name for.
 Result<std::vector<ContainerTensor>> planGguf(mlir::ModuleOp module,
                                               const ModelFacts &facts);
 

@@ -27,8 +27,9 @@ struct ExportOptions {
   WeightEncoding encoding = WeightEncoding::Quantize;
   std::string solver = "rtn";
   unsigned threads = 0; ///< 0: one a processor
-  /// Containers that may be of several files: the most bytes of tensors in one.
-  uint64_t shardBytes = 5'000'000'000;
+  /// Containers that may be of several files: the most bytes of tensors in one;
+  /// 0: what is usual, all in a GGUF file and 5 GB in one of a folder.
+  uint64_t shardBytes = 0;
   /// Called with a stage's name and how much of it is done, 0 to 1. Where it
   /// returns false the export stops soon, as after an error.
   std::function<bool(const std::string &stage, double fraction)> progress;

@@ -4,65 +4,25 @@
 
 #include "GgufModel.h"
 #include "quern/Export/Gguf.h"
-#include "quern/Support/Text.h"
 #include "quern/Weights/GgufMixtures.h"
 
 #include <map>
 
 using namespace quern;
 using namespace quern::exporter;
-
-namespace {
-struct Architecture {
-  const char *modelType; ///< Hugging Face's
-  const char *name;      ///< llama.cpp's
-  bool hasRopeTensor;    ///< whether llama.cpp looks for factors of frequencies
-};
-} // namespace
-
-static constexpr Architecture architectures[] = {
-    {"llama", "llama", true},
-    {"mistral", "llama", true},
-    {"qwen2", "qwen2", false},
-    {"qwen3", "qwen3", false},
-};
-
-std::optional<float> exporter::linearFactor(const ModelFacts &facts) {
-  for (float factor : facts.ropeFactors)
-    if (factor != facts.ropeFactors.front())
-      return std::nullopt;
-  if (facts.ropeFactors.empty())
-    return std::nullopt;
-  return facts.ropeFactors.front();
-}
-
-Result<std::string> exporter::ggufArchitecture(const ModelFacts &facts) {
-  std::string known;
-  for (const Architecture &entry : architectures) {
-    known += (known.empty() ? "" : ", ") + inQuotes(entry.modelType);
-    if (facts.architecture != entry.modelType)
-      continue;
-    if (!entry.hasRopeTensor && !facts.ropeFactors.empty() &&
-        !linearFactor(facts))
-      return Status::error(
-          StatusCode::Unsupported,
-          "expects frequencies that are plain or scaled by one factor, because "
-          "llama.cpp knows no other of " +
-              inQuotes(entry.name) + ", but got several factors");
-    return std::string(entry.name);
-  }
-  return Status::error(StatusCode::Unsupported,
-                       "expects a model whose architecture is one of " + known +
-                           ", for GGUF, but got " +
-                           inQuotes(facts.architecture));
-}
+using weights::GgufArchitecture;
+using weights::WindowSupport;
 
 /// The type that most elements of matrices have.
 static std::string mostUsedType(const std::vector<ContainerTensor> &tensors) {
   std::map<std::string, int64_t> elements;
-  for (const ContainerTensor &tensor : tensors)
-    if (tensor.shape.size() == 2)
-      elements[tensor.type] += tensor.shape[0] * tensor.shape[1];
+  for (const ContainerTensor &tensor : tensors) {
+    int64_t count = 1;
+    for (int64_t extent : tensor.shape)
+      count *= extent;
+    if (tensor.shape.size() > 1)
+      elements[tensor.type] += count;
+  }
   std::string most;
   for (const auto &[type, count] : elements)
     if (most.empty() || count > elements[most])
@@ -73,11 +33,54 @@ static std::string mostUsedType(const std::vector<ContainerTensor> &tensors) {
 static void describeRope(const std::string &prefix, const ModelFacts &facts,
                          GgufValues &values) {
   values.f32(prefix + "rope.freq_base", static_cast<float>(facts.ropeBase));
-  values.u32(prefix + "rope.dimension_count", facts.headDim);
+  values.u32(prefix + "rope.dimension_count", facts.rotatedColumns);
   if (std::optional<float> factor = linearFactor(facts)) {
     values.string(prefix + "rope.scaling.type", "linear");
     values.f32(prefix + "rope.scaling.factor", *factor);
   }
+  if (facts.ropeMagnitude != 1)
+    values.f32(prefix + "rope.scaling.attn_factor", facts.ropeMagnitude);
+}
+
+/// Layers with a window, those between every so many where it is as usual.
+static void describeWindows(const std::string &prefix,
+                            const GgufArchitecture &kind,
+                            const ModelFacts &facts, GgufValues &values) {
+  Result<int64_t> window = facts.window();
+  if (kind.windows == WindowSupport::None || !window)
+    return;
+  values.u32(prefix + "attention.sliding_window", *window);
+  if (kind.windows != WindowSupport::Pattern || *window == 0)
+    return;
+  if (facts.windowRopeBase)
+    values.f32(prefix + "rope.freq_base_swa",
+               static_cast<float>(facts.windowRopeBase));
+  std::vector<bool> flags;
+  bool isUsual = true;
+  for (size_t i = 0; i < facts.windows.size(); ++i) {
+    flags.push_back(facts.windows[i] != 0);
+    isUsual &= flags.back() == ((int64_t(i) + 1) % kind.windowPattern != 0);
+  }
+  if (!isUsual)
+    values.booleans(prefix + "attention.sliding_window_pattern", flags);
+}
+
+static void describeVariant(const std::string &prefix,
+                            const GgufArchitecture &kind,
+                            const ModelFacts &facts, GgufValues &values) {
+  describeWindows(prefix, kind, facts, values);
+  if (facts.attentionSoftcap)
+    values.f32(prefix + "attn_logit_softcapping", facts.attentionSoftcap);
+  if (facts.logitSoftcap)
+    values.f32(prefix + "final_logit_softcapping", facts.logitSoftcap);
+  // Up to this context the factors hold that the file has.
+  if (kind.isFused)
+    values.u32(prefix + "rope.scaling.original_context_length", facts.context);
+  if (!kind.hasExperts)
+    return;
+  values.u32(prefix + "expert_count", facts.experts);
+  values.u32(prefix + "expert_used_count", facts.expertsPerToken);
+  values.u32(prefix + "expert_feed_forward_length", facts.expertIntermediate);
 }
 
 /// What a file of the same model says, but for what this file says of itself.
@@ -93,17 +96,17 @@ Status exporter::describeGguf(const ModelFacts &facts, const std::string &name,
                               const std::vector<ContainerTensor> &tensors,
                               const weights::Metadata &source,
                               GgufValues &values) {
-  Result<std::string> architecture = ggufArchitecture(facts);
-  if (!architecture)
-    return architecture.status();
-  values.string("general.architecture", *architecture);
+  Result<const GgufArchitecture *> kind = ggufArchitecture(facts);
+  if (!kind)
+    return kind.status();
+  values.string("general.architecture", (*kind)->name);
   values.u32("general.quantization_version", 2);
   if (std::optional<uint32_t> type = weights::fileTypeOf(mostUsedType(tensors)))
     values.u32("general.file_type", *type);
   copyValues(source, values);
   values.string("general.name", name);
 
-  std::string prefix = *architecture + ".";
+  std::string prefix = (*kind)->name + std::string(".");
   values.u32(prefix + "vocab_size", facts.vocabulary);
   values.u32(prefix + "context_length", facts.context);
   values.u32(prefix + "embedding_length", facts.hidden);
@@ -115,5 +118,6 @@ Status exporter::describeGguf(const ModelFacts &facts, const std::string &name,
   values.u32(prefix + "attention.value_length", facts.headDim);
   values.f32(prefix + "attention.layer_norm_rms_epsilon", facts.normEps);
   describeRope(prefix, facts, values);
+  describeVariant(prefix, **kind, facts, values);
   return Status::ok();
 }

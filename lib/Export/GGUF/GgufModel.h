@@ -6,14 +6,16 @@
 #define QUERN_LIB_EXPORT_GGUF_GGUFMODEL_H
 
 #include "quern/Export/ModelFacts.h"
+#include "quern/Weights/GgufNames.h"
 
 #include <optional>
 
 namespace quern::exporter {
 
-/// `general.architecture` of a model. Fails with the names of those that GGUF
-/// files can be written of.
-Result<std::string> ggufArchitecture(const ModelFacts &facts);
+/// How GGUF files hold a model. Fails with the names of those that can be
+/// written, and for what llama.cpp computes in another way.
+Result<const weights::GgufArchitecture *>
+ggufArchitecture(const ModelFacts &facts);
 
 /// What all frequencies are divided by, if it is one number for all.
 std::optional<float> linearFactor(const ModelFacts &facts);

@@ -57,6 +57,14 @@ void GgufValues::putOne(const std::string &key, MetadataType type, T value) {
   put(value);
 }
 
+void GgufValues::u16(const std::string &key, int64_t value) {
+  putOne(key, MetadataType::U16, static_cast<uint16_t>(value));
+}
+
+void GgufValues::i32(const std::string &key, int64_t value) {
+  putOne(key, MetadataType::I32, static_cast<int32_t>(value));
+}
+
 void GgufValues::u32(const std::string &key, int64_t value) {
   putOne(key, MetadataType::U32, static_cast<uint32_t>(value));
 }
@@ -81,6 +89,13 @@ void GgufValues::strings(const std::string &key,
   if (beginArray(key, MetadataType::String, values.size()))
     for (std::string_view value : values)
       putString(value);
+}
+
+void GgufValues::booleans(const std::string &key,
+                          const std::vector<bool> &values) {
+  if (beginArray(key, MetadataType::Bool, values.size()))
+    for (bool value : values)
+      put(static_cast<uint8_t>(value));
 }
 
 void GgufValues::i32s(const std::string &key,

@@ -8,6 +8,8 @@
 
 #include "llvm/ADT/StringRef.h"
 
+#include <map>
+
 using namespace quern;
 using namespace quern::exporter;
 using weights::WordSplit;
@@ -95,8 +97,10 @@ static size_t countSplits(const HubTokenizer &tokenizer,
                           const std::string &piece) {
   auto isPiece = [&](const std::string &text) {
     auto found = tokenizer.ids.find(text);
-    return found != tokenizer.ids.end() &&
-           tokenizer.types[found->second] == TokenType::Normal;
+    if (found == tokenizer.ids.end())
+      return false;
+    TokenType type = tokenizer.types[found->second];
+    return type == TokenType::Normal || type == TokenType::UserDefined;
   };
   size_t count = 0;
   for (size_t cut = 1; cut < piece.size(); ++cut)
@@ -105,24 +109,56 @@ static size_t countSplits(const HubTokenizer &tokenizer,
   return count;
 }
 
+/// Whether `piece` is one character, several times, such as blanks or line ends.
+static bool isRun(const std::string &piece) {
+  size_t width = 1;
+  while (width < piece.size() && (piece[width] & 0xc0) == 0x80)
+    ++width;
+  for (size_t i = width; i < piece.size(); ++i)
+    if (piece[i] != piece[i - width])
+      return false;
+  return piece.size() > width;
+}
+
+/// The end of the merges that one score can stand for, from `begin` on: those
+/// of one piece, or of runs of characters where longer lefts come first. The
+/// leftmost pair of a run then grows as the leftmost of equal scores does.
+static size_t endOfScore(const Merges &merges, size_t begin) {
+  auto pieceOf = [&](size_t i) { return merges[i].first + merges[i].second; };
+  const std::string first = pieceOf(begin);
+  std::map<char, size_t> lengths; // by the character of the run
+  for (size_t i = begin; i < merges.size(); ++i) {
+    std::string piece = pieceOf(i);
+    size_t length = merges[i].first.size();
+    size_t &last = lengths.try_emplace(piece.front(), length).first->second;
+    bool isNext = isRun(first) && isRun(piece) && length <= last;
+    if (piece != first && !isNext)
+      return i;
+    last = length;
+  }
+  return merges.size();
+}
+
 /// Sentencepiece merges the neighbours whose piece has the highest score. So it
-/// makes the merges of tokenizer.json if all that make one piece stand
-/// together, and are all that can make it.
+/// makes the merges of tokenizer.json if all that can make one piece stand
+/// where one score can stand for them.
 static Status scorePieces(const HubTokenizer &tokenizer, const Merges &merges,
                           std::vector<float> &scores) {
   for (size_t i = 0; i < merges.size();) {
-    std::string piece = merges[i].first + merges[i].second;
-    size_t end = i + 1;
-    while (end < merges.size() &&
-           merges[end].first + merges[end].second == piece)
-      ++end;
-    auto found = tokenizer.ids.find(piece);
-    if (found == tokenizer.ids.end() || scores[found->second] != 0 ||
-        countSplits(tokenizer, piece) != end - i)
-      return unsupported("expects merges that an order of the pieces says, as "
-                         "sentencepiece has them, but got others, first for " +
-                         inQuotes(piece));
-    scores[found->second] = -static_cast<float>(i + 1);
+    size_t end = endOfScore(merges, i);
+    std::map<std::string, size_t> pieces;
+    for (size_t k = i; k < end; ++k)
+      ++pieces[merges[k].first + merges[k].second];
+    for (const auto &[piece, count] : pieces) {
+      auto found = tokenizer.ids.find(piece);
+      if (found == tokenizer.ids.end() || scores[found->second] != 0 ||
+          countSplits(tokenizer, piece) != count)
+        return unsupported("expects merges that an order of the pieces says, "
+                           "as sentencepiece has them, but got others, first "
+                           "for " +
+                           inQuotes(piece));
+      scores[found->second] = -static_cast<float>(i + 1);
+    }
     i = end;
   }
   return Status::ok();

@@ -3,7 +3,7 @@
 // \file The bytes of a GGUF file, tensor by tensor.
 
 #include "../PlacedFile.h"
-#include "quern/Export/Gguf.h"
+#include "GgufFile.h"
 #include "quern/Support/Text.h"
 #include "quern/Weights/GgmlTypes.h"
 
@@ -47,23 +47,41 @@ static Status putTensor(std::string &text, const ContainerTensor &tensor,
   return Status::ok();
 }
 
+/// Rows of `parts` are one tensor: the shape of the first with all rows.
+static ContainerTensor joined(const ContainerTensor *begin,
+                              const ContainerTensor *end) {
+  ContainerTensor whole = *begin;
+  for (const ContainerTensor *part = begin + 1; part != end; ++part) {
+    whole.shape.front() += part->shape.front();
+    whole.bytes += part->bytes;
+  }
+  return whole;
+}
+
 Result<std::unique_ptr<ContainerWriter>>
-exporter::createGguf(const std::string &path, const GgufValues &values,
-                     const std::vector<ContainerTensor> &tensors) {
+exporter::createGgufFile(const std::string &path, const GgufValues &values,
+                         Span<const ContainerTensor> tensors) {
   constexpr uint32_t version = 3;
+  std::string infos;
+  std::vector<TensorPlace> places;
+  uint64_t end = 0, count = 0;
+  for (const ContainerTensor *tensor = tensors.begin();
+       tensor != tensors.end();) {
+    const ContainerTensor *next = nextTensor(tensor, tensors.end());
+    ContainerTensor whole = joined(tensor, next);
+    if (Status status = putTensor(infos, whole, end); !status)
+      return status.withContext(path);
+    uint64_t offset = end;
+    for (; tensor != next; offset += tensor++->bytes)
+      places.push_back({tensor->name, offset, tensor->bytes});
+    end += aligned(whole.bytes);
+    ++count;
+  }
   std::string header = "GGUF";
   put(header, version);
-  put<uint64_t>(header, tensors.size());
+  put<uint64_t>(header, count);
   put(header, values.count());
-  header += values.bytes();
-  std::vector<TensorPlace> places;
-  uint64_t end = 0;
-  for (const ContainerTensor &tensor : tensors) {
-    if (Status status = putTensor(header, tensor, end); !status)
-      return status.withContext(path);
-    places.push_back({tensor.name, end, tensor.bytes});
-    end += aligned(tensor.bytes);
-  }
+  header += values.bytes() + infos;
   header.resize(aligned(header.size()));
   return createPlacedFile(path, header, std::move(places), end);
 }

@@ -108,6 +108,32 @@ std::string Facts::string(const std::string &key,
   return value ? std::string(*value->string()) : fallback.value_or("");
 }
 
+std::optional<std::vector<bool>> Facts::flags(const std::string &key,
+                                              int64_t layers) {
+  const MetadataValue *value = find(key);
+  if (!value || !value->isArray)
+    return std::nullopt;
+  if (int64_t(value->size()) < layers) {
+    fail(key, "expects an entry for each of the " + std::to_string(layers) +
+                  " layers, but got " + std::to_string(value->size()));
+    return std::nullopt;
+  }
+  std::vector<bool> flags;
+  for (int64_t i = 0; i < layers; ++i) {
+    std::optional<bool> flag = value->boolean(size_t(i));
+    if (std::optional<int64_t> number = value->integer(size_t(i)))
+      flag = *number != 0;
+    if (!flag) {
+      fail(key, "expects an array of bool, u32 or i32, but got a value of "
+                "type " +
+                    value->typeText());
+      return std::nullopt;
+    }
+    flags.push_back(*flag);
+  }
+  return flags;
+}
+
 const MetadataValue *Facts::array(const std::string &key, MetadataType type) {
   const MetadataValue *value = find(key);
   if (!value || (value->isArray && value->type == type))

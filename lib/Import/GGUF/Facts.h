@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace quern::import {
 
@@ -40,6 +41,10 @@ public:
   bool boolean(const std::string &key, bool fallback);
   std::string string(const std::string &key,
                      std::optional<std::string> fallback = std::nullopt);
+  /// A truth value for each of `layers` layers, as numbers or truth values;
+  /// nothing if there is no such array.
+  std::optional<std::vector<bool>> flags(const std::string &key,
+                                         int64_t layers);
   /// An array whose elements have `type`; null if it is not there.
   const weights::MetadataValue *array(const std::string &key,
                                       weights::MetadataType type);

@@ -12,6 +12,8 @@
 #include "quern/Support/Text.h"
 #include "quern/Weights/GgufNames.h"
 
+#include "mlir/IR/Builders.h"
+
 using namespace quern;
 using namespace quern::import;
 using numerics::Format;
@@ -25,7 +27,7 @@ static bool endsWith(const std::string &text, const std::string &end) {
 }
 
 std::string GgufWeights::tensorNameOf(const Weight &weight) const {
-  return weights::ggufNameOf(weight.name);
+  return weights::ggufNameOf(kind, weight.name);
 }
 
 Result<GgufWeights::Coded>
@@ -59,35 +61,50 @@ static Layout plainLayout(const Format &format,
   return numerics::makeDenseLayout(format, rows, shape.back());
 }
 
-Result<std::optional<BoundWeight>>
-GgufWeights::bind(const Weight &weight, std::set<std::string> &used) const {
+/// The shape of the tensor that `weight` is, or is some rows of. Matrices of
+/// experts lie one behind the other, in a tensor of three extents.
+static std::vector<int64_t> tensorShapeOf(const Weight &weight) {
+  std::vector<int64_t> shape = weight.stored.shape;
+  if (weight.stored.stack)
+    shape.insert(shape.begin(), weight.stored.stack);
+  return shape;
+}
+
+/// A weight of plain numbers that llama.cpp has as they are in the model.
+Result<BoundWeight> GgufWeights::bindPlain(const Weight &weight,
+                                           const TensorInfo &tensor) const {
+  Result<BoundWeight> numbers = bindNumbers(tensor, tensorShapeOf(weight));
+  if (!numbers || (!weight.stored.isPart && !weight.stored.stack))
+    return numbers;
+  int64_t rows = weight.shape.front();
+  auto view = param::ViewAttr::get(
+      &context, mlir::cast<param::ExternalAttr>(numbers->value),
+      weight.stored.first, rows, rows, /*transposed=*/false);
+  return BoundWeight{
+      mlir::RankedTensorType::get(weight.shape, numbers->type.getElementType()),
+      view};
+}
+
+Result<BoundWeight> GgufWeights::bindWhole(const Weight &weight,
+                                           const TensorInfo &tensor,
+                                           std::set<std::string> &used) const {
   const std::vector<int64_t> &shape = weight.shape;
-  const TensorInfo *tensor = source.find(tensorNameOf(weight));
-  if (!tensor)
-    return std::optional<BoundWeight>();
-  used.insert(tensor->name);
-  if (Status status = checkTensorShape(*tensor, shape); !status)
-    return status;
-  bool isPaired = weights::hasPairedRows(family.name, weight.name);
-  if (tensor->encoding.empty() && !isPaired) {
-    Result<BoundWeight> numbers = bindNumbers(*tensor, shape);
-    if (!numbers)
-      return numbers.status();
-    return std::optional<BoundWeight>(*numbers);
-  }
+  bool isPaired = weights::hasPairedRows(kind, weight.name);
+  if (tensor.encoding.empty() && !isPaired)
+    return bindPlain(weight, tensor);
 
   mlir::FloatType element = mlir::Float32Type::get(&context);
   Coded coded;
-  if (tensor->encoding.empty()) {
-    Result<BoundWeight> plain = bindNumbers(*tensor, shape); // checks the type
+  if (tensor.encoding.empty()) {
+    Result<BoundWeight> plain = bindNumbers(tensor, shape); // checks the type
     if (!plain)
       return plain.status();
-    element = floatTypeOf(context, tensor->dtype);
+    element = floatTypeOf(context, tensor.dtype);
     coded.format = *qt::formatOf(plain->type);
     coded.layout = plainLayout(coded.format, shape);
-    coded.tensors = {tensor->name};
+    coded.tensors = {tensor.name};
   } else {
-    Result<Coded> found = codedOf(*tensor, used);
+    Result<Coded> found = codedOf(tensor, used);
     if (!found)
       return found.status();
     coded = std::move(*found);
@@ -98,18 +115,43 @@ GgufWeights::bind(const Weight &weight, std::set<std::string> &used) const {
   std::vector<mlir::Attribute> tensors;
   for (const std::string &key : coded.tensors)
     tensors.push_back(param::ExternalAttr::get(&context, modelScope, key));
+  const Stored &stored = weight.stored;
+  qk::RowsAttr rows; // null: all
+  if (stored.isPart)
+    rows = qk::RowsAttr::get(&context, stored.shape.front(), /*matrices=*/1,
+                             stored.first, stored.run, stored.stride);
   auto format = qt::FormatAttr::get(&context, coded.format);
-  auto value = qk::StoredAttr::get(&context, tensors, format,
-                                   qk::LayoutAttr::get(&context, coded.layout));
+  auto layout = qk::LayoutAttr::get(&context, coded.layout);
+  auto value = qk::StoredAttr::get(&context, tensors, format, layout, rows);
   // Vectors have no encoding: they are numbers, whatever the file holds.
-  bool isCoded = !tensor->encoding.empty() && shape.size() == 2;
+  bool isCoded = !tensor.encoding.empty() && shape.size() == 2;
   mlir::Attribute encoding = isCoded ? mlir::Attribute(format) : nullptr;
-  return std::optional<BoundWeight>(BoundWeight{
-      mlir::RankedTensorType::get(shape, element, encoding), value});
+  return BoundWeight{mlir::RankedTensorType::get(shape, element, encoding),
+                     value};
+}
+
+Result<std::optional<BoundWeight>>
+GgufWeights::bind(const Weight &weight, std::set<std::string> &used) const {
+  const TensorInfo *tensor = source.find(tensorNameOf(weight));
+  if (!tensor)
+    return std::optional<BoundWeight>();
+  used.insert(tensor->name);
+  if (Status status = checkTensorShape(*tensor, tensorShapeOf(weight)); !status)
+    return status;
+  Result<BoundWeight> bound = bindWhole(weight, *tensor, used);
+  if (!bound)
+    return bound.status();
+  if (kind.addsOneToNorms && endsWith(weight.name, "norm.weight")) {
+    mlir::Builder builder(&context);
+    bound->value = param::SumAttr::get(&context, bound->value,
+                                       builder.getF32FloatAttr(-1));
+  }
+  return std::optional<BoundWeight>(*bound);
 }
 
 Result<bool> GgufWeights::mayIgnore(const TensorInfo &tensor) const {
   // Scales of activations say nothing of weights.
-  return tensor.name == weights::ropeFactorsName ||
+  return (kind.ropeFactors && tensor.name == kind.ropeFactors) ||
+         tensor.name == weights::longRopeFactorsName ||
          endsWith(tensor.name, ".input_scale");
 }

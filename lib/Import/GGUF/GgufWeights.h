@@ -15,9 +15,9 @@ namespace quern::import {
 class GgufWeights : public Container {
 public:
   GgufWeights(mlir::MLIRContext &context, const weights::WeightSource &source,
-              const GgufFamily &family, const Architecture &architecture)
-      : Container(context, source), family(family), architecture(architecture) {
-  }
+              const weights::GgufArchitecture &kind,
+              const Architecture &architecture)
+      : Container(context, source), kind(kind), architecture(architecture) {}
 
   std::string tensorNameOf(const Weight &weight) const override;
   Result<std::optional<BoundWeight>>
@@ -34,8 +34,13 @@ private:
 
   Result<Coded> codedOf(const weights::TensorInfo &tensor,
                         std::set<std::string> &used) const;
+  Result<BoundWeight> bindWhole(const Weight &weight,
+                                const weights::TensorInfo &tensor,
+                                std::set<std::string> &used) const;
+  Result<BoundWeight> bindPlain(const Weight &weight,
+                                const weights::TensorInfo &tensor) const;
 
-  const GgufFamily &family;
+  const weights::GgufArchitecture &kind;
   const Architecture &architecture;
 };
 

@@ -17,11 +17,12 @@ namespace {
 struct RankedMerge {
   Merge merge;
   float score;
-  int64_t left, right; ///< ids
 };
 } // namespace
 
-/// Every way to put a piece together from two others, best scores first.
+/// Every way to put a piece together from two others, best scores first. Of
+/// equal scores the model takes the pair that begins first in the text: so the
+/// longest pieces come first, which in a run of blanks or line ends is that.
 static std::vector<Merge> mergesOf(const Vocabulary &vocabulary) {
   auto isPiece = [&](int64_t id) {
     TokenType type = vocabulary.types[size_t(id)];
@@ -39,18 +40,18 @@ static std::vector<Merge> mergesOf(const Vocabulary &vocabulary) {
       auto right = vocabulary.ids.find(piece.substr(cut));
       if (left != vocabulary.ids.end() && right != vocabulary.ids.end() &&
           isPiece(left->second) && isPiece(right->second))
-        ranked.push_back({{left->first, right->first},
-                          vocabulary.scores[id],
-                          left->second,
-                          right->second});
+        ranked.push_back(
+            {{left->first, right->first}, vocabulary.scores[id]});
     }
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const RankedMerge &a, const RankedMerge &b) {
                      if (a.score != b.score)
                        return a.score > b.score;
-                     return std::pair(a.left, a.right) <
-                            std::pair(b.left, b.right);
+                     return std::pair(a.merge.left.size(),
+                                      a.merge.right.size()) >
+                            std::pair(b.merge.left.size(),
+                                      b.merge.right.size());
                    });
   std::vector<Merge> merges;
   for (const RankedMerge &entry : ranked)

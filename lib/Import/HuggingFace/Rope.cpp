@@ -167,9 +167,10 @@ void readRope(Config &config, Architecture &a, const RopeDefaults &defaults) {
   }
 }
 
-/// The object `key` of rope_parameters: those of one kind of layers.
+/// The object `key` of rope_parameters: those of one kind of layers. `base` is
+/// what it says of it, if it does.
 static Rope readNested(Config &config, Config &parameters, const char *key,
-                       double base, Architecture &a) {
+                       double &base, Architecture &a) {
   std::optional<Config> part = parameters.object(key);
   if (!part)
     return {numerics::plainFrequencies(base, a.headDim)};
@@ -181,20 +182,22 @@ static Rope readNested(Config &config, Config &parameters, const char *key,
 }
 
 void readRopes(Config &config, Architecture &a) {
-  constexpr double base = 1e6, windowBase = 1e4;
+  a.ropeBase = 1e6;
+  a.windowRopeBase = 1e4;
   std::optional<Config> parameters = config.object("rope_parameters");
   bool isNested = parameters && (parameters->has("full_attention") ||
                                  parameters->has("sliding_attention"));
   if (!isNested) {
-    readRope(config, a, {base});
-    a.windowRope = Rope{numerics::plainFrequencies(
-        config.real("rope_local_base_freq", 1, ropeBaseLimit, windowBase),
-        a.headDim)};
+    readRope(config, a, {a.ropeBase});
+    a.windowRopeBase = config.real("rope_local_base_freq", 1, ropeBaseLimit,
+                                   a.windowRopeBase);
+    a.windowRope =
+        Rope{numerics::plainFrequencies(a.windowRopeBase, a.headDim)};
     return;
   }
-  a.rope = readNested(config, *parameters, "full_attention", base, a);
-  a.windowRope =
-      readNested(config, *parameters, "sliding_attention", windowBase, a);
+  a.rope = readNested(config, *parameters, "full_attention", a.ropeBase, a);
+  a.windowRope = readNested(config, *parameters, "sliding_attention",
+                            a.windowRopeBase, a);
   config.adopt(*parameters);
 }
 

@@ -126,6 +126,15 @@ static void readName(const std::string &tensor, Place &place) {
   size_t dot = tensor.find('.', prefix.size());
   place.layer = std::stoll(tensor.substr(prefix.size(), dot - prefix.size()));
   place.weight = tensor.substr(dot + 1, end - dot - 1);
+  // Fused projections count as that of values, and the matrices of all experts
+  // as the one that a layer without experts has.
+  const std::string experts = "_exps";
+  if (place.weight == "attn_qkv")
+    place.weight = "attn_v";
+  if (size_t cut = place.weight.size() - experts.size();
+      place.weight.size() > experts.size() &&
+      place.weight.compare(cut, experts.size(), experts) == 0)
+    place.weight.resize(cut);
 }
 
 static const GgmlType *chosenType(const Place &place) {

@@ -68,3 +68,13 @@ param.global @stack : tensor<4x4xf32> = #param.stack<"model", "experts.up", coun
 
 // expected-error@below {{expects a count from 1 to 65536, but got 0}}
 param.global @stack : tensor<4x4xf32> = #param.stack<"model", "experts.*.up", count = 0>
+
+// -----
+
+// expected-error@below {{expects an initial value such as #param.external<...>, but got the builtin attribute "w"}}
+param.global @sum : tensor<4xf32> = #param.sum<"w", 1.0 : f32>
+
+// -----
+
+// expected-error@below {{expects a finite f32 to add, but got 1.000000e+00 : f64}}
+param.global @sum : tensor<4xf32> = #param.sum<#param.external<"model", "w">, 1.0 : f64>

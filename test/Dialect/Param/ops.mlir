@@ -28,6 +28,8 @@ param.global @columns : tensor<32x64xbf16>
 
 // CHECK: param.global @experts : tensor<32x64xbf16> = #param.stack<"model", "experts.*.up", count = 4>
 param.global @experts : tensor<32x64xbf16> = #param.stack<"model", "experts.*.up", count = 4>
+// CHECK: param.global @sum : tensor<64xf32> = #param.sum<#param.external<"model", "norm.weight">, -1.000000e+00 : f32>
+param.global @sum : tensor<64xf32> = #param.sum<#param.external<"model", "norm.weight">, -1.0 : f32>
 
 // CHECK-LABEL: func @load
 func.func @load() -> (tensor<64xf32>, tensor<2x4xbf16>) {

@@ -43,6 +43,17 @@ LogicalResult StackAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult SumAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                              Attribute source, FloatAttr addend) {
+  if (isa<BuiltinDialect>(source.getDialect()))
+    return emitError() << "expects an initial value such as "
+                          "#param.external<...>, but got the builtin attribute "
+                       << source;
+  if (!addend.getType().isF32() || !addend.getValue().isFinite())
+    return emitError() << "expects a finite f32 to add, but got " << addend;
+  return success();
+}
+
 LogicalResult GlobalOp::verify() {
   auto isBuiltin = [](Attribute attribute) {
     return isa<BuiltinDialect>(attribute.getDialect());

@@ -84,6 +84,25 @@ def Param_StackAttr : Param_Attr<"Stack", "stack"> {
   let genVerifyDecl = 1;
 }
 
+def Param_SumAttr : Param_Attr<"Sum", "sum"> {
+  let summary = "Stored weight with a number added to it";
+  let description = [{
+    Every number of the initial value `source`, plus `addend` in binary32. Norms
+    of Gemma multiply by one more than their weight: checkpoints of Hugging Face
+    hold the weight, and GGUF files what is multiplied by.
+
+    Example:
+
+    ```mlir
+    #param.sum<#param.external<"model", "blk.0.attn_norm.weight">, -1.000000e+00 : f32>
+    ```
+  }];
+  let parameters = (ins "::mlir::Attribute":$source,
+                        "::mlir::FloatAttr":$addend);
+  let assemblyFormat = "`<` $source `,` $addend `>`";
+  let genVerifyDecl = 1;
+}
+
 def Param_SplatAttr : Param_Attr<"Splat", "splat"> {
   let summary = "Tensor whose elements are all the same";
   let description = [{

@@ -18,7 +18,7 @@ using exporter::ContainerTensor;
 
 static constexpr const char *ggufContainer = "gguf";
 
-static CompileOptions frontOptionsOf(const ExportOptions &options) {
+CompileOptions pipelines::frontOptionsOf(const ExportOptions &options) {
   CompileOptions front;
   front.modelPath = options.modelPath;
   front.format = options.format;
@@ -28,7 +28,8 @@ static CompileOptions frontOptionsOf(const ExportOptions &options) {
   front.solver = options.solver;
   front.threads = options.threads;
   // Checkpoints of Hugging Face quantize the layers.
-  front.layersOnly = options.container != ggufContainer;
+  front.layersOnly =
+      !options.container.empty() && options.container != ggufContainer;
   front.progress = options.progress;
   return front;
 }

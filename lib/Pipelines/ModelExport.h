@@ -11,6 +11,9 @@
 
 namespace quern::pipelines {
 
+/// How the model is imported and quantized.
+CompileOptions frontOptionsOf(const ExportOptions &options);
+
 /// One run of exportModel.
 class ModelExport {
 public:

@@ -2,11 +2,12 @@
 //
 // \file What an export would write, as JSON.
 
-#include "Compilation.h"
+#include "ModelExport.h"
 
 #include "quern/Dialect/NN/IR/NNOps.h"
 #include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Dialect/QT/IR/QTFormats.h"
+#include "quern/Export/Checkpoint.h"
 #include "quern/Export/Gguf.h"
 #include "quern/Pipelines/Export.h"
 #include "quern/Support/Text.h"
@@ -120,6 +121,9 @@ static json::Object describeModel(ModuleOp module) {
 /// Fails if the container cannot hold the module.
 static Status planContainer(ModuleOp module, const std::string &container,
                             WeightTypes &types) {
+  std::string name = container.substr(0, container.find('/'));
+  if (llvm::is_contained(exporter::checkpointContainers(), name))
+    return exporter::planCheckpoint(module, container).status();
   if (container != "gguf")
     return Status::ok();
   Result<exporter::ModelFacts> facts = exporter::readModelFacts(module);
@@ -135,11 +139,7 @@ static Status planContainer(ModuleOp module, const std::string &container,
 }
 
 Result<std::string> pipelines::planExport(const ExportOptions &options) {
-  CompileOptions front;
-  front.modelPath = options.modelPath;
-  front.format = options.format;
-  front.rules = options.rules;
-  front.formatsFile = options.formatsFile;
+  CompileOptions front = frontOptionsOf(options);
   Compilation compilation(front);
   if (Status status = compilation.runEncode(); !status)
     return status;

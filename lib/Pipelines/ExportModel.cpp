@@ -3,6 +3,7 @@
 // \file From a model to another container.
 
 #include "Compilation.h"
+#include "ExportOnnx.h"
 
 #include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Dialect/QK/IR/QKAttrs.h"
@@ -47,7 +48,9 @@ public:
   Result<std::string> run();
 
 private:
+  Status open();
   Status openGguf();
+  Status openOnnx();
   Status writeContents();
   Status writeWeights();
   Status writeSegments(const pack::PackedTensor &weight,
@@ -101,6 +104,20 @@ Status ModelExport::openGguf() {
     return created.status();
   writer = std::move(*created);
   return Status::ok();
+}
+
+Status ModelExport::openOnnx() {
+  Result<ContainerFile> opened =
+      pipelines::openOnnx(front.getModule(), options);
+  if (!opened)
+    return opened.status();
+  tensors = std::move(opened->tensors);
+  writer = std::move(opened->writer);
+  return Status::ok();
+}
+
+Status ModelExport::open() {
+  return options.container == "gguf" ? openGguf() : openOnnx();
 }
 
 /// The tensors that are no weights.
@@ -181,7 +198,7 @@ std::string ModelExport::report() const {
 }
 
 Result<std::string> ModelExport::run() {
-  if (options.container != "gguf") {
+  if (!llvm::is_contained(containerNames(), options.container)) {
     std::string known;
     for (const std::string &name : containerNames())
       known += (known.empty() ? "" : ", ") + name;
@@ -190,9 +207,13 @@ Result<std::string> ModelExport::run() {
                              known + ", but got " +
                              inQuotes(options.container));
   }
+  if (options.container != "onnx" && options.onnxWeights != "auto")
+    return invalid("expects onnx_weights with the container onnx only, but got "
+                   "it with " +
+                   inQuotes(options.container));
   Status status = front.runEncode();
   if (status)
-    status = openGguf();
+    status = open();
   if (status)
     status = writeContents();
   if (status)
@@ -206,4 +227,6 @@ Result<std::string> pipelines::exportModel(const ExportOptions &options) {
   return ModelExport(options).run();
 }
 
-std::vector<std::string> pipelines::containerNames() { return {"gguf"}; }
+std::vector<std::string> pipelines::containerNames() {
+  return {"gguf", "onnx"};
+}

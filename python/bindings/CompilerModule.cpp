@@ -100,7 +100,8 @@ std::string exportFile(std::string modelPath, std::string outputPath,
                        std::string container, std::string format,
                        std::vector<std::pair<std::string, std::string>> rules,
                        std::string formatsFile, std::string solver,
-                       unsigned threads, nb::object progress) {
+                       std::string onnxWeights, unsigned threads,
+                       nb::object progress) {
   ExportOptions options;
   options.modelPath = std::move(modelPath);
   options.outputPath = std::move(outputPath);
@@ -109,6 +110,7 @@ std::string exportFile(std::string modelPath, std::string outputPath,
   options.rules = std::move(rules);
   options.formatsFile = std::move(formatsFile);
   options.solver = std::move(solver);
+  options.onnxWeights = std::move(onnxWeights);
   options.threads = threads;
   return runWithProgress(pipelines::exportModel, options, std::move(progress));
 }
@@ -140,7 +142,8 @@ NB_MODULE(_compiler, module) {
   module.def("export_model", &exportFile, nb::kw_only(), nb::arg("model_path"),
              nb::arg("output_path"), nb::arg("container"), nb::arg("format"),
              nb::arg("rules"), nb::arg("formats_file"), nb::arg("solver"),
-             nb::arg("threads"), nb::arg("progress").none(),
+             nb::arg("onnx_weights"), nb::arg("threads"),
+             nb::arg("progress").none(),
              "Writes a model into a container and returns the report as JSON.");
   module.def("container_names", &containerNames,
              "What models can be written as.");

@@ -224,7 +224,14 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_container(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--container", required=True, metavar="NAME", help="what to write, such as gguf"
+        "--container", required=True, metavar="NAME", help="what to write, such as gguf or onnx"
+    )
+    parser.add_argument(
+        "--onnx-weights",
+        default="auto",
+        choices=("auto", "qdq", "matmulnbits"),
+        help="how quantized matrices are written as ONNX: by DequantizeLinear, by ONNX Runtime's "
+        "MatMulNBits, or by that where it fits",
     )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0: all processors")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file or folder")
@@ -434,6 +441,7 @@ def _export(options: argparse.Namespace) -> None:
             rules=options.rule,
             formats_file=options.formats,
             solver=options.solver,
+            onnx_weights=options.onnx_weights,
             threads=options.threads,
             progress=progress,
         )

@@ -21,19 +21,23 @@ def export_model(
     rules: Sequence[tuple[str, str]] = (),
     formats_file: str | Path | None = None,
     solver: str = "rtn",
+    onnx_weights: str = "auto",
     threads: int = 0,
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
     """Writes a Hugging Face folder or a GGUF file as `container`.
 
     format, rules, formats_file, solver and progress: as for `compile_model`; without a format
-    weights keep the codes that the model holds. What is at `output` is replaced once all is
+    weights keep the codes that the model holds. onnx_weights: for the container onnx, how quantized
+    matrices are written: "qdq" by DequantizeLinear, "matmulnbits" by ONNX Runtime's operator of
+    that name, "auto" by that where it fits. What is at `output` is replaced once all is
     written. Returns "output", "container", "weight_bytes", "bits_per_weight", "types" (tensors
     of each) and "notes".
     """
     if not 0 <= threads < 2**32:
         raise QuernError(f"threads: expects a number from 0 to {2**32 - 1}, but got {threads}")
-    for text in itertools.chain((model, output, container, format, formats_file), *rules):
+    texts = (model, output, container, format, formats_file, onnx_weights)
+    for text in itertools.chain(texts, *rules):
         check_unicode("the options", str(text))
     compiler = load_extension()
     try:
@@ -45,6 +49,7 @@ def export_model(
             rules=list(rules),
             formats_file="" if formats_file is None else str(formats_file),
             solver=solver,
+            onnx_weights=onnx_weights,
             threads=threads,
             progress=progress,
         )

@@ -22,6 +22,9 @@ struct ExportOptions {
   std::vector<std::pair<std::string, std::string>> rules;
   std::string formatsFile;
   std::string solver = "rtn";
+  /// Of the container onnx, how quantized matrices are written: auto, qdq or
+  /// matmulnbits, as quern/Export/Onnx.h says.
+  std::string onnxWeights = "auto";
   unsigned threads = 0; ///< 0: one a processor
   /// Called with a stage's name and how much of it is done, 0 to 1. Where it
   /// returns false the export stops soon, as after an error.

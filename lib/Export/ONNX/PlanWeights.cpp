@@ -129,6 +129,15 @@ static void setRows(CheckpointParameters &parameters, const std::string &name,
   parameters.set(name + "_tile", std::string(endsWithByte ? "1" : "*"));
 }
 
+/// Blocks may be cut short where the format says so, if they are or not.
+static std::string blockText(const Format &format) {
+  auto text = [](int64_t extent) {
+    return extent == 0 ? "*" : std::to_string(extent);
+  };
+  return "[" + text(format.block.rows) + ", " + text(format.block.cols) + "]" +
+         (format.allowsPartialBlocks ? " partial" : "");
+}
+
 static CheckpointParameters parametersOf(const OnnxWeight &weight) {
   const Format &format = weight.format;
   CheckpointParameters parameters;
@@ -146,6 +155,7 @@ static CheckpointParameters parametersOf(const OnnxWeight &weight) {
   }
   parameters.setShape(weight.rows, weight.cols, format.block.rows,
                       format.block.cols);
+  parameters.set("block", blockText(format));
   parameters.set("size", weight.size());
   if (format.offsetKind == numerics::OffsetKind::None ||
       format.offsetKind == numerics::OffsetKind::Zero)

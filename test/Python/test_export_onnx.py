@@ -171,7 +171,10 @@ class Weights:
         codes = codes.reshape(a["N"], blocks, a["block_size"])
         zero = np.full((a["N"], blocks), 1 << (bits - 1), np.float32)
         if weight + "_zero_points" in self.tensors:
-            zero = unpacked(self.array(weight + "_zero_points"), bits)[:, :blocks]
+            zero = self.array(weight + "_zero_points")
+            if zero.dtype == np.uint8:
+                zero = unpacked(zero, bits)[:, :blocks]
+            zero = zero.astype(np.float32)
         scale = self.array(weight + "_scales").astype(np.float32)[..., None]
         numbers = (codes - zero[..., None]) * scale
         padding = numbers.reshape(a["N"], -1)[:, a["K"] :]
@@ -335,6 +338,16 @@ def test_matmulnbits(tiny, tmp_path, bits, group, zero):
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("type", ["f16", "bf16", "f32"])
+def test_matmulnbits_with_floats_as_zero_points(tiny, tmp_path, type):
+    """As HQQ has them; ONNX Runtime takes them for 4 bits."""
+    format = f"u4 [1, 32], scale {type}, zero {type}"
+    check(tiny, tmp_path / "m.onnx", format, "matmulnbits", "UINT8")
+    assert "but got u8 [1, 32], scale f16, zero f16" in error_of(
+        tiny, tmp_path / "m.onnx", "onnx", "u8 [1, 32], scale f16, zero f16"
+    )
+
+
 def test_auto_takes_what_fits(tmp_path, tiny):
     """A row a scale is nothing for MatMulNBits, but for DequantizeLinear."""
     rules = [("*.0.mlp.up_proj.weight", "int4_g32"), ("*.0.mlp.gate_proj.weight", "f16")]
@@ -402,9 +415,9 @@ NOT_HELD = [
     (
         "int8_channel", "matmulnbits",
         "expects a format that MatMulNBits holds: integers of 2, 4 or 8 bits, a scale f32, f16 or "
-        "bf16 for 16, 32, 64, 128 or 256 columns of a row, and zero points of the same integers or "
-        "none; but got int8_channel (i8 [1, *], scale f32); give the weight another by --format or "
-        "--rule, or have it written by --onnx-weights auto",
+        "bf16 for 16, 32, 64, 128 or 256 columns of a row, and zero points of the same integers, "
+        "of 4-bit codes such floats, or none; but got int8_channel (i8 [1, *], scale f32); give "
+        "the weight another by --format or --rule, or have it written by --onnx-weights auto",
     ),
     ("i4 [1, 8], scale f16", "matmulnbits", "but got i4 [1, 8], scale f16; give"),
 ]  # fmt: skip
@@ -521,6 +534,15 @@ def test_a_full_disk_names_the_file(large, tmp_path):
     assert f"{tmp_path}/m.onnx.data: cannot be given " in done.stderr
     assert "File too large" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_without_its_name_leaves_no_data(large, tmp_path):
+    """Data has its name first; where the model cannot get its own, it goes."""
+    (tmp_path / "m.onnx").mkdir()
+    assert error_of(large, tmp_path / "m.onnx", "onnx") == (
+        f"{tmp_path}/m.onnx: cannot be written: Is a directory"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
 
 
 def test_an_interrupt_leaves_nothing(large, tmp_path):

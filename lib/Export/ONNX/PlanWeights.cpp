@@ -129,6 +129,25 @@ static void setRows(CheckpointParameters &parameters, const std::string &name,
   parameters.set(name + "_tile", std::string(endsWithByte ? "1" : "*"));
 }
 
+/// Says the type of numbers that are floats as they are.
+static void setFloat(CheckpointParameters &parameters, const std::string &name,
+                     const Format &format) {
+  for (weights::DType type :
+       {weights::DType::F32, weights::DType::F16, weights::DType::BF16})
+    if (format.element.kind == ElementKind::Float && !format.isScaled() &&
+        weights::floatNameOf(type) == format.element.floatType->name)
+      parameters.setType(name, type);
+}
+
+/// The parameter `zero`; none for offsets of other kinds.
+static std::optional<int64_t> zeroKind(const Format &format) {
+  if (format.offsetKind == numerics::OffsetKind::None)
+    return 0;
+  if (format.offsetKind != numerics::OffsetKind::Zero)
+    return std::nullopt;
+  return format.offset->element.kind == ElementKind::Float ? 2 : 1;
+}
+
 /// Blocks may be cut short where the format says so, if they are or not.
 static std::string blockText(const Format &format) {
   auto text = [](int64_t extent) {
@@ -157,17 +176,13 @@ static CheckpointParameters parametersOf(const OnnxWeight &weight) {
                       format.block.cols);
   parameters.set("block", blockText(format));
   parameters.set("size", weight.size());
-  if (format.offsetKind == numerics::OffsetKind::None ||
-      format.offsetKind == numerics::OffsetKind::Zero)
-    parameters.set("zero",
-                   int64_t(format.offsetKind == numerics::OffsetKind::Zero));
+  if (std::optional<int64_t> zero = zeroKind(format))
+    parameters.set("zero", *zero);
   int64_t down = *parameters.number("down");
   int64_t across = *parameters.number("across");
-  for (weights::DType type :
-       {weights::DType::F32, weights::DType::F16, weights::DType::BF16})
-    if (format.scale->element.kind == ElementKind::Float &&
-        weights::floatNameOf(type) == format.scale->element.floatType->name)
-      parameters.setType("scale", type);
+  setFloat(parameters, "scale", *format.scale);
+  if (format.offset)
+    setFloat(parameters, "offset", *format.offset);
   // Where blocks have all rows, so do the tiles of their scales.
   bool byRow = format.block.rows == 1;
   setRows(parameters, "scale", down, byRow ? 8 : 1);
@@ -213,7 +228,8 @@ static std::string textOf(const Format &format) {
 
 static constexpr const char *kHeldByNBits =
     "integers of 2, 4 or 8 bits, a scale f32, f16 or bf16 for 16, 32, 64, 128 "
-    "or 256 columns of a row, and zero points of the same integers or none";
+    "or 256 columns of a row, and zero points of the same integers, of 4-bit "
+    "codes such floats, or none";
 static constexpr const char *kHeldByQdq =
     "integers of 2, 4, 8 or 16 bits or floats of 8, a scale f32, f16 or bf16 "
     "for columns of a row, a row or the tensor, and zero points of the same "
@@ -306,6 +322,8 @@ Status WeightPlanner::addTensors(param::GlobalOp global, Candidate &candidate) {
   std::string *names[] = {&weight.codes, &weight.scale, &weight.zero};
   if (weight.format.isScaled())
     weight.scaleType = *onnxTypeOf(weight.format.scale->element);
+  if (weight.format.offset)
+    weight.zeroType = *onnxTypeOf(weight.format.offset->element);
   for (size_t i = 0; i < candidate.entry->tensors.size(); ++i) {
     CheckpointTensor entry = candidate.entry->tensors[i];
     Result<std::vector<int64_t>> shape =
@@ -323,9 +341,10 @@ Status WeightPlanner::addTensors(param::GlobalOp global, Candidate &candidate) {
     tensor.name = *names[i] = entry.nameFor(global.getSymName().str());
     tensor.shape = std::move(*shape);
     tensor.segment = i;
-    OnnxType type = !entry.typeName.empty() ? weight.scaleType
-                    : entry.types.empty()   ? weight.codeType
-                                            : OnnxType::UInt8;
+    OnnxType type = entry.typeName == "scale"    ? weight.scaleType
+                    : entry.typeName == "offset" ? weight.zeroType
+                    : entry.types.empty()        ? weight.codeType
+                                                 : OnnxType::UInt8;
     addTensor(global, std::move(tensor), type);
   }
   planned[global.getSymName().str()] = weight;

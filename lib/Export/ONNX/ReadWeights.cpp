@@ -67,7 +67,9 @@ std::string WeightReader::product(const std::string &name,
   }
   GraphBuilder::Values inputs = {input, weight.codes,
                                  floats(weight.scale, weight.scaleType)};
-  if (!weight.zero.empty())
+  if (weight.hasFloatZero())
+    inputs.push_back(floats(weight.zero, weight.zeroType));
+  else if (!weight.zero.empty())
     inputs.push_back(weight.zero);
   return graph.node("MatMulNBits", inputs,
                     {{"K", weight.cols},
@@ -113,10 +115,13 @@ std::string WeightReader::rowsOfBits(const OnnxWeight &weight,
   codes = graph.cast(unpacked(codes, bits, blocks * size), OnnxType::Float);
   codes = graph.reshape(codes, {0, 0, blocks, size});
   std::string zero = graph.number(float(1u << (bits - 1)));
-  if (!weight.zero.empty()) {
-    zero = unpacked(gather(weight.zero), bits, blocks);
-    zero = graph.unsqueeze(graph.cast(zero, OnnxType::Float), {-1});
-  }
+  if (weight.hasFloatZero())
+    zero = floats(gather(weight.zero), weight.zeroType);
+  else if (!weight.zero.empty())
+    zero = graph.cast(unpacked(gather(weight.zero), bits, blocks),
+                      OnnxType::Float);
+  if (!weight.zero.empty())
+    zero = graph.unsqueeze(zero, {-1});
   std::string scale = floats(gather(weight.scale), weight.scaleType);
   scale = graph.unsqueeze(scale, {-1});
   std::string values =

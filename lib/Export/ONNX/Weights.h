@@ -29,9 +29,15 @@ struct OnnxWeight {
   std::string codes, scale, zero;
   OnnxType codeType = OnnxType::Float;
   OnnxType scaleType = OnnxType::Float;
+  /// That of the codes, packed codes, or a float.
+  OnnxType zeroType = OnnxType::UInt8;
 
   /// Columns of a block.
   int64_t size() const { return format.block.cols ? format.block.cols : cols; }
+  bool hasFloatZero() const {
+    return !zero.empty() &&
+           format.offset->element.kind == numerics::ElementKind::Float;
+  }
   int64_t blocksAcross() const { return (cols + size() - 1) / size(); }
 };
 

@@ -101,6 +101,11 @@ Status TemporaryFile::commit() {
   return syncParent(path);
 }
 
+Status TemporaryFile::commitAs(const std::string &finalPath) {
+  path = finalPath;
+  return commit();
+}
+
 TemporaryFile::~TemporaryFile() {
   if (descriptor >= 0)
     close(descriptor);

@@ -17,6 +17,12 @@ using namespace quern::pipelines;
 using exporter::ContainerTensor;
 
 static constexpr const char *ggufContainer = "gguf";
+static constexpr const char *onnxContainer = "onnx";
+
+/// `container` without its variant.
+static std::string nameOf(const std::string &container) {
+  return container.substr(0, container.find('/'));
+}
 
 CompileOptions pipelines::frontOptionsOf(const ExportOptions &options) {
   CompileOptions front;
@@ -28,8 +34,8 @@ CompileOptions pipelines::frontOptionsOf(const ExportOptions &options) {
   front.solver = options.solver;
   front.threads = options.threads;
   // Checkpoints of Hugging Face quantize the layers.
-  front.layersOnly =
-      !options.container.empty() && options.container != ggufContainer;
+  front.layersOnly = llvm::is_contained(exporter::checkpointContainers(),
+                                        nameOf(options.container));
   front.progress = options.progress;
   return front;
 }
@@ -124,12 +130,13 @@ std::string ModelExport::report() const {
 }
 
 Status ModelExport::open() {
-  return options.container == ggufContainer ? openGguf() : openCheckpoint();
+  if (options.container == ggufContainer)
+    return openGguf();
+  return options.container == onnxContainer ? openOnnx() : openCheckpoint();
 }
 
 Result<std::string> ModelExport::run() {
-  std::string name = options.container.substr(0, options.container.find('/'));
-  if (!llvm::is_contained(containerNames(), name)) {
+  if (!llvm::is_contained(containerNames(), nameOf(options.container))) {
     std::string known;
     for (const std::string &one : containerNames())
       known += (known.empty() ? "" : ", ") + one;
@@ -138,6 +145,11 @@ Result<std::string> ModelExport::run() {
                              known + ", but got " +
                              inQuotes(options.container));
   }
+  if (options.container != onnxContainer && options.onnxWeights != "auto")
+    return Status::error(StatusCode::InvalidArgument,
+                         "expects onnx_weights with the container onnx only, "
+                         "but got it with " +
+                             inQuotes(options.container));
   Status status = front.runEncode();
   for (auto step : {&ModelExport::open, &ModelExport::writeContents,
                     &ModelExport::writeWeights, &ModelExport::finish})
@@ -154,6 +166,6 @@ Result<std::string> pipelines::exportModel(const ExportOptions &options) {
 
 std::vector<std::string> pipelines::containerNames() {
   std::vector<std::string> names = exporter::checkpointContainers();
-  names.insert(names.begin(), ggufContainer);
+  names.insert(names.begin(), {ggufContainer, onnxContainer});
   return names;
 }

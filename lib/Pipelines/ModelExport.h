@@ -24,6 +24,7 @@ public:
 private:
   Status open();
   Status openGguf();
+  Status openOnnx();
   Status openCheckpoint();
   Status writeModelFiles(const std::string &quantization);
   Status writeContents();

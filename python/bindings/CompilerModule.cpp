@@ -112,8 +112,8 @@ std::string exportFile(std::string modelPath, std::string outputPath,
                        std::string container, std::string format,
                        std::vector<std::pair<std::string, std::string>> rules,
                        std::string formatsFile, std::string encoding,
-                       std::string solver, unsigned threads,
-                       uint64_t shardBytes,
+                       std::string solver, std::string onnxWeights,
+                       unsigned threads, uint64_t shardBytes,
                        nb::object progress) {
   ExportOptions options;
   options.modelPath = std::move(modelPath);
@@ -124,6 +124,7 @@ std::string exportFile(std::string modelPath, std::string outputPath,
   options.formatsFile = std::move(formatsFile);
   options.encoding = encodingCalled(encoding);
   options.solver = std::move(solver);
+  options.onnxWeights = std::move(onnxWeights);
   options.threads = threads;
   options.shardBytes = shardBytes;
   return runWithProgress(pipelines::exportModel, options, std::move(progress));
@@ -173,7 +174,8 @@ NB_MODULE(_compiler, module) {
   module.def("export_model", &exportFile, nb::kw_only(), nb::arg("model_path"),
              nb::arg("output_path"), nb::arg("container"), nb::arg("format"),
              nb::arg("rules"), nb::arg("formats_file"), nb::arg("encoding"),
-             nb::arg("solver"), nb::arg("threads"), nb::arg("shard_bytes"),
+             nb::arg("solver"), nb::arg("onnx_weights"), nb::arg("threads"),
+             nb::arg("shard_bytes"),
              nb::arg("progress").none(),
              "Writes a model into a container and returns the report as JSON.");
   module.def("plan_export", &planFile, nb::kw_only(), nb::arg("model_path"),

@@ -282,7 +282,7 @@ def _add_container(parser: argparse.ArgumentParser) -> None:
         "--container",
         required=True,
         metavar="NAME",
-        help="what to write: gguf, compressed-tensors, gptq, awq, bnb or fp8, or one way of such, "
+        help="what to write: gguf, onnx, compressed-tensors, gptq, awq, bnb or fp8, or one way of such, "
         "as compressed-tensors/int-quantized",
     )
     parser.add_argument(
@@ -292,6 +292,13 @@ def _add_container(parser: argparse.ArgumentParser) -> None:
         metavar="BYTES",
         help="the most bytes of tensors in one of several files, such as 500MB; otherwise a GGUF "
         "file is one, and files of a folder have up to 5GB",
+    )
+    parser.add_argument(
+        "--onnx-weights",
+        default="auto",
+        choices=("auto", "qdq", "matmulnbits"),
+        help="how quantized matrices are written as ONNX: by DequantizeLinear, by ONNX Runtime's "
+        "MatMulNBits, or by that where it fits",
     )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0: all processors")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file or folder")
@@ -549,6 +556,7 @@ def _export(options: argparse.Namespace) -> None:
             rules=options.rule,
             formats_file=options.formats,
             solver=options.solver,
+            onnx_weights=options.onnx_weights,
             threads=options.threads,
             shard_bytes=options.shard_size,
             progress=progress,
@@ -585,7 +593,7 @@ def _transcode(options: argparse.Namespace) -> None:
         print(json.dumps(report))
         return
     types = ", ".join(f"{count} {name}" for name, count in sorted(report["types"].items()))
-    _print_report(options.output, report, f": {types}", begin)
+    _print_report(report["output"], report, f": {types}", begin)
 
 
 def _explain_transcodings(options: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ def export_model(
     rules: Sequence[tuple[str, str]] = (),
     formats_file: str | Path | None = None,
     solver: str = "rtn",
+    onnx_weights: str = "auto",
     threads: int = 0,
     shard_bytes: int = 0,
     encoding: str = "quantize",
@@ -31,8 +32,10 @@ def export_model(
     format, rules, formats_file, solver and progress: as for `compile_model`; without a format
     weights keep the codes that the model holds. encoding: how they get `format`; "quantize",
     "transcode" for codes that stand for the same numbers, where there are none an error, or
-    "re-encode" for such of a bounded error in its place (docs/HowTo/TranscodeAModel.md). A
-    container that may be of several files has at most `shard_bytes` of tensors in each; 0: a
+    "re-encode" for such of a bounded error in its place (docs/HowTo/TranscodeAModel.md).
+    onnx_weights: for the container onnx, how quantized matrices are written: "qdq" by
+    DequantizeLinear, "matmulnbits" by ONNX Runtime's operator of that name, "auto" by that where
+    it fits. A container that may be of several files has at most `shard_bytes` of tensors in each; 0: a
     GGUF file has all, one of a folder 5 GB. A file at `output` is replaced once all is written.
     Returns "output", "container", "weight_bytes", "bits_per_weight", "types" (tensors of each)
     and "notes".
@@ -41,7 +44,8 @@ def export_model(
         raise QuernError(f"threads: expects a number from 0 to {2**32 - 1}, but got {threads}")
     if not 0 <= shard_bytes < 2**63:
         raise QuernError(f"shard_bytes: expects a number from 0, but got {shard_bytes}")
-    for text in itertools.chain((model, output, container, format, formats_file), *rules):
+    texts = (model, output, container, format, formats_file, onnx_weights)
+    for text in itertools.chain(texts, *rules):
         check_unicode("the options", str(text))
     compiler = load_extension()
     try:
@@ -54,6 +58,7 @@ def export_model(
             formats_file="" if formats_file is None else str(formats_file),
             encoding=encoding,
             solver=solver,
+            onnx_weights=onnx_weights,
             threads=threads,
             shard_bytes=shard_bytes,
             progress=progress,

@@ -34,6 +34,8 @@ public:
   Status writeAt(uint64_t offset, Span<const uint8_t> bytes) const;
   /// Syncs and renames.
   Status commit();
+  /// The same, under another name in the folder of the final path.
+  Status commitAs(const std::string &finalPath);
 
   const std::string &finalPath() const { return path; }
 

@@ -26,6 +26,9 @@ struct ExportOptions {
   std::string formatsFile;
   WeightEncoding encoding = WeightEncoding::Quantize;
   std::string solver = "rtn";
+  /// Of the container onnx, how quantized matrices are written: auto, qdq or
+  /// matmulnbits, as quern/Export/Onnx.h says.
+  std::string onnxWeights = "auto";
   unsigned threads = 0; ///< 0: one a processor
   /// Containers that may be of several files: the most bytes of tensors in one;
   /// 0: what is usual, all in a GGUF file and 5 GB in one of a folder.

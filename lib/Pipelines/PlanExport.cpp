@@ -9,6 +9,7 @@
 #include "quern/Dialect/QT/IR/QTFormats.h"
 #include "quern/Export/Checkpoint.h"
 #include "quern/Export/Gguf.h"
+#include "quern/Export/Onnx.h"
 #include "quern/Pipelines/Export.h"
 #include "quern/Support/Text.h"
 #include "llvm/ADT/StringMap.h"
@@ -124,6 +125,8 @@ static Status planContainer(ModuleOp module, const std::string &container,
   std::string name = container.substr(0, container.find('/'));
   if (llvm::is_contained(exporter::checkpointContainers(), name))
     return exporter::planCheckpoint(module, container).status();
+  if (container == "onnx")
+    return exporter::planOnnx(module, exporter::OnnxWeights::Auto).status();
   if (container != "gguf")
     return Status::ok();
   Result<exporter::ModelFacts> facts = exporter::readModelFacts(module);

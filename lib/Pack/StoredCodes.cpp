@@ -27,8 +27,8 @@ Result<StoredCodes> StoredCodes::open(qk::StoredAttr stored, MatrixShape shape,
     auto found = source.get(key);
     if (!found)
       return found.status();
-    int64_t expected = numerics::segmentBytes(layout, codes.tensors.size(),
-                                              rows, shape.cols);
+    int64_t expected =
+        numerics::segmentBytes(layout, codes.tensors.size(), rows, shape.cols);
     if (int64_t((*found)->bytes.size()) != expected)
       return weights::inTensor(
           **found,

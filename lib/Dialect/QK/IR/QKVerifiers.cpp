@@ -49,9 +49,8 @@ LogicalResult StoredAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 /// Fails unless `stored` has so many rows from its first on, and they can be
 /// read alone.
-static LogicalResult
-verifyRows(StoredAttr stored, int64_t rows,
-           function_ref<InFlightDiagnostic()> emitError) {
+static LogicalResult verifyRows(StoredAttr stored, int64_t rows,
+                                function_ref<InFlightDiagnostic()> emitError) {
   int64_t first = stored.getFirstRow(), whole = stored.getStoredRows(rows);
   if (whole - first < rows)
     return emitError() << "expects " << rows << " rows from row " << first
@@ -79,8 +78,7 @@ LogicalResult StoredAttr::verifyInitialValue(
   if (!status)
     return emitError() << "#qk.stored: " << status.message();
   // stored_c4
-  if (!getRows().empty() &&
-      failed(verifyRows(*this, rows, emitError)))
+  if (!getRows().empty() && failed(verifyRows(*this, rows, emitError)))
     return failure();
   // stored_c3
   qt::FormatAttr format = qt::getFormatAttr(type);

@@ -108,12 +108,12 @@ void OpReader::readExperts() {
     facts.expertsNormalized = route.getNormalized();
   });
   module.walk([&](nn::DispatchOp op) { facts.experts = op.getExperts(); });
-  module.walk([&](nn::LinearOp linear) {
-    if (linear.getRouting())
+  // What the last product of an expert takes is what it has inside.
+  module.walk([&](nn::CombineOp combine) {
+    if (auto last = combine.getInput().getDefiningOp<nn::LinearOp>())
       facts.expertIntermediate =
-          std::max(facts.expertIntermediate,
-                   llvm::cast<mlir::RankedTensorType>(linear.getType())
-                       .getDimSize(1));
+          llvm::cast<mlir::RankedTensorType>(last.getInput().getType())
+              .getDimSize(1);
   });
 }
 

@@ -481,7 +481,7 @@ def test_fused_weights_of_unequal_formats(tmp_path):
 
 
 def test_factors_of_fused_weights(tmp_path):
-    synthesize_family("tiny-phi3", tmp_path / "model")
+    synthesize_family("tiny-phi3", tmp_path / "model", hidden=128, intermediate=192, heads=8)
     text = "f4E2M1FN [1, 16], scale (f8E4M3FN [*, *], scale f32)"
     rules = [("*_proj.weight", text)]
     found = error_of(tmp_path / "model", tmp_path / "m.gguf", "gguf", "q8_0", rules=rules)

@@ -154,7 +154,7 @@ def test_families_with_files_of_their_own(tmp_path, compile_once, name):
     """Norms that hold one more, soft caps, windows and their frequencies, fused
     projections, factors of frequencies, experts: the module is the one that the
     folder becomes, and so are its logits."""
-    synthesize_family(name, tmp_path / "model", seed=5)
+    synthesize_family(name, tmp_path / "model", seed=5, dtype="f32")
     write_gguf(tmp_path / "model", tmp_path / "m.gguf")
     assert shape_of_graph(tmp_path / "m.gguf") == shape_of_graph(tmp_path / "model")
     tokens = np.random.default_rng(1).integers(0, 320, 60)

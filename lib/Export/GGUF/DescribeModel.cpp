@@ -42,7 +42,19 @@ static void describeRope(const std::string &prefix, const ModelFacts &facts,
     values.f32(prefix + "rope.scaling.attn_factor", facts.ropeMagnitude);
 }
 
-/// Layers with a window, those between every so many where it is as usual.
+/// The number of layers of which the last has no window, if that is how those
+/// that `flags` say have one are spread; else 0.
+static int64_t patternOf(const std::vector<bool> &flags) {
+  int64_t pattern = 1;
+  while (pattern < int64_t(flags.size()) && flags[pattern - 1])
+    ++pattern;
+  for (size_t i = 0; i < flags.size(); ++i)
+    if (flags[i] != ((int64_t(i) + 1) % pattern != 0))
+      return 0;
+  return pattern;
+}
+
+/// Layers with a window, and which these are where it is not as usual.
 static void describeWindows(const std::string &prefix,
                             const GgufArchitecture &kind,
                             const ModelFacts &facts, GgufValues &values) {
@@ -55,14 +67,15 @@ static void describeWindows(const std::string &prefix,
   if (facts.windowRopeBase)
     values.f32(prefix + "rope.freq_base_swa",
                static_cast<float>(facts.windowRopeBase));
+  std::string key = prefix + "attention.sliding_window_pattern";
   std::vector<bool> flags;
-  bool isUsual = true;
-  for (size_t i = 0; i < facts.windows.size(); ++i) {
-    flags.push_back(facts.windows[i] != 0);
-    isUsual &= flags.back() == ((int64_t(i) + 1) % kind.windowPattern != 0);
-  }
-  if (!isUsual)
-    values.booleans(prefix + "attention.sliding_window_pattern", flags);
+  for (int64_t length : facts.windows)
+    flags.push_back(length != 0);
+  int64_t pattern = patternOf(flags);
+  if (!pattern)
+    values.booleans(key, flags);
+  else if (pattern != kind.windowPattern)
+    values.u32(key, pattern);
 }
 
 static void describeVariant(const std::string &prefix,

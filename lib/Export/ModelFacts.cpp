@@ -79,9 +79,7 @@ private:
 } // namespace
 
 void OpReader::readRope(nn::RopeOp rope, bool hasWindow) {
-  magnitude.add(rope.getMagnitude()
-                    ? rope.getMagnitude()->convertToFloat()
-                    : 1,
+  magnitude.add(rope.getMagnitude() ? rope.getMagnitude()->convertToFloat() : 1,
                 "magnitude of rotations", status);
   frequencies[hasWindow].add(rope.getInverseFrequencies(),
                              "frequencies of rotations", status);
@@ -126,8 +124,7 @@ Status OpReader::setRope() {
     return unsupported("expects a decoder with norms and rotary positions, but "
                        "got another model");
   facts.rotatedColumns = 2 * static_cast<int64_t>(whole->size());
-  facts.ropeFactors =
-      factorsOf(*whole, facts.ropeBase, facts.rotatedColumns);
+  facts.ropeFactors = factorsOf(*whole, facts.ropeBase, facts.rotatedColumns);
   facts.ropeMagnitude = *magnitude.number;
   if (!window || *window == *whole) {
     facts.windowRopeBase = 0;

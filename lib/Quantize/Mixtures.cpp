@@ -45,7 +45,8 @@ MixtureChoice::find(const std::string &text,
     return facts.getAs<mlir::IntegerAttr>(name).getInt();
   };
   MixtureChoice choice;
-  // Models that llama.cpp does not know have names like those of Llama, or none.
+  // Models that llama.cpp does not know have names like those of Llama, or
+  // none.
   choice.architecture = weights::findGgufArchitecture(
       facts.getAs<mlir::StringAttr>("architecture").str());
   if (!choice.architecture)

@@ -175,8 +175,7 @@ NB_MODULE(_compiler, module) {
              nb::arg("output_path"), nb::arg("container"), nb::arg("format"),
              nb::arg("rules"), nb::arg("formats_file"), nb::arg("encoding"),
              nb::arg("solver"), nb::arg("onnx_weights"), nb::arg("threads"),
-             nb::arg("shard_bytes"),
-             nb::arg("progress").none(),
+             nb::arg("shard_bytes"), nb::arg("progress").none(),
              "Writes a model into a container and returns the report as JSON.");
   module.def("plan_export", &planFile, nb::kw_only(), nb::arg("model_path"),
              nb::arg("container"), nb::arg("format"), nb::arg("rules"),

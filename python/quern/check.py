@@ -156,15 +156,16 @@ class _Checker:
 
     def run(self, exporter_decides: bool) -> list[Finding]:
         findings = [self._container(), self._architecture()]
-        if exporter_decides and self.plan["refused"]:
-            refused = f"Quern cannot write it: {self.plan['refused']}"
-            findings.append(Finding("container", self.container, "no", says=refused))
-            return findings
-        if findings[0].answer == "no":
-            return findings
-        self._divide(findings)
-        self._fuse(findings)
-        findings += _merged([self._weight(facts) for facts in self.weights])
+        refused = self.plan["refused"] if exporter_decides else ""
+        if findings[0].answer != "no":
+            self._divide(findings)
+            self._fuse(findings)
+            weights = _merged([self._weight(facts) for facts in self.weights])
+            # Nobody can try what is not written.
+            findings += [f for f in weights if not refused or f.answer != "unknown"]
+        if refused:
+            says = f"Quern cannot write it: {refused}"
+            findings.append(Finding("container", self.container, "no", says=says))
         return findings
 
     def _rules(self, about: str) -> list[Rule]:

@@ -35,8 +35,9 @@ def export_model(
     "re-encode" for such of a bounded error in its place (docs/HowTo/TranscodeAModel.md).
     onnx_weights: for the container onnx, how quantized matrices are written: "qdq" by
     DequantizeLinear, "matmulnbits" by ONNX Runtime's operator of that name, "auto" by that where
-    it fits. A container that may be of several files has at most `shard_bytes` of tensors in each; 0: a
-    GGUF file has all, one of a folder 5 GB. A file at `output` is replaced once all is written.
+    it fits. A container that may be of several files has at most `shard_bytes` of tensors in each;
+    0: a GGUF file has all, one of a folder 5 GB. A file at `output` is replaced once all is
+    written.
     Returns "output", "container", "weight_bytes", "bits_per_weight", "types" (tensors of each)
     and "notes".
     """

@@ -293,8 +293,9 @@ def test_row_87_numbers_that_are_no_kind(wide, tmp_path):
     groups = {"g": {"targets": ["Linear"], "weights": weights, "format": "int-quantized"}}
     assert ct_error(tmp_path, wide, config_groups=groups) == (
         "F/model.safetensors: weight 'model.layers.0.self_attn.q_proj.weight': "
-        "compressed-tensors/int-quantized: expects type=int, bits=8, symmetric=1 or type=int, "
-        "bits=8, symmetric=0, but got type=int, bits=4, symmetric=1"
+        "compressed-tensors/int-quantized: expects type=int, bits=8, symmetric=1, strategy=tensor "
+        "or type=int, bits=8, symmetric=1 or type=int, bits=8, symmetric=0, "
+        "but got type=int, bits=4, symmetric=1"
     )
 
 

@@ -18,7 +18,14 @@ import numpy as np
 import pytest
 import quern
 from gguf import GGMLQuantizationType as Type
-from gguf_files import FAMILIES, TYPES, gguf_models, synthesize_family, write_gemma_tokenizer, write_gguf
+from gguf_files import (
+    FAMILIES,
+    TYPES,
+    gguf_models,
+    synthesize_family,
+    write_gemma_tokenizer,
+    write_gguf,
+)
 from quern import synth
 from quern.cli import main
 from support import (
@@ -491,8 +498,8 @@ def test_factors_of_fused_weights(tmp_path):
 def test_places_that_cannot_be(tiny_model, tmp_path):
     assert "expects a name that ends in .gguf" in error_of(tiny_model, tmp_path / "out", "gguf")
     assert error_of(tiny_model, tmp_path / "m.gguf", "zip") == (
-        "expects a container that models can be written as, gguf, compressed-tensors, gptq, awq, "
-        "bnb, fp8, but got 'zip'"
+        "expects a container that models can be written as, gguf, onnx, compressed-tensors, gptq, "
+        "awq, bnb, fp8, but got 'zip'"
     )
     path = tmp_path / "absent" / "m.gguf"
     assert error_of(tiny_model, path, "gguf").startswith(f"{path}: cannot be created: No such")

@@ -67,7 +67,7 @@ func.func @load_aligned() {
   return
 }
 
-// MISALIGNED: error: 'param.load' op weight 'misaligned': expects a format without scales or i4 [1, 1], scale f32, but got i4 [1, 2], scale f32
+// MISALIGNED: error: 'param.load' op weight 'misaligned': expects an exact transcoding from i4 [1, 3] flat, scale f32 to i4 [1, 2], scale f32, but got one that is bounded: one scale for [1, 2] in place of one scale for [1, 3] flat; error at most
 func.func private @load_misaligned() {
   %q = param.load @misaligned : tensor<2x2xbf16, #qt.format<i4 [1, 2], scale f32>>
   return

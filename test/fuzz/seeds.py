@@ -183,7 +183,8 @@ def checkpoint_seeds():
     block, count = [], 0
     for line in [*lines_of("checkpoints.txt"), ""]:
         if block and not line.startswith(" "):
-            yield f"{count}-{block[0].split()[0].replace('/', '-')}", "\n".join(block).encode() + b"\n"
+            name = block[0].split()[0].replace("/", "-")
+            yield f"{count}-{name}", "\n".join(block).encode() + b"\n"
             block, count = [], count + 1
         block.append(line)
 

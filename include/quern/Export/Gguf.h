@@ -69,11 +69,11 @@ std::vector<std::string> ggufPaths(const std::string &path,
                                    uint64_t shardBytes);
 
 /// The tensors of a GGUF file of `module`, whose weights get their layouts in
-/// it; vectors become f32, and norms that multiply by one more than their weight
-/// get that one added. Errors name the weight, its format, and what can be done:
-/// a format that no type of ggml holds, or another than that of the weights in
-/// the same tensor, rows that its blocks do not divide, an architecture or a
-/// weight that GGUF has no name for.
+/// it; vectors become f32, and norms that multiply by one more than their
+/// weight get that one added. Errors name the weight, its format, and what can
+/// be done: a format that no type of ggml holds, or another than that of the
+/// weights in the same tensor, rows that its blocks do not divide, an
+/// architecture or a weight that GGUF has no name for.
 Result<std::vector<ContainerTensor>> planGguf(mlir::ModuleOp module,
                                               const ModelFacts &facts);
 

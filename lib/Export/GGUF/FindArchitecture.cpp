@@ -17,8 +17,8 @@ static Status unsupported(const GgufArchitecture &kind,
                           const std::string &found) {
   return Status::error(StatusCode::Unsupported,
                        "expects " + expected + ", because llama.cpp's " +
-                           inQuotes(kind.name) +
-                           " has no other, but got " + found);
+                           inQuotes(kind.name) + " has no other, but got " +
+                           found);
 }
 
 std::optional<float> exporter::linearFactor(const ModelFacts &facts) {
@@ -85,10 +85,9 @@ static Status checkAttention(const GgufArchitecture &kind,
                        std::to_string(facts.attentionSoftcap));
   bool isGemma = kind.addsOneToNorms;
   if (isSecond ? facts.logitSoftcap == 0 : !isGemma && facts.logitSoftcap != 0)
-    return unsupported(kind,
-                       isSecond ? "a soft cap of logits"
-                                : "logits without a soft cap",
-                       std::to_string(facts.logitSoftcap));
+    return unsupported(
+        kind, isSecond ? "a soft cap of logits" : "logits without a soft cap",
+        std::to_string(facts.logitSoftcap));
   return Status::ok();
 }
 

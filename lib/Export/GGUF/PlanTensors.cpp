@@ -131,8 +131,8 @@ static void addOneToNorms(mlir::ModuleOp module) {
     if (sum && sum.getAddend().getValueAsDouble() == -1)
       global.setValueAttr(sum.getSource());
     else
-      global.setValueAttr(param::SumAttr::get(
-          module.getContext(), value, builder.getF32FloatAttr(1)));
+      global.setValueAttr(param::SumAttr::get(module.getContext(), value,
+                                              builder.getF32FloatAttr(1)));
   });
 }
 
@@ -235,9 +235,9 @@ Status Planner::checkParts(const std::vector<std::string> &parts) {
       return Status::error(
           StatusCode::Unsupported,
           "expects one type in the weights of a tensor that the file fuses, "
-          "but got " + first + " in " + inQuotes(parts.front()) + " and " +
-              type + " in " + inQuotes(part) +
-              "; give them one format by --rule");
+          "but got " +
+              first + " in " + inQuotes(parts.front()) + " and " + type +
+              " in " + inQuotes(part) + "; give them one format by --rule");
   }
   return Status::ok();
 }

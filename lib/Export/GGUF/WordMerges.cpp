@@ -109,7 +109,8 @@ static size_t countSplits(const HubTokenizer &tokenizer,
   return count;
 }
 
-/// Whether `piece` is one character, several times, such as blanks or line ends.
+/// Whether `piece` is one character, several times, such as blanks or line
+/// ends.
 static bool isRun(const std::string &piece) {
   size_t width = 1;
   while (width < piece.size() && (piece[width] & 0xc0) == 0x80)

@@ -45,8 +45,7 @@ private:
 /// least one.
 static std::vector<size_t>
 shardBegins(const std::vector<ContainerTensor> &tensors, uint64_t shardBytes) {
-  const ContainerTensor *first = tensors.data(),
-                        *end = first + tensors.size();
+  const ContainerTensor *first = tensors.data(), *end = first + tensors.size();
   std::vector<size_t> begins = {0};
   uint64_t held = 0;
   for (const ContainerTensor *tensor = first; tensor != end;) {

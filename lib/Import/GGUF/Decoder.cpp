@@ -33,11 +33,12 @@ static void readExperts(Facts &facts, Architecture &a) {
   Experts &experts = a.experts;
   experts.count = facts.count("expert_count", 1, countLimit);
   experts.perToken = facts.count("expert_used_count", 1, experts.count);
-  int64_t silent = a.family == "mixtral"
-                       ? a.intermediate
-                       : std::max<int64_t>(1, a.intermediate / experts.perToken);
-  experts.intermediate = facts.sameForLayers("expert_feed_forward_length", 1,
-                                             widthLimit, silent);
+  int64_t silent =
+      a.family == "mixtral"
+          ? a.intermediate
+          : std::max<int64_t>(1, a.intermediate / experts.perToken);
+  experts.intermediate =
+      facts.sameForLayers("expert_feed_forward_length", 1, widthLimit, silent);
   experts.normalized = true;
   experts.layers.assign(a.layers, true);
 }

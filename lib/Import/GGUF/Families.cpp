@@ -43,8 +43,8 @@ void describeGgufModel(GgufModel &model, Architecture &a) {
   std::string name = kind.name;
   a.normUnitOffset = kind.addsOneToNorms;
   a.postNorms = kind.hasPostNorms;
-  a.attentionScale = weights::ggufAttentionScale(kind, a.layers, a.hidden,
-                                                 a.heads, a.headDim);
+  a.attentionScale =
+      weights::ggufAttentionScale(kind, a.layers, a.hidden, a.heads, a.headDim);
   if (name == "qwen2")
     a.qkvBias = true;
   if (name == "qwen3" || name == "qwen3moe")

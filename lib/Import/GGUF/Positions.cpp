@@ -68,14 +68,13 @@ static int64_t readTurning(GgufModel &model, const Architecture &a) {
   bool isWhole = columns == a.headDim;
   if (model.kind.isFused ? columns % 2 == 0 && columns <= a.headDim : isWhole)
     return columns;
-  model.facts.fail(key,
-                   "expects " +
-                       std::string(model.kind.isFused
-                                       ? "an even number up to "
-                                       : "") +
-                       "the width of a head, " + std::to_string(a.headDim) +
-                       ", but got " + std::to_string(columns),
-                   StatusCode::Unsupported);
+  model.facts.fail(
+      key,
+      "expects " +
+          std::string(model.kind.isFused ? "an even number up to " : "") +
+          "the width of a head, " + std::to_string(a.headDim) + ", but got " +
+          std::to_string(columns),
+      StatusCode::Unsupported);
   return a.headDim;
 }
 

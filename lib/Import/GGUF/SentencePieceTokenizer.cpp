@@ -40,19 +40,17 @@ static std::vector<Merge> mergesOf(const Vocabulary &vocabulary) {
       auto right = vocabulary.ids.find(piece.substr(cut));
       if (left != vocabulary.ids.end() && right != vocabulary.ids.end() &&
           isPiece(left->second) && isPiece(right->second))
-        ranked.push_back(
-            {{left->first, right->first}, vocabulary.scores[id]});
+        ranked.push_back({{left->first, right->first}, vocabulary.scores[id]});
     }
   }
-  std::stable_sort(ranked.begin(), ranked.end(),
-                   [](const RankedMerge &a, const RankedMerge &b) {
-                     if (a.score != b.score)
-                       return a.score > b.score;
-                     return std::pair(a.merge.left.size(),
-                                      a.merge.right.size()) >
-                            std::pair(b.merge.left.size(),
-                                      b.merge.right.size());
-                   });
+  std::stable_sort(
+      ranked.begin(), ranked.end(),
+      [](const RankedMerge &a, const RankedMerge &b) {
+        if (a.score != b.score)
+          return a.score > b.score;
+        return std::pair(a.merge.left.size(), a.merge.right.size()) >
+               std::pair(b.merge.left.size(), b.merge.right.size());
+      });
   std::vector<Merge> merges;
   for (const RankedMerge &entry : ranked)
     merges.push_back(entry.merge);

@@ -189,15 +189,15 @@ void readRopes(Config &config, Architecture &a) {
                                  parameters->has("sliding_attention"));
   if (!isNested) {
     readRope(config, a, {a.ropeBase});
-    a.windowRopeBase = config.real("rope_local_base_freq", 1, ropeBaseLimit,
-                                   a.windowRopeBase);
+    a.windowRopeBase =
+        config.real("rope_local_base_freq", 1, ropeBaseLimit, a.windowRopeBase);
     a.windowRope =
         Rope{numerics::plainFrequencies(a.windowRopeBase, a.headDim)};
     return;
   }
   a.rope = readNested(config, *parameters, "full_attention", a.ropeBase, a);
-  a.windowRope = readNested(config, *parameters, "sliding_attention",
-                            a.windowRopeBase, a);
+  a.windowRope =
+      readNested(config, *parameters, "sliding_attention", a.windowRopeBase, a);
   config.adopt(*parameters);
 }
 

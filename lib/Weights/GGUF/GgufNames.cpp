@@ -36,8 +36,15 @@ static std::vector<GgufArchitecture> makeArchitectures() {
   phi3.ropeFactors = "rope_factors_short.weight";
   phi3.windows = WindowSupport::Ignored;
   phi3.isFused = true;
-  return {llama,  mistral, mixtral, {"qwen2", "qwen2"}, {"qwen3", "qwen3"},
-          qwen3Moe, gemma2, gemma3, phi3};
+  return {llama,
+          mistral,
+          mixtral,
+          {"qwen2", "qwen2"},
+          {"qwen3", "qwen3"},
+          qwen3Moe,
+          gemma2,
+          gemma3,
+          phi3};
 }
 
 Span<const GgufArchitecture> ggufArchitectures() {

@@ -29,7 +29,7 @@ protected:
     for (auto &[path, codes] : coded.planes)
       if (path.find("scale") != std::string::npos)
         for (int32_t &code : codes.codes)
-          code &= 0x3bff;
+          code = code > 0x3bff ? code & 0x3bff : code;
     std::vector<uint8_t> bytes = packed(format, layout, coded);
     for (size_t i = 0; i < layout.segments.size(); ++i) {
       auto begin =

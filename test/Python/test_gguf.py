@@ -42,8 +42,7 @@ from support import (
 pytestmark = needs_compiler
 
 U32, U64, F32, BOOL, STRING, ARRAY = (
-    gguf.GGUFValueType[name]
-    for name in ("UINT32", "UINT64", "FLOAT32", "BOOL", "STRING", "ARRAY")
+    gguf.GGUFValueType[name] for name in ("UINT32", "UINT64", "FLOAT32", "BOOL", "STRING", "ARRAY")
 )
 QUERN_6M = ROOT / "examples" / "quern-6m"
 

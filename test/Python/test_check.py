@@ -222,7 +222,10 @@ def test_fused_weights_of_unequal_formats(model, container):
     assert "model.layers.1.self_attn.k_proj.weight" in lost.weights
     # Weights that are not fused may differ.
     rules = [*layers(first), ("*down_proj.weight", second)]
-    assert quern.check_model(model(), "vllm", "0.22.1", container, rules=rules).answer == "yes"
+    found = quern.check_model(model(), "vllm", "0.22.1", container, rules=rules)
+    refused = [finding.subject for finding in found.findings if finding.answer == "no"]
+    # These checkpoints have one size of groups for all, which the exporter says.
+    assert refused == ([] if container == "compressed-tensors" else ["container"])
 
 
 @needs_compiler
@@ -282,7 +285,9 @@ def test_devices_that_cut_heads_or_rows(model):
     odd = model("llama", "intermediate_size=514")
     found = quern.check_model(odd, "vllm", container="fp8", tensor_parallel=4)
     lost = [
-        (f.what.split(".")[-2], f.expected, f.found) for f in found.findings if f.answer == "no"
+        (f.what.split(".")[-2], f.expected, f.found)
+        for f in found.findings
+        if f.answer == "no" and f.subject == "weight"
     ]
     rows = ("rows % 4 == 0", "rows 514")
     assert sorted(lost) == [

@@ -28,8 +28,10 @@ protected:
     CodedTensor coded = numerics::randomCodes(format, rows, width, 7);
     for (auto &[path, codes] : coded.planes)
       if (path.find("scale") != std::string::npos)
-        for (int32_t &code : codes.codes)
-          code = code > 0x3bff ? code & 0x3bff : code;
+        for (int32_t &code : codes.codes) {
+          bool isInteger = code >= -0x80 && code < 0x100;
+          code = isInteger ? code : code & 0x3bff;
+        }
     std::vector<uint8_t> bytes = packed(format, layout, coded);
     for (size_t i = 0; i < layout.segments.size(); ++i) {
       auto begin =

@@ -5,6 +5,7 @@
 
 #include "DotProducts.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -44,7 +45,8 @@ static Value inParts(KernelBuilder &b, int64_t lanes, ArrayRef<Value> vectors,
 //===----------------------------------------------------------------------===//
 
 bool codegen::dotTakesSigned(const CpuTarget &target, unsigned weightBits) {
-  return target.byteDot == ByteDot::Sdot && weightBits == 8;
+  return weightBits == 8 &&
+         (target.byteDot == ByteDot::Sdot || target.byteDot == ByteDot::Avx2);
 }
 
 /// One instruction that sums four products to a lane, `lanes` lanes at a time.
@@ -63,14 +65,24 @@ static Value dotByIntrinsic(KernelBuilder &b, StringRef name, int64_t lanes,
 static constexpr int64_t kLargestActivation = 127;
 
 /// vpmaddubsw: sums of two products of unsigned bytes of `weights` and signed
-/// ones of `input`, 32 words. They must fit: 16 bits saturate.
-static Value bytePairs(KernelBuilder &b, Value weights, Value input) {
+/// ones of `input`, 32 words. They must fit: 16 bits saturate. Weights that are
+/// signed give their signs to the activations: two products of 128 times 127
+/// fit.
+static Value bytePairs(KernelBuilder &b, Value weights, Value input,
+                       bool isSigned = false) {
   constexpr int64_t kHalf = kLanes / 2;
   Type byte = b.getI8Type(), word = b.getI16Type();
+  Type bytes = b.vectorOf(byte, 4 * kHalf);
   Value pairs = inParts(b, kHalf, {weights, input}, [&](ArrayRef<Value> part) {
-    Value sums = b.intrinsic(
-        "llvm.x86.avx2.pmadd.ub.sw", b.vectorOf(word, 2 * kHalf),
-        {view(b, part[0], byte, 4 * kHalf), view(b, part[1], byte, 4 * kHalf)});
+    Value weight = view(b, part[0], byte, 4 * kHalf);
+    Value activation = view(b, part[1], byte, 4 * kHalf);
+    if (isSigned) {
+      activation =
+          b.intrinsic("llvm.x86.avx2.psign.b", bytes, {activation, weight});
+      weight = math::AbsIOp::create(b, weight); // of -128, 128 without a sign
+    }
+    Value sums = b.intrinsic("llvm.x86.avx2.pmadd.ub.sw",
+                             b.vectorOf(word, 2 * kHalf), {weight, activation});
     return view(b, sums, b.getI32Type(), kHalf);
   });
   return view(b, pairs, word, 2 * kLanes);
@@ -92,37 +104,33 @@ static Value sumsOfPairs(KernelBuilder &b, Value words) {
                  });
 }
 
-WordSums codegen::wordSums(const CpuTarget &target, unsigned weightBits) {
+int64_t codegen::wordSumSteps(const CpuTarget &target, unsigned weightBits) {
   if (target.byteDot != ByteDot::Avx2)
-    return {};
-  // Eight bits go in as two nibbles.
-  int64_t parts = weightBits > 7 ? 2 : 1;
-  int64_t largest = (int64_t(1) << (parts == 2 ? 4 : weightBits)) - 1;
-  return {INT16_MAX / (2 * largest * kLargestActivation), parts};
+    return 0;
+  int64_t largest = (int64_t(1) << weightBits) - 1;
+  int64_t steps = INT16_MAX / (2 * largest * kLargestActivation);
+  return steps > 1 ? steps : 0;
 }
 
-Value codegen::addBytePairs(KernelBuilder &b, Value sums, WordSums form,
-                            int64_t part, Value weights, Value word) {
-  VectorValues v(b);
-  if (part == 1)
-    weights = v.shiftRightLogical(weights, 4);
-  if (form.parts == 2)
-    weights = v.andI(weights, v.constI32(0x0f0f0f0f));
+Value codegen::addBytePairs(KernelBuilder &b, Value sums, Value weights,
+                            Value word) {
   Value pairs = bytePairs(b, weights, b.broadcast(word));
   return sums ? arith::AddIOp::create(b, sums, pairs) : pairs;
 }
 
-void codegen::fixWordSums(KernelBuilder &b, MutableArrayRef<Value> sums) {
+void codegen::fixSums(KernelBuilder &b, MutableArrayRef<Value> sums) {
   // An assembler text without instructions that reads and writes them all.
-  Type half = b.vectorOf(b.getI16Type(), kLanes);
+  auto type = cast<VectorType>(sums.front().getType());
+  int64_t lanes = type.getNumElements() / 2;
+  Type half = b.vectorOf(type.getElementType(), lanes);
   SmallVector<Value> halves;
   std::string written, read;
   for (Value sum : sums)
-    for (int64_t begin = 0; begin < 2 * kLanes; begin += kLanes) {
+    for (int64_t begin : {int64_t(0), lanes}) {
       read += "," + std::to_string(halves.size());
       written += written.empty() ? "=x" : ",=x";
       halves.push_back(vector::ExtractStridedSliceOp::create(
-          b, sum, ArrayRef<int64_t>{begin}, ArrayRef<int64_t>{kLanes},
+          b, sum, ArrayRef<int64_t>{begin}, ArrayRef<int64_t>{lanes},
           ArrayRef<int64_t>{1}));
     }
   auto all = LLVM::LLVMStructType::getLiteral(
@@ -136,23 +144,18 @@ void codegen::fixWordSums(KernelBuilder &b, MutableArrayRef<Value> sums) {
     for (int64_t part : {0, 1})
       sums[i] = vector::InsertStridedSliceOp::create(
           b, LLVM::ExtractValueOp::create(b, text.getResult(0), 2 * i + part),
-          sums[i], ArrayRef<int64_t>{part * kLanes}, ArrayRef<int64_t>{1});
+          sums[i], ArrayRef<int64_t>{part * lanes}, ArrayRef<int64_t>{1});
 }
 
-Value codegen::addWordSums(KernelBuilder &b, Value sum, int64_t part,
-                           Value sums) {
-  VectorValues v(b);
-  Value total = sumsOfPairs(b, sums);
-  return v.addI(sum, part == 1 ? v.shiftLeft(total, 4) : total);
+Value codegen::addWordSums(KernelBuilder &b, Value sum, Value sums) {
+  return VectorValues(b).addI(sum, sumsOfPairs(b, sums));
 }
 
 static Value dotAvx2(KernelBuilder &b, Value sum, Value weights,
                      unsigned weightBits, Value word) {
-  WordSums form = wordSums(b.target, weightBits);
-  for (int64_t part = 0; part < form.parts; ++part)
-    sum = addWordSums(b, sum, part,
-                      addBytePairs(b, {}, form, part, weights, word));
-  return sum;
+  bool isSigned = dotTakesSigned(b.target, weightBits);
+  return addWordSums(b, sum,
+                     bytePairs(b, weights, b.broadcast(word), isSigned));
 }
 
 static Value dotWidened(KernelBuilder &b, Value sum, Value weights,

@@ -20,27 +20,22 @@ bool dotTakesSigned(const CpuTarget &target, unsigned weightBits);
 mlir::Value byteDot(KernelBuilder &b, mlir::Value sum, mlir::Value weights,
                     unsigned weightBits, mlir::Value word);
 
-/// Sums of products in words, where the target has no instruction that sums
-/// four to 32 bits: several steps of four K are added up before they are
-/// widened.
-struct WordSums {
-  int64_t steps = 0; ///< that fit the words; 0: byteDot is as good
-  int64_t parts = 1; ///< of the bits of a weight, each with words of its own
-};
-WordSums wordSums(const CpuTarget &target, unsigned weightBits);
+/// Where the target has no instruction that sums four products to 32 bits:
+/// steps of four K that are added up in words before they are widened. 0:
+/// byteDot is as good.
+int64_t wordSumSteps(const CpuTarget &target, unsigned weightBits);
 
-/// sums[2 * lane …] + the pairs of products of what byteDot sums, of part
-/// `part` of the bits of `weights`. `sums`: 32 words, or null for zeros.
-mlir::Value addBytePairs(KernelBuilder &b, mlir::Value sums, WordSums form,
-                         int64_t part, mlir::Value weights, mlir::Value word);
+/// sums[2 * lane …] + the pairs of products of what byteDot sums. `sums`: 32
+/// words, or null for zeros.
+mlir::Value addBytePairs(KernelBuilder &b, mlir::Value sums,
+                         mlir::Value weights, mlir::Value word);
 
-/// sum[lane] + both words of sums[2 * lane …] in the unit of part `part`.
-mlir::Value addWordSums(KernelBuilder &b, mlir::Value sum, int64_t part,
-                        mlir::Value sums);
+/// sum[lane] + both words of sums[2 * lane …].
+mlir::Value addWordSums(KernelBuilder &b, mlir::Value sum, mlir::Value sums);
 
-/// Makes all of `sums`, 32 words each, be there before what uses the result
-/// begins: instructions are not moved across, so that registers suffice.
-void fixWordSums(KernelBuilder &b, llvm::MutableArrayRef<mlir::Value> sums);
+/// Makes all of `sums`, vectors of two registers, be there before what uses the
+/// result begins: instructions are not moved across, so that registers suffice.
+void fixSums(KernelBuilder &b, llvm::MutableArrayRef<mlir::Value> sums);
 
 /// Whether the target sums products of words, but not of bytes of all 8 bits,
 /// in one instruction.

@@ -70,8 +70,8 @@ private:
   void dotStep(const PanelChunk &chunk, const ChunkScales &scales, int64_t step,
                Values &dots);
   /// Steps `begin` to `end`, added up in words.
-  void addRun(const PanelChunk &chunk, const ChunkScales &scales,
-              WordSums inWords, int64_t begin, int64_t end, Values &dots);
+  void addRun(const PanelChunk &chunk, const ChunkScales &scales, int64_t begin,
+              int64_t end, Values &dots);
   /// Four codes of a row of activations.
   mlir::Value inputWord(int64_t row, mlir::Value k, int64_t step);
   /// The same by tiles of 16 rows of activations by 64 bytes of K.

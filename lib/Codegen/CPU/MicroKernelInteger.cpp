@@ -106,11 +106,10 @@ MicroKernel::Values MicroKernel::joinPlanes(const Values &dots) {
 
 void MicroKernel::dotSteps(const PanelChunk &chunk, const ChunkScales &scales,
                            int64_t steps, Values &dots) {
-  WordSums inWords = wordSums(b.target, integer.planeBits());
-  if (form == StepForm::Bytes && inWords.steps > 1) {
-    for (int64_t begin = 0; begin < steps; begin += inWords.steps)
-      addRun(chunk, scales, inWords, begin,
-             std::min(steps, begin + inWords.steps), dots);
+  int64_t inWords = wordSumSteps(b.target, integer.planeBits());
+  if (form == StepForm::Bytes && inWords > 0) {
+    for (int64_t begin = 0; begin < steps; begin += inWords)
+      addRun(chunk, scales, begin, std::min(steps, begin + inWords), dots);
     return;
   }
   for (int64_t step = 0; step < steps; ++step)
@@ -118,26 +117,22 @@ void MicroKernel::dotSteps(const PanelChunk &chunk, const ChunkScales &scales,
 }
 
 void MicroKernel::addRun(const PanelChunk &chunk, const ChunkScales &scales,
-                         WordSums inWords, int64_t begin, int64_t end,
-                         Values &dots) {
+                         int64_t begin, int64_t end, Values &dots) {
   Value k = walk.kOf(chunk);
-  for (int64_t part = 0; part < inWords.parts; ++part) {
-    Values sums(dots.size());
-    for (int64_t step = begin; step < end; ++step) {
-      for (int64_t n = 0; n < panels; ++n) {
-        Value plane = weights->operands(chunk, scales, n, step).back();
-        for (int64_t m = 0; m < rows; ++m) {
-          Value &sum = sums[m * panels + n];
-          sum =
-              addBytePairs(b, sum, inWords, part, plane, inputWord(m, k, step));
-        }
+  Values sums(dots.size());
+  for (int64_t step = begin; step < end; ++step) {
+    for (int64_t n = 0; n < panels; ++n) {
+      Value plane = weights->operands(chunk, scales, n, step).back();
+      for (int64_t m = 0; m < rows; ++m) {
+        Value &sum = sums[m * panels + n];
+        sum = addBytePairs(b, sum, plane, inputWord(m, k, step));
       }
-      if (rows == b.target.integerTileRows)
-        fixWordSums(b, sums);
     }
-    for (auto [dot, sum] : llvm::zip_equal(dots, sums))
-      dot = addWordSums(b, dot, part, sum);
+    if (rows == b.target.integerTileRows)
+      fixSums(b, sums);
   }
+  for (auto [dot, sum] : llvm::zip_equal(dots, sums))
+    dot = addWordSums(b, dot, sum);
 }
 
 Value MicroKernel::inputWord(int64_t row, Value k, int64_t step) {
@@ -166,6 +161,9 @@ void MicroKernel::dotStep(const PanelChunk &chunk, const ChunkScales &scales,
       add(dot, weightsOf[n].back());
     }
   }
+  if (form == StepForm::Bytes && b.target.byteDot == ByteDot::Avx2 &&
+      rows == b.target.integerTileRows)
+    fixSums(b, dots);
 }
 
 float MicroKernel::offsetUnit() const {

@@ -73,17 +73,22 @@ Status ModelExport::writeModelFiles(const std::string &quantization) {
   return status;
 }
 
-Status ModelExport::openCheckpoint() {
-  Result<exporter::CheckpointPlan> plan =
-      exporter::planCheckpoint(front.getModule(), options.container);
-  if (!plan)
-    return plan.status();
+Status ModelExport::createFolder(const std::string &quantization) {
   Result<artifact::ArtifactFolder> created =
       artifact::ArtifactFolder::create(options.outputPath);
   if (!created)
     return created.status();
   folder.emplace(std::move(*created));
-  if (Status status = writeModelFiles(plan->quantization); !status)
+  output = options.outputPath;
+  return writeModelFiles(quantization);
+}
+
+Status ModelExport::openCheckpoint() {
+  Result<exporter::CheckpointPlan> plan =
+      exporter::planCheckpoint(front.getModule(), options.container);
+  if (!plan)
+    return plan.status();
+  if (Status status = createFolder(plan->quantization); !status)
     return status;
   constexpr uint64_t usualBytes = 5'000'000'000;
   auto files = exporter::createCheckpointFiles(
@@ -93,6 +98,5 @@ Status ModelExport::openCheckpoint() {
     return files.status();
   writer = std::move(*files);
   tensors = std::move(plan->tensors);
-  output = options.outputPath;
   return Status::ok();
 }

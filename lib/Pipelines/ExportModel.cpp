@@ -18,6 +18,7 @@ using exporter::ContainerTensor;
 
 static constexpr const char *ggufContainer = "gguf";
 static constexpr const char *onnxContainer = "onnx";
+static constexpr const char *openVinoContainer = "openvino";
 
 /// `container` without its variant.
 static std::string nameOf(const std::string &container) {
@@ -132,6 +133,8 @@ std::string ModelExport::report() const {
 Status ModelExport::open() {
   if (options.container == ggufContainer)
     return openGguf();
+  if (options.container == openVinoContainer)
+    return openOpenVino();
   return options.container == onnxContainer ? openOnnx() : openCheckpoint();
 }
 
@@ -166,6 +169,7 @@ Result<std::string> pipelines::exportModel(const ExportOptions &options) {
 
 std::vector<std::string> pipelines::containerNames() {
   std::vector<std::string> names = exporter::checkpointContainers();
-  names.insert(names.begin(), {ggufContainer, onnxContainer});
+  names.insert(names.begin(),
+               {ggufContainer, onnxContainer, openVinoContainer});
   return names;
 }

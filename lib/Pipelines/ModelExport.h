@@ -25,7 +25,10 @@ private:
   Status open();
   Status openGguf();
   Status openOnnx();
+  Status openOpenVino();
   Status openCheckpoint();
+  /// The folder that the container is, with the files that describe the model.
+  Status createFolder(const std::string &quantization);
   Status writeModelFiles(const std::string &quantization);
   Status writeContents();
   Status writeWeights();

@@ -10,6 +10,7 @@
 #include "quern/Export/Checkpoint.h"
 #include "quern/Export/Gguf.h"
 #include "quern/Export/Onnx.h"
+#include "quern/Export/OpenVino.h"
 #include "quern/Pipelines/Export.h"
 #include "quern/Support/Text.h"
 #include "llvm/ADT/StringMap.h"
@@ -127,6 +128,8 @@ static Status planContainer(ModuleOp module, const std::string &container,
     return exporter::planCheckpoint(module, container).status();
   if (container == "onnx")
     return exporter::planOnnx(module, exporter::OnnxWeights::Auto).status();
+  if (container == "openvino")
+    return exporter::planOpenVino(module).status();
   if (container != "gguf")
     return Status::ok();
   Result<exporter::ModelFacts> facts = exporter::readModelFacts(module);

@@ -282,8 +282,8 @@ def _add_container(parser: argparse.ArgumentParser) -> None:
         "--container",
         required=True,
         metavar="NAME",
-        help="what to write: gguf, onnx, compressed-tensors, gptq, awq, bnb or fp8, or one way of "
-        "such, as compressed-tensors/int-quantized",
+        help="what to write: gguf, onnx, openvino, compressed-tensors, gptq, awq, bnb or fp8, or one "
+        "way of such, as compressed-tensors/int-quantized",
     )
     parser.add_argument(
         "--shard-size",
@@ -453,7 +453,7 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         dest="client",
         required=True,
         metavar="CLIENT",
-        help="vllm, llama.cpp, onnxruntime or transformers",
+        help="vllm, llama.cpp, onnxruntime, openvino or transformers",
     )
     parser.add_argument(
         "--version", default="", metavar="V", help="of the client; default: the last that is known"

@@ -146,6 +146,24 @@ def test_onnx_runtime(floats, version, format, answer, rule):
 
 
 @needs_compiler
+@pytest.mark.parametrize(
+    ("container", "format", "answer", "rule"),
+    [
+        ("openvino", "int4_g128", "yes", ""),
+        ("openvino", "int8_channel_asym", "yes", ""),
+        ("openvino", "nf4", "yes", ""),
+        ("openvino", INT3, "no", "openvino-codes"),
+        ("openvino", "q4_1", "no", "openvino-codes"),
+        ("gptq", "int4_g128", "no", "openvino-other"),
+    ],
+)
+def test_openvino(floats, container, format, answer, rule):
+    found = quern.check_model(floats, "openvino", container=container, rules=layers(format))
+    assert found.answer == answer, found
+    assert not rule or rule in [finding.rule for finding in found.findings]
+
+
+@needs_compiler
 def test_a_bf16_model_is_unknown_to_onnx_runtime(model):
     found = quern.check_model(model(), "onnxruntime", container="onnx", rules=layers("int4_g128"))
     assert found.answer == "unknown"
@@ -363,7 +381,7 @@ def test_no_model(tmp_path):
 
 
 def test_every_client_has_rules_that_say_yes_and_rules_that_say_no():
-    assert set(BOOK.clients) == {"llama.cpp", "vllm", "onnxruntime", "transformers"}
+    assert set(BOOK.clients) == {"llama.cpp", "vllm", "onnxruntime", "openvino", "transformers"}
     for client in BOOK.clients:
         rules = [rule for rule in BOOK.rules if rule.client == client]
         assert any(rule.answer == "yes" for rule in rules)

@@ -498,8 +498,8 @@ def test_factors_of_fused_weights(tmp_path):
 def test_places_that_cannot_be(tiny_model, tmp_path):
     assert "expects a name that ends in .gguf" in error_of(tiny_model, tmp_path / "out", "gguf")
     assert error_of(tiny_model, tmp_path / "m.gguf", "zip") == (
-        "expects a container that models can be written as, gguf, onnx, compressed-tensors, gptq, "
-        "awq, bnb, fp8, but got 'zip'"
+        "expects a container that models can be written as, gguf, onnx, openvino, "
+        "compressed-tensors, gptq, awq, bnb, fp8, but got 'zip'"
     )
     path = tmp_path / "absent" / "m.gguf"
     assert error_of(tiny_model, path, "gguf").startswith(f"{path}: cannot be created: No such")

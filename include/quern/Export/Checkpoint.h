@@ -56,7 +56,8 @@ struct SpecialTokens {
 };
 
 /// config.json of a checkpoint: `original`, that of the folder a model comes
-/// from, or if that is "" what the IR and `tokens` say, with `quantization`.
+/// from, or if that is "" what the IR and `tokens` say, with `quantization`;
+/// without quantization_config if that is "".
 Result<std::string> checkpointConfig(mlir::ModuleOp module,
                                      const std::string &original,
                                      const SpecialTokens &tokens,

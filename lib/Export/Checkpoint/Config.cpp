@@ -121,8 +121,10 @@ exporter::checkpointConfig(mlir::ModuleOp module, const std::string &original,
   }
   if (!config)
     return config.status();
-  (*config)["quantization_config"] =
-      llvm::cantFail(llvm::json::parse(quantization));
+  config->erase("quantization_config");
+  if (!quantization.empty())
+    (*config)["quantization_config"] =
+        llvm::cantFail(llvm::json::parse(quantization));
   std::string text;
   llvm::raw_string_ostream stream(text);
   llvm::json::OStream json(stream, /*IndentSize=*/2);

@@ -4,6 +4,8 @@
 
 #include "GraphBuilder.h"
 
+#include "llvm/Support/ErrorHandling.h"
+
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -54,6 +56,18 @@ const char *exporter::onnxTypeName(OnnxType type) {
   return "UNDEFINED";
 }
 
+OnnxType exporter::onnxTypeOf(ValueType type) {
+  switch (type) {
+  case ValueType::Float:
+    return OnnxType::Float;
+  case ValueType::Int64:
+    return OnnxType::Int64;
+  case ValueType::Bool:
+    return OnnxType::Bool;
+  }
+  llvm_unreachable("all types have a case");
+}
+
 static void setAttribute(const OnnxAttribute &from, onnx::Attribute &to) {
   to.set_name(from.name);
   if (const auto *integer = std::get_if<int64_t>(&from.value)) {
@@ -71,11 +85,6 @@ static void setAttribute(const OnnxAttribute &from, onnx::Attribute &to) {
     to.set_type(StringType);
     to.set_s(std::get<std::string>(from.value));
   }
-}
-
-std::string GraphBuilder::uniqueName(const std::string &name) {
-  int64_t use = uses[name]++;
-  return use == 0 ? name : name + "_" + std::to_string(use);
 }
 
 std::string GraphBuilder::node(const std::string &opType, const Values &inputs,
@@ -100,31 +109,6 @@ std::string GraphBuilder::node(const std::string &opType, const Values &inputs,
 
 std::string GraphBuilder::cast(const std::string &value, OnnxType type) {
   return node("Cast", {value}, {{"to", int64_t(type)}});
-}
-
-std::string GraphBuilder::reshape(const std::string &value,
-                                  std::vector<int64_t> shape) {
-  return node("Reshape", {value, integers(shape)});
-}
-
-std::string GraphBuilder::transpose(const std::string &value,
-                                    std::vector<int64_t> order) {
-  return node("Transpose", {value}, {{"perm", std::move(order)}});
-}
-
-std::string GraphBuilder::unsqueeze(const std::string &value,
-                                    std::vector<int64_t> axes) {
-  return node("Unsqueeze", {value, integers(axes)});
-}
-
-std::string GraphBuilder::columns(const std::string &value, int64_t begin,
-                                  int64_t end) {
-  return node("Slice",
-              {value, integers({begin}), integers({end}), integers({-1})});
-}
-
-std::string GraphBuilder::concat(const Values &values, int64_t axis) {
-  return node("Concat", values, {{"axis", axis}});
 }
 
 template <typename T> static std::string bytesOf(const T *data, size_t count) {
@@ -188,10 +172,10 @@ void GraphBuilder::tensor(const std::string &name, OnnxType type,
 }
 
 static void setType(onnx::ValueInfo &value, const std::string &name,
-                    OnnxType type, const GraphBuilder::Extents &shape) {
+                    ValueType type, const GraphBuilder::Extents &shape) {
   value.set_name(name);
   onnx::TensorType &made = *value.mutable_type()->mutable_tensor_type();
-  made.set_elem_type(int32_t(type));
+  made.set_elem_type(int32_t(onnxTypeOf(type)));
   made.mutable_shape();
   for (const auto &extent : shape) {
     onnx::Dimension &dimension = *made.mutable_shape()->add_dim();
@@ -202,13 +186,13 @@ static void setType(onnx::ValueInfo &value, const std::string &name,
   }
 }
 
-void GraphBuilder::input(const std::string &name, OnnxType type,
+void GraphBuilder::input(const std::string &name, ValueType type,
                          const Extents &shape) {
   setType(*model.mutable_graph()->add_input(), name, type, shape);
 }
 
 void GraphBuilder::output(const std::string &name, const std::string &value,
-                          OnnxType type, const Extents &shape) {
+                          ValueType type, const Extents &shape) {
   onnx::Node &made = *model.mutable_graph()->add_node();
   made.set_name(uniqueName("/" + name + "/Identity"));
   made.set_op_type("Identity");

@@ -5,6 +5,7 @@
 #ifndef QUERN_LIB_EXPORT_ONNX_GRAPHBUILDER_H
 #define QUERN_LIB_EXPORT_ONNX_GRAPHBUILDER_H
 
+#include "../Graph/ModelGraph.h"
 #include "onnx.pb.h"
 
 #include <cstdint>
@@ -42,6 +43,8 @@ enum class OnnxType : int32_t {
 /// What the specification calls it, such as "INT4".
 const char *onnxTypeName(OnnxType type);
 
+OnnxType onnxTypeOf(ValueType type);
+
 /// An attribute of a node: an integer, integers, a float or a string.
 struct OnnxAttribute {
   std::string name;
@@ -49,33 +52,54 @@ struct OnnxAttribute {
 };
 
 /// A graph in the making. Values are known by their names.
-class GraphBuilder {
+class GraphBuilder : public ModelGraph {
 public:
-  using Values = std::vector<std::string>;
   using Attributes = std::vector<OnnxAttribute>;
 
-  /// Nodes from here on are named after `path`, such as /model/norm.
-  void enter(const std::string &path) { scope = path; }
+  const char *title() const override { return "ONNX"; }
 
   /// Adds a node of one output and returns that. `domain` is "" for ONNX's own.
   std::string node(const std::string &opType, const Values &inputs,
                    const Attributes &attributes = {},
                    const std::string &domain = "");
   std::string cast(const std::string &value, OnnxType type);
-  /// 0 keeps an extent, -1 stands for the rest.
-  std::string reshape(const std::string &value, std::vector<int64_t> shape);
-  std::string transpose(const std::string &value, std::vector<int64_t> order);
-  /// Adds extents of one at `axes`.
-  std::string unsqueeze(const std::string &value, std::vector<int64_t> axes);
-  /// [begin, end) of the last axis.
-  std::string columns(const std::string &value, int64_t begin, int64_t end);
-  /// Side by side along `axis`.
-  std::string concat(const Values &values, int64_t axis);
+
+  std::string elementwise(Elementwise kind, const std::string &x) override;
+  std::string pairwise(Pairwise kind, const std::string &a,
+                       const std::string &b) override;
+  std::string matmul(const std::string &a, const std::string &b) override;
+  std::string select(const std::string &condition, const std::string &chosen,
+                     const std::string &other) override;
+  std::string softmax(const std::string &x) override;
+  std::string mean(const std::string &x) override;
+  std::string layerNorm(const std::string &x, const std::string &weight,
+                        const std::string &bias, float eps) override;
+  /// Angles are computed in binary64: in binary32, those of far positions would
+  /// lose their fraction.
+  std::pair<std::string, std::string>
+  turns(const std::string &positions,
+        const std::vector<float> &frequencies) override;
+  std::string cast(const std::string &value, ValueType type) override;
+  std::string reshape(const std::string &value,
+                      std::vector<int64_t> shape) override;
+  std::string transpose(const std::string &value,
+                        std::vector<int64_t> order) override;
+  std::string unsqueeze(const std::string &value,
+                        std::vector<int64_t> axes) override;
+  std::string columns(const std::string &value, int64_t begin,
+                      int64_t end) override;
+  std::string concat(const Values &values, int64_t axis) override;
+  std::string extent(const std::string &value, int64_t axis) override;
+  std::string range(const std::string &begin, const std::string &end) override;
+  std::string number(float value) override;
+  std::string integer(int64_t value) override;
+  void input(const std::string &name, ValueType type,
+             const Extents &shape) override;
+  void output(const std::string &name, const std::string &value, ValueType type,
+              const Extents &shape) override;
 
   /// Constants; the same one is there once.
-  std::string number(float value);
   std::string byte(uint8_t value);
-  std::string integer(int64_t value);
   std::string integers(const std::vector<int64_t> &values);
   std::string floats(const std::vector<float> &values,
                      std::vector<int64_t> shape);
@@ -84,13 +108,6 @@ public:
   /// A tensor whose bytes come later.
   void tensor(const std::string &name, OnnxType type,
               const std::vector<int64_t> &shape);
-  /// An extent is a number, or a name if it may be any.
-  using Extents = std::vector<std::variant<int64_t, std::string>>;
-  void input(const std::string &name, OnnxType type, const Extents &shape);
-  /// Gives `value` the name under which the graph returns it.
-  void output(const std::string &name, const std::string &value, OnnxType type,
-              const Extents &shape);
-
   /// Says that the graph needs this version of ONNX's operators at least.
   void needsOperators(int64_t version);
   /// The model; the builder is empty after that.
@@ -99,11 +116,8 @@ public:
 private:
   std::string constant(OnnxType type, const std::vector<int64_t> &shape,
                        std::string bytes);
-  std::string uniqueName(const std::string &name);
 
   onnx::Model model;
-  std::string scope;
-  std::map<std::string, int64_t> uses; ///< of names of nodes
   std::map<std::string, std::string> constants;
   int64_t operators = 21; ///< the first with blocks of 4-bit integers
   bool usesMicrosoft = false;

@@ -5,18 +5,11 @@
 
 #include "Weights.h"
 
-#include "quern/Dialect/NN/IR/NNOps.h"
-#include "quern/Dialect/QK/IR/QKAttrs.h"
 #include "quern/Dialect/QT/IR/QTFormats.h"
-#include "quern/Numerics/Layout.h"
 #include "quern/Support/Text.h"
 #include "quern/Weights/Checkpoints.h"
 
-#include "mlir/IR/SymbolTable.h"
-#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
-
-#include <set>
 
 namespace quern::exporter {
 extern const char *const onnxWeightsText; ///< share/onnx-weights.txt
@@ -90,7 +83,6 @@ public:
   Result<OnnxWeightMap> run();
 
 private:
-  void findUses();
   Status planVector(param::GlobalOp global);
   Status planMatrix(param::GlobalOp global);
   Result<Candidate> choose(param::GlobalOp global, const Format &format);
@@ -101,110 +93,21 @@ private:
   const OnnxWeights mode;
   GraphBuilder &graph;
   std::vector<ContainerTensor> &tensors;
-  std::set<std::string> products, tables; ///< names of matrices by their use
+  MatrixUses uses;
   OnnxWeightMap planned;
 };
 } // namespace
 
-static std::string nameOf(mlir::Value weight) {
-  auto load = weight.getDefiningOp<param::LoadOp>();
-  return load ? load.getGlobal().str() : "";
-}
-
-void WeightPlanner::findUses() {
-  module.walk(
-      [&](nn::LinearOp op) { products.insert(nameOf(op.getWeight())); });
-  module.walk(
-      [&](nn::EmbeddingOp op) { tables.insert(nameOf(op.getTable())); });
-  module.walk(
-      [&](nn::AddPositionsOp op) { tables.insert(nameOf(op.getTable())); });
-}
-
-/// Rows after which a byte ends, of codes of `bits` in `cols` columns: one, or
-/// all `rows` of the matrix.
-static void setRows(CheckpointParameters &parameters, const std::string &name,
-                    int64_t rows, int64_t bitsInRow) {
-  bool endsWithByte = bitsInRow % 8 == 0;
-  parameters.set(name + "_rows", endsWithByte ? 1 : rows);
-  parameters.set(name + "_tile", std::string(endsWithByte ? "1" : "*"));
-}
-
-/// Says the type of numbers that are floats as they are.
-static void setFloat(CheckpointParameters &parameters, const std::string &name,
-                     const Format &format) {
-  for (weights::DType type :
-       {weights::DType::F32, weights::DType::F16, weights::DType::BF16})
-    if (format.element.kind == ElementKind::Float && !format.isScaled() &&
-        weights::floatNameOf(type) == format.element.floatType->name)
-      parameters.setType(name, type);
-}
-
-/// The parameter `zero`; none for offsets of other kinds.
-static std::optional<int64_t> zeroKind(const Format &format) {
-  if (format.offsetKind == numerics::OffsetKind::None)
-    return 0;
-  if (format.offsetKind != numerics::OffsetKind::Zero)
-    return std::nullopt;
-  return format.offset->element.kind == ElementKind::Float ? 2 : 1;
-}
-
-/// Blocks may be cut short where the format says so, if they are or not.
-static std::string blockText(const Format &format) {
-  auto text = [](int64_t extent) {
-    return extent == 0 ? "*" : std::to_string(extent);
-  };
-  return "[" + text(format.block.rows) + ", " + text(format.block.cols) + "]" +
-         (format.allowsPartialBlocks ? " partial" : "");
-}
-
-static CheckpointParameters parametersOf(const OnnxWeight &weight) {
-  const Format &format = weight.format;
-  CheckpointParameters parameters;
-  int64_t bits = format.element.bits;
-  Format code;
-  code.element = format.element;
-  parameters.set("code", numerics::printFormat(code));
-  parameters.set("bits", bits);
-  parameters.set("transposed", int64_t(weight.isTransposed));
-  parameters.set("flip", std::string(format.element.isSigned ? " flip" : ""));
-  setRows(parameters, "code", weight.rows, weight.cols * bits);
-  if (!format.isScaled()) {
-    parameters.setShape(weight.rows, weight.cols, 1, 1);
-    return parameters;
-  }
-  parameters.setShape(weight.rows, weight.cols, format.block.rows,
-                      format.block.cols);
-  parameters.set("block", blockText(format));
-  parameters.set("size", weight.size());
-  if (std::optional<int64_t> zero = zeroKind(format))
-    parameters.set("zero", *zero);
-  int64_t down = *parameters.number("down");
-  int64_t across = *parameters.number("across");
-  setFloat(parameters, "scale", *format.scale);
-  if (format.offset)
-    setFloat(parameters, "offset", *format.offset);
-  // Where blocks have all rows, so do the tiles of their scales.
-  bool byRow = format.block.rows == 1;
-  setRows(parameters, "scale", down, byRow ? 8 : 1);
-  setRows(parameters, "zero", down, byRow ? across * bits : 1);
-  return parameters;
-}
-
 /// Whether the entry `name` holds `candidate`, whose entry is set then.
 static bool holds(const std::string &name, Candidate &candidate) {
-  candidate.parameters = parametersOf(candidate.weight);
+  candidate.parameters = graphParametersOf(candidate.weight);
   candidate.entry = nullptr;
   for (const CheckpointEntry &entry : entries())
     if (!candidate.entry && entry.name == name &&
         entry.holdsFor(candidate.parameters))
       candidate.entry = &entry;
-  if (!candidate.entry)
-    return false;
-  Result<std::string> text = candidate.entry->formatText(candidate.parameters);
-  if (!text)
-    return false;
-  Result<Format> format = numerics::FormatRegistry::builtin().resolve(*text);
-  return format && numerics::decodesAs(*format, candidate.weight.format);
+  return candidate.entry && entryHolds(*candidate.entry, candidate.parameters,
+                                       candidate.weight.format);
 }
 
 /// Blocks that the kernels of ONNX Runtime know.
@@ -218,12 +121,6 @@ static bool fitsQdq(const OnnxWeight &weight) {
   const Format &format = weight.format;
   bool isTensor = format.block.rows == 0 && format.block.cols == 0;
   return onnxTypeOf(format.element) && (isTensor || format.block.rows == 1);
-}
-
-static std::string textOf(const Format &format) {
-  std::string name = numerics::FormatRegistry::builtin().nameOf(format);
-  std::string text = numerics::printFormat(format);
-  return name.empty() || name == text ? text : name + " (" + text + ")";
 }
 
 static constexpr const char *kHeldByNBits =
@@ -244,7 +141,7 @@ Result<Candidate> WeightPlanner::choose(param::GlobalOp global,
   weight.format = format;
   weight.rows = shape[0];
   weight.cols = shape[1];
-  bool isProduct = products.count(name), isTable = tables.count(name);
+  bool isProduct = uses.products.count(name), isTable = uses.tables.count(name);
   weight.isTransposed = isProduct && !isTable;
   weight.codeType = onnxTypeOf(format.element).value_or(OnnxType::UInt8);
   if (!format.isScaled()) {
@@ -253,7 +150,8 @@ Result<Candidate> WeightPlanner::choose(param::GlobalOp global,
         onnxTypeOf(format.element) && holds("plain", candidate))
       return candidate;
     return unsupported("expects a format that ONNX holds: f32, f16, bf16, or " +
-                       std::string(kHeldByQdq) + "; but got " + textOf(format) +
+                       std::string(kHeldByQdq) + "; but got " +
+                       formatNameAndText(format) +
                        "; give the weight another by --format or --rule");
   }
   if (mode != OnnxWeights::Qdq && fitsNBits(weight) &&
@@ -270,33 +168,23 @@ Result<Candidate> WeightPlanner::choose(param::GlobalOp global,
       std::string("expects a format that ") +
       (needsNBits ? "MatMulNBits" : "DequantizeLinear") +
       " holds: " + (needsNBits ? kHeldByNBits : kHeldByQdq) + "; but got " +
-      textOf(format) + "; give the weight another by --format or --rule" +
+      formatNameAndText(format) +
+      "; give the weight another by --format or --rule" +
       (needsNBits ? ", or have it written by --onnx-weights auto" : ""));
 }
 
 void WeightPlanner::addTensor(param::GlobalOp global, ContainerTensor tensor,
                               OnnxType type) {
   tensor.type = onnxTypeName(type);
-  tensor.weight = global.getSymName().str();
-  llvm::ArrayRef<int64_t> shape = global.getTensorType().getShape();
-  tensor.bytes = numerics::segmentBytes(
-      llvm::cast<qk::LayoutAttr>(global.getLayoutAttr()).getLayout(),
-      tensor.segment, shape.size() == 2 ? shape[0] : 1, shape.back());
+  setSegment(tensor, global);
   graph.tensor(tensor.name, type, tensor.shape);
   tensors.push_back(std::move(tensor));
 }
 
-/// The numbers of vectors are few: they are f32, as they are computed with.
 Status WeightPlanner::planVector(param::GlobalOp global) {
-  mlir::MLIRContext *context = global.getContext();
   int64_t size = global.getTensorType().getNumElements();
-  global.setType(
-      mlir::RankedTensorType::get({size}, mlir::Float32Type::get(context)));
-  Result<Format> format = qt::formatOf(global.getTensorType());
-  if (!format)
-    return format.status();
-  global.setLayoutAttr(qk::LayoutAttr::get(
-      context, numerics::makeDenseLayout(*format, 1, size)));
+  if (Status status = setVectorLayout(global); !status)
+    return status;
   ContainerTensor tensor;
   tensor.name = global.getSymName().str();
   tensor.shape = {size};
@@ -358,24 +246,17 @@ Status WeightPlanner::planMatrix(param::GlobalOp global) {
   Result<Candidate> chosen = choose(global, *format);
   if (!chosen)
     return chosen.status();
-  Result<std::string> text = chosen->entry->layoutText(chosen->parameters);
-  if (!text)
-    return text.status();
-  Result<numerics::Layout> layout = numerics::parseLayout(*text);
-  if (!layout)
-    return layout.status();
-  if (Status status = numerics::checkLayout(
-          *layout, *format, chosen->weight.rows, chosen->weight.cols);
+  if (Status status =
+          setLayout(global, *chosen->entry, chosen->parameters, chosen->weight);
       !status)
     return status;
-  global.setLayoutAttr(qk::LayoutAttr::get(global.getContext(), *layout));
   if (format->element.bits == 2 && chosen->weight.kind == OnnxWeight::Kind::Qdq)
     graph.needsOperators(25); // the first with integers of 2 bits
   return addTensors(global, *chosen);
 }
 
 Result<OnnxWeightMap> WeightPlanner::run() {
-  findUses();
+  uses = findMatrixUses(module);
   for (auto global : module.getOps<param::GlobalOp>()) {
     bool isVector = global.getTensorType().getRank() == 1;
     Status status = isVector ? planVector(global) : planMatrix(global);

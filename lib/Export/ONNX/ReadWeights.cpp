@@ -24,13 +24,13 @@ static bool canLookUp(OnnxType type) {
   }
 }
 
-std::string WeightReader::floats(const std::string &value, OnnxType type) {
+std::string OnnxWeightReader::floats(const std::string &value, OnnxType type) {
   return type == OnnxType::Float ? value : graph.cast(value, OnnxType::Float);
 }
 
 /// All of it, as it lies. The scale's type decides that of the result, so it is
 /// f32 first: it is the same number.
-std::string WeightReader::dequantized(const OnnxWeight &weight) {
+std::string OnnxWeightReader::dequantized(const OnnxWeight &weight) {
   GraphBuilder::Values inputs = {weight.codes,
                                  floats(weight.scale, weight.scaleType)};
   if (!weight.zero.empty())
@@ -46,7 +46,7 @@ std::string WeightReader::dequantized(const OnnxWeight &weight) {
 }
 
 /// The numbers of a matrix as it lies, decoded once.
-std::string WeightReader::matrix(const std::string &name) {
+std::string OnnxWeightReader::matrix(const std::string &name) {
   std::string &made = matrices[name];
   const OnnxWeight &weight = at(name);
   if (made.empty())
@@ -56,8 +56,8 @@ std::string WeightReader::matrix(const std::string &name) {
   return made;
 }
 
-std::string WeightReader::product(const std::string &name,
-                                  const std::string &input) {
+std::string OnnxWeightReader::product(const std::string &name,
+                                      const std::string &input) {
   const OnnxWeight &weight = at(name);
   if (weight.kind != OnnxWeight::Kind::NBits) {
     std::string numbers = matrix(name);
@@ -81,8 +81,8 @@ std::string WeightReader::product(const std::string &name,
 
 /// Integers without sign of `bits` from the bytes that hold them, lowest bits
 /// first: the last axis becomes `count` of them.
-std::string WeightReader::unpacked(const std::string &bytes, unsigned bits,
-                                   int64_t count) {
+std::string OnnxWeightReader::unpacked(const std::string &bytes, unsigned bits,
+                                       int64_t count) {
   if (bits == 8)
     return bytes;
   std::string mask = graph.byte(uint8_t((1u << bits) - 1));
@@ -104,8 +104,8 @@ std::string WeightReader::unpacked(const std::string &bytes, unsigned bits,
 
 /// Of MatMulNBits' tensors: codes less zero points, times scales, as that
 /// computes it.
-std::string WeightReader::rowsOfBits(const OnnxWeight &weight,
-                                     const std::string &indices) {
+std::string OnnxWeightReader::rowsOfBits(const OnnxWeight &weight,
+                                         const std::string &indices) {
   unsigned bits = weight.format.element.bits;
   int64_t blocks = weight.blocksAcross(), size = weight.size();
   auto gather = [&](const std::string &tensor) {
@@ -133,8 +133,8 @@ std::string WeightReader::rowsOfBits(const OnnxWeight &weight,
 
 /// Of DequantizeLinear's tensors, codes of bytes: what is looked up is decoded,
 /// not the whole matrix. Each row brings its own scales.
-std::string WeightReader::rowsOfCodes(const OnnxWeight &weight,
-                                      const std::string &indices) {
+std::string OnnxWeightReader::rowsOfCodes(const OnnxWeight &weight,
+                                          const std::string &indices) {
   const numerics::Format &format = weight.format;
   GraphBuilder::Values inputs = {graph.node("Gather", {weight.codes, indices})};
   bool isTensor = format.block.rows == 0;
@@ -155,8 +155,8 @@ std::string WeightReader::rowsOfCodes(const OnnxWeight &weight,
                     {{"axis", 2}, {"block_size", weight.size()}});
 }
 
-std::string WeightReader::rows(const std::string &name,
-                               const std::string &indices) {
+std::string OnnxWeightReader::rows(const std::string &name,
+                                   const std::string &indices) {
   const OnnxWeight &weight = at(name);
   if (weight.kind == OnnxWeight::Kind::NBits)
     return rowsOfBits(weight, indices);

@@ -5,8 +5,8 @@
 #ifndef QUERN_LIB_EXPORT_ONNX_WEIGHTS_H
 #define QUERN_LIB_EXPORT_ONNX_WEIGHTS_H
 
+#include "../Graph/GraphWeights.h"
 #include "GraphBuilder.h"
-#include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Export/Onnx.h"
 #include "quern/Numerics/Format.h"
 
@@ -15,16 +15,13 @@
 namespace quern::exporter {
 
 /// A weight as the graph has it.
-struct OnnxWeight {
+struct OnnxWeight : GraphMatrix {
   enum class Kind {
     Plain, ///< numbers, in `codes`
     Qdq,   ///< for DequantizeLinear
     NBits, ///< for MatMulNBits
   };
   Kind kind = Kind::Plain;
-  numerics::Format format;
-  int64_t rows = 1, cols = 1;
-  bool isTransposed = false;
   /// Names of tensors; `zero` is empty if there is none.
   std::string codes, scale, zero;
   OnnxType codeType = OnnxType::Float;
@@ -32,13 +29,10 @@ struct OnnxWeight {
   /// That of the codes, packed codes, or a float.
   OnnxType zeroType = OnnxType::UInt8;
 
-  /// Columns of a block.
-  int64_t size() const { return format.block.cols ? format.block.cols : cols; }
   bool hasFloatZero() const {
     return !zero.empty() &&
            format.offset->element.kind == numerics::ElementKind::Float;
   }
-  int64_t blocksAcross() const { return (cols + size() - 1) / size(); }
 };
 
 /// The weights of a module by name.
@@ -53,21 +47,22 @@ Result<OnnxWeightMap> planOnnxWeights(mlir::ModuleOp module,
 /// The type of the numbers of an unscaled element; none if ONNX has no such.
 std::optional<OnnxType> onnxTypeOf(const numerics::Element &element);
 
-/// Reads weights in a graph: adds the nodes that decode them.
-class WeightReader {
+/// Adds the nodes that decode weights.
+class OnnxWeightReader : public WeightReader {
 public:
-  WeightReader(GraphBuilder &graph, const OnnxWeightMap &weights)
+  OnnxWeightReader(GraphBuilder &graph, const OnnxWeightMap &weights)
       : graph(graph), weights(weights) {}
 
   const OnnxWeight &at(const std::string &name) const {
     return weights.at(name);
   }
-  /// The numbers of a vector.
-  std::string vector(const std::string &name) { return at(name).codes; }
-  /// `input` times the transpose of a matrix.
-  std::string product(const std::string &name, const std::string &input);
-  /// The rows of a matrix with the numbers `indices` [batch, sequence].
-  std::string rows(const std::string &name, const std::string &indices);
+  std::string vector(const std::string &name) override {
+    return at(name).codes;
+  }
+  std::string product(const std::string &name,
+                      const std::string &input) override;
+  std::string rows(const std::string &name,
+                   const std::string &indices) override;
 
 private:
   std::string floats(const std::string &value, OnnxType type);

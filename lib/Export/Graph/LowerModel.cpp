@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file From the operations of a model to nodes of ONNX: all but attention.
+// \file From the operations of a model to plain operators: all but attention.
 
 #include "Lowering.h"
 
+#include "quern/Dialect/Param/IR/ParamOps.h"
 #include "quern/Support/Text.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -41,7 +42,7 @@ std::string ModelLowering::lower(nn::EmbeddingOp op) {
 
 std::string ModelLowering::lower(nn::AddPositionsOp op) {
   std::string entries = reader.rows(weightName(op.getTable()), "position_ids");
-  return graph.node("Add", {(*this)[op.getInput()], entries});
+  return graph.add((*this)[op.getInput()], entries);
 }
 
 std::string ModelLowering::lower(nn::RMSNormOp op) {
@@ -50,25 +51,24 @@ std::string ModelLowering::lower(nn::RMSNormOp op) {
   int64_t group = op.getGroup().value_or(width);
   if (group != width)
     x = graph.reshape(x, {0, 0, width / group, group});
-  std::string squares = graph.node("Mul", {x, x});
-  std::string mean = graph.node("ReduceMean", {squares, graph.integers({-1})});
-  mean = graph.node("Add", {mean, graph.number(op.getEps().convertToFloat())});
-  std::string result = graph.node("Div", {x, graph.node("Sqrt", {mean})});
+  std::string squares = graph.multiply(x, x);
+  std::string mean = graph.mean(squares);
+  mean = graph.add(mean, graph.number(op.getEps().convertToFloat()));
+  std::string result =
+      graph.divide(x, graph.elementwise(Elementwise::Sqrt, mean));
   std::string weight = reader.vector(weightName(op.getWeight()));
   if (op.getUnitOffset())
-    weight = graph.node("Add", {weight, graph.number(1.0f)});
-  result = graph.node("Mul", {result, weight});
+    weight = graph.add(weight, graph.number(1.0f));
+  result = graph.multiply(result, weight);
   return group == width ? result : graph.reshape(result, {0, 0, width});
 }
 
 std::string ModelLowering::lower(nn::LayerNormOp op) {
-  GraphBuilder::Values inputs = {(*this)[op.getInput()],
-                                 reader.vector(weightName(op.getWeight()))};
+  std::string weight = reader.vector(weightName(op.getWeight())), bias;
   if (op.getBias())
-    inputs.push_back(reader.vector(weightName(op.getBias())));
-  return graph.node(
-      "LayerNormalization", inputs,
-      {{"axis", int64_t(-1)}, {"epsilon", op.getEps().convertToFloat()}});
+    bias = reader.vector(weightName(op.getBias()));
+  return graph.layerNorm((*this)[op.getInput()], weight, bias,
+                         op.getEps().convertToFloat());
 }
 
 std::string ModelLowering::lower(nn::LinearOp op) {
@@ -76,29 +76,29 @@ std::string ModelLowering::lower(nn::LinearOp op) {
       reader.product(weightName(op.getWeight()), (*this)[op.getInput()]);
   if (!op.getBias())
     return result;
-  return graph.node("Add", {result, reader.vector(weightName(op.getBias()))});
+  return graph.add(result, reader.vector(weightName(op.getBias())));
 }
 
 std::string ModelLowering::lower(nn::AddOp op) {
-  return graph.node("Add", {(*this)[op.getLhs()], (*this)[op.getRhs()]});
+  return graph.add((*this)[op.getLhs()], (*this)[op.getRhs()]);
 }
 
 std::string ModelLowering::activated(nn::Activation activation,
                                      const std::string &x) {
   switch (activation) {
   case nn::Activation::SiLU:
-    return graph.node("Mul", {x, graph.node("Sigmoid", {x})});
+    return graph.multiply(x, graph.elementwise(Elementwise::Sigmoid, x));
   case nn::Activation::GELU:
-    return graph.node("Gelu", {x});
+    return graph.elementwise(Elementwise::Gelu, x);
   case nn::Activation::GELUTanh:
-    return graph.node("Gelu", {x}, {{"approximate", "tanh"}});
+    return graph.elementwise(Elementwise::GeluTanh, x);
   }
   llvm_unreachable("all activations have a case");
 }
 
 std::string ModelLowering::lower(nn::GatedActivationOp op) {
   std::string gate = activated(op.getActivation(), (*this)[op.getGate()]);
-  return graph.node("Mul", {gate, (*this)[op.getUp()]});
+  return graph.multiply(gate, (*this)[op.getUp()]);
 }
 
 std::string ModelLowering::lower(nn::ActivationOp op) {
@@ -106,14 +106,14 @@ std::string ModelLowering::lower(nn::ActivationOp op) {
 }
 
 std::string ModelLowering::lower(nn::ScaleOp op) {
-  return graph.node("Mul", {(*this)[op.getInput()],
-                            graph.number(op.getFactor().convertToFloat())});
+  return graph.multiply((*this)[op.getInput()],
+                        graph.number(op.getFactor().convertToFloat()));
 }
 
 std::string ModelLowering::lower(nn::SoftcapOp op) {
   std::string cap = graph.number(op.getCap().convertToFloat());
-  std::string part = graph.node("Div", {(*this)[op.getInput()], cap});
-  return graph.node("Mul", {graph.node("Tanh", {part}), cap});
+  std::string part = graph.divide((*this)[op.getInput()], cap);
+  return graph.multiply(graph.elementwise(Elementwise::Tanh, part), cap);
 }
 
 Status ModelLowering::lower(mlir::Operation &op) {
@@ -141,12 +141,12 @@ Status ModelLowering::lower(mlir::Operation &op) {
   if (isKnown)
     return Status::ok();
   std::string path = pathOf(op);
-  return Status::error(
-      StatusCode::Unsupported,
-      (path.empty() ? "" : path + ": ") +
-          "expects operations that are written as ONNX, but got " +
-          inQuotes(op.getName().getStringRef().str()) +
-          "; models with experts have none yet");
+  return Status::error(StatusCode::Unsupported,
+                       (path.empty() ? "" : path + ": ") +
+                           "expects operations that are written as " +
+                           graph.title() + ", but got " +
+                           inQuotes(op.getName().getStringRef().str()) +
+                           "; models with experts have none yet");
 }
 
 Status ModelLowering::run(mlir::func::FuncOp function) {
@@ -167,33 +167,11 @@ Status ModelLowering::run(mlir::func::FuncOp function) {
   return Status::ok();
 }
 
-std::optional<OnnxWeights> exporter::onnxWeightsOf(const std::string &name) {
-  if (name == "auto")
-    return OnnxWeights::Auto;
-  if (name == "qdq")
-    return OnnxWeights::Qdq;
-  if (name == "matmulnbits")
-    return OnnxWeights::MatMulNBits;
-  return std::nullopt;
-}
-
-std::string exporter::onnxWeightsNames() { return "auto, qdq, matmulnbits"; }
-
-Result<OnnxPlan> exporter::planOnnx(mlir::ModuleOp module,
-                                    OnnxWeights weights) {
+Status ModelLowering::run(mlir::ModuleOp module) {
   auto function = module.lookupSymbol<mlir::func::FuncOp>("forward");
   if (!function)
     return Status::error(StatusCode::Unsupported,
                          "expects a module with a function 'forward', but got "
                          "none");
-  OnnxPlan plan;
-  GraphBuilder graph;
-  Result<OnnxWeightMap> planned =
-      planOnnxWeights(module, weights, graph, plan.tensors);
-  if (!planned)
-    return planned.status();
-  if (Status status = ModelLowering(graph, *planned).run(function); !status)
-    return status;
-  plan.model = graph.finish();
-  return plan;
+  return run(function);
 }

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file From the operations of a model to nodes of ONNX.
+// \file From the operations of a model to a graph of plain operators.
 
-#ifndef QUERN_LIB_EXPORT_ONNX_LOWERING_H
-#define QUERN_LIB_EXPORT_ONNX_LOWERING_H
+#ifndef QUERN_LIB_EXPORT_GRAPH_LOWERING_H
+#define QUERN_LIB_EXPORT_GRAPH_LOWERING_H
 
-#include "Weights.h"
+#include "ModelGraph.h"
+#include "quern/Base/Status.h"
 #include "quern/Dialect/NN/IR/NNOps.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/DenseMap.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace quern::exporter {
 
@@ -18,16 +25,24 @@ struct CachedLayer {
   std::string keys, values;
 };
 
-/// Lowers one function. Activations [rows, width] become [batch, sequence,
-/// width].
+/// Lowers a model's function `forward`, in the convention of decoders with a
+/// cache. Activations [rows, width] become [batch, sequence, width]. With B =
+/// batch_size, S = sequence_length, P = past_sequence_length, T = P + S:
+///
+///   input_ids i64 [B, S]; attention_mask i64 [B, T], 0 where a token is
+///   padding; position_ids i64 [B, S]; for each layer past_key_values.N.key and
+///   .value f32 [B, kv_heads, P, head_dim]
+///   -> logits f32 [B, S, vocabulary]; present.N.key and .value, with T for P
 class ModelLowering {
 public:
-  ModelLowering(GraphBuilder &graph, const OnnxWeightMap &weights)
-      : graph(graph), reader(graph, weights) {}
+  ModelLowering(ModelGraph &graph, WeightReader &reader)
+      : graph(graph), reader(reader) {}
 
-  Status run(mlir::func::FuncOp function);
+  /// Errors name the operation that there is nothing for.
+  Status run(mlir::ModuleOp module);
 
 private:
+  Status run(mlir::func::FuncOp function);
   void addInputs(nn::KVCacheType cache);
   void addPositions();
   Status lower(mlir::Operation &op);
@@ -56,8 +71,8 @@ private:
     return values.lookup(value);
   }
 
-  GraphBuilder &graph;
-  WeightReader reader;
+  ModelGraph &graph;
+  WeightReader &reader;
   nn::KVCacheType cache;
   llvm::DenseMap<mlir::Value, std::string> values;
   std::map<int64_t, CachedLayer> layers;
@@ -73,4 +88,4 @@ private:
 
 } // namespace quern::exporter
 
-#endif // QUERN_LIB_EXPORT_ONNX_LOWERING_H
+#endif // QUERN_LIB_EXPORT_GRAPH_LOWERING_H

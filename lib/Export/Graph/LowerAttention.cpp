@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// \file From the operations of a model to nodes of ONNX: positions, the cache,
-// and attention.
+// \file From the operations of a model to plain operators: positions, the
+// cache, and attention.
 
 #include "Lowering.h"
 
 #include <limits>
+#include <tuple>
 
 using namespace quern;
 using namespace quern::exporter;
@@ -21,12 +22,12 @@ static std::string cacheName(const char *side, int64_t layer,
 }
 
 void ModelLowering::addInputs(nn::KVCacheType cache) {
-  graph.input("input_ids", OnnxType::Int64, {kBatch, kSequence});
-  graph.input("attention_mask", OnnxType::Int64, {kBatch, kTotal});
-  graph.input("position_ids", OnnxType::Int64, {kBatch, kSequence});
+  graph.input("input_ids", ValueType::Int64, {kBatch, kSequence});
+  graph.input("attention_mask", ValueType::Int64, {kBatch, kTotal});
+  graph.input("position_ids", ValueType::Int64, {kBatch, kSequence});
   for (int64_t layer = 0; layer < cache.getLayers(); ++layer)
     for (const char *part : {"key", "value"})
-      graph.input(cacheName("past_key_values", layer, part), OnnxType::Float,
+      graph.input(cacheName("past_key_values", layer, part), ValueType::Float,
                   {kBatch, int64_t(cache.getHeads()), kPast,
                    int64_t(cache.getHeadDim())});
 }
@@ -35,19 +36,12 @@ void ModelLowering::addInputs(nn::KVCacheType cache) {
 /// tokens.
 void ModelLowering::addPositions() {
   graph.enter("/model/attention_mask");
-  auto extent = [&](const std::string &value, int64_t axis) {
-    std::string shape = graph.node("Shape", {value});
-    return graph.node("Gather", {shape, graph.integer(axis)});
-  };
-  std::string past = extent(cacheName("past_key_values", 0, "key"), 2);
-  std::string total = graph.node("Add", {past, extent("input_ids", 1)});
-  std::string one = graph.integer(1);
-  queryPositions =
-      graph.unsqueeze(graph.node("Range", {past, total, one}), {1});
-  keyPositions =
-      graph.unsqueeze(graph.node("Range", {graph.integer(0), total, one}), {0});
+  std::string past = graph.extent(cacheName("past_key_values", 0, "key"), 2);
+  std::string total = graph.add(past, graph.extent("input_ids", 1));
+  queryPositions = graph.unsqueeze(graph.range(past, total), {1});
+  keyPositions = graph.unsqueeze(graph.range(graph.integer(0), total), {0});
   isToken =
-      graph.unsqueeze(graph.cast("attention_mask", OnnxType::Bool), {1, 2, 3});
+      graph.unsqueeze(graph.cast("attention_mask", ValueType::Bool), {1, 2, 3});
 }
 
 /// Scores [batch, kv_heads, group, sequence, total], those of tokens that are
@@ -56,39 +50,33 @@ std::string ModelLowering::masked(const std::string &scores,
                                   std::optional<int64_t> window) {
   std::string &mask = masks[window.value_or(0)];
   if (mask.empty()) {
-    mask = graph.node("LessOrEqual", {keyPositions, queryPositions});
+    mask = graph.pairwise(Pairwise::LessOrEqual, keyPositions, queryPositions);
     if (window) {
       std::string begin =
-          graph.node("Sub", {queryPositions, graph.integer(*window)});
-      mask = graph.node("And",
-                        {mask, graph.node("Greater", {keyPositions, begin})});
+          graph.subtract(queryPositions, graph.integer(*window));
+      mask = graph.pairwise(
+          Pairwise::And, mask,
+          graph.pairwise(Pairwise::Greater, keyPositions, begin));
     }
-    mask = graph.node("And", {mask, isToken});
+    mask = graph.pairwise(Pairwise::And, mask, isToken);
   }
   std::string least = graph.number(std::numeric_limits<float>::lowest());
-  return graph.node("Where", {mask, scores, least});
+  return graph.select(mask, scores, least);
 }
 
-/// Cosines and sines [batch, sequence, 1, pairs]. Angles are computed in
-/// binary64: in binary32, those of far positions would lose their fraction.
+/// Cosines and sines [batch, sequence, 1, pairs].
 std::pair<std::string, std::string> ModelLowering::rotations(nn::RopeOp op) {
   float magnitude = op.getMagnitude() ? op.getMagnitude()->convertToFloat() : 1;
   std::vector<float> frequencies = op.getInverseFrequencies().vec();
   auto &[cosines, sines] = turns[{frequencies, magnitude}];
   if (!cosines.empty())
     return {cosines, sines};
-  std::string positions = graph.cast("position_ids", OnnxType::Double);
-  positions = graph.unsqueeze(positions, {2, 3});
-  std::vector<double> exact(frequencies.begin(), frequencies.end());
-  std::string angles = graph.node("Mul", {positions, graph.doubles(exact)});
-  auto turned = [&](const char *function) {
-    std::string value =
-        graph.cast(graph.node(function, {angles}), OnnxType::Float);
-    return magnitude == 1 ? value
-                          : graph.node("Mul", {value, graph.number(magnitude)});
-  };
-  cosines = turned("Cos");
-  sines = turned("Sin");
+  std::tie(cosines, sines) = graph.turns("position_ids", frequencies);
+  if (magnitude != 1) {
+    std::string factor = graph.number(magnitude);
+    cosines = graph.multiply(cosines, factor);
+    sines = graph.multiply(sines, factor);
+  }
   return {cosines, sines};
 }
 
@@ -103,11 +91,11 @@ std::string ModelLowering::lower(nn::RopeOp op) {
   std::string first = graph.columns(x, 0, pairs);
   std::string second = graph.columns(x, pairs, 2 * pairs);
   auto times = [&](const std::string &a, const std::string &b) {
-    return graph.node("Mul", {a, b});
+    return graph.multiply(a, b);
   };
-  GraphBuilder::Values parts = {
-      graph.node("Sub", {times(first, cosines), times(second, sines)}),
-      graph.node("Add", {times(second, cosines), times(first, sines)})};
+  ModelGraph::Values parts = {
+      graph.subtract(times(first, cosines), times(second, sines)),
+      graph.add(times(second, cosines), times(first, sines))};
   if (2 * pairs < headDim)
     parts.push_back(graph.columns(x, 2 * pairs, headDim));
   return graph.reshape(graph.concat(parts, -1), {0, 0, width});
@@ -143,35 +131,32 @@ std::string ModelLowering::lower(nn::AttentionOp op) {
   query = graph.transpose(query, {0, 2, 3, 1, 4});
   std::string keys = graph.unsqueeze(layer.keys, {2});
   keys = graph.transpose(keys, {0, 1, 2, 4, 3});
-  std::string scores = graph.node("MatMul", {query, keys});
-  scores =
-      graph.node("Mul", {scores, graph.number(op.getScale().convertToFloat())});
+  std::string scores = graph.matmul(query, keys);
+  scores = graph.multiply(scores, graph.number(op.getScale().convertToFloat()));
   if (op.getSoftcap()) {
     std::string cap = graph.number(op.getSoftcap()->convertToFloat());
-    scores = graph.node("Tanh", {graph.node("Div", {scores, cap})});
-    scores = graph.node("Mul", {scores, cap});
+    scores = graph.elementwise(Elementwise::Tanh, graph.divide(scores, cap));
+    scores = graph.multiply(scores, cap);
   }
   std::optional<int64_t> window;
   if (op.getWindow())
     window = int64_t(*op.getWindow());
-  std::string shares =
-      graph.node("Softmax", {masked(scores, window)}, {{"axis", int64_t(-1)}});
-  std::string mixed =
-      graph.node("MatMul", {shares, graph.unsqueeze(layer.values, {2})});
+  std::string shares = graph.softmax(masked(scores, window));
+  std::string mixed = graph.matmul(shares, graph.unsqueeze(layer.values, {2}));
   mixed = graph.transpose(mixed, {0, 3, 1, 2, 4});
   return graph.reshape(mixed, {0, 0, width});
 }
 
 void ModelLowering::addOutputs(mlir::Value logits) {
   auto type = llvm::cast<mlir::RankedTensorType>(logits.getType());
-  graph.output("logits", (*this)[logits], OnnxType::Float,
+  graph.output("logits", (*this)[logits], ValueType::Float,
                {kBatch, kSequence, type.getShape().back()});
   for (auto &[number, layer] : layers) {
-    GraphBuilder::Extents shape = {kBatch, int64_t(cache.getHeads()), kTotal,
-                                   int64_t(cache.getHeadDim())};
+    ModelGraph::Extents shape = {kBatch, int64_t(cache.getHeads()), kTotal,
+                                 int64_t(cache.getHeadDim())};
     graph.output(cacheName("present", number, "key"), layer.keys,
-                 OnnxType::Float, shape);
+                 ValueType::Float, shape);
     graph.output(cacheName("present", number, "value"), layer.values,
-                 OnnxType::Float, shape);
+                 ValueType::Float, shape);
   }
 }

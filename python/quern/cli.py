@@ -282,8 +282,8 @@ def _add_container(parser: argparse.ArgumentParser) -> None:
         "--container",
         required=True,
         metavar="NAME",
-        help="what to write: gguf, onnx, openvino, compressed-tensors, gptq, awq, bnb or fp8, or one "
-        "way of such, as compressed-tensors/int-quantized",
+        help="what to write: gguf, onnx, openvino, compressed-tensors, gptq, awq, bnb or fp8, or "
+        "one way of such, as compressed-tensors/int-quantized",
     )
     parser.add_argument(
         "--shard-size",

@@ -171,8 +171,8 @@ GROUPS = (
         ("compressed-tensors", "nvfp4", LAYER + "a format that compressed-tensors holds: "),
         ("gptq", "", "expects weights in a format that gptq holds: " + GROUPS + "all are numbers; "
          "quantize the model by quern quantize --format"),
-        ("onnx-like", "", "expects a container that models can be written as, gguf, onnx, openvino, "
-         "compressed-tensors, gptq, awq, bnb, fp8, but got 'onnx-like'"),
+        ("onnx-like", "", "expects a container that models can be written as, gguf, onnx, "
+         "openvino, compressed-tensors, gptq, awq, bnb, fp8, but got 'onnx-like'"),
         ("gptq/v3", "int4_g128", "expects a variant, v1, v2, behind 'gptq/', but got 'v3'"),
         ("fp8/e4m3", "fp8_block", "expects no variant behind 'fp8/', but got 'e4m3'"),
     ],

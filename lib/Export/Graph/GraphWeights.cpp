@@ -70,6 +70,17 @@ static std::string blockText(const Format &format) {
          (format.allowsPartialBlocks ? " partial" : "");
 }
 
+/// The name of the table that codes stand for numbers of; "none" if they are
+/// numbers themselves.
+static std::string tableOf(const numerics::Element &element) {
+  if (element.kind != ElementKind::Codebook)
+    return "none";
+  std::string name =
+      numerics::FormatRegistry::builtin().codebookNameOf(element.codebook);
+  bool isNamed = !name.empty() && element.signs == numerics::SignPolicy::None;
+  return isNamed ? name : "other";
+}
+
 CheckpointParameters exporter::graphParametersOf(const GraphMatrix &matrix) {
   const Format &format = matrix.format;
   CheckpointParameters parameters;
@@ -78,6 +89,7 @@ CheckpointParameters exporter::graphParametersOf(const GraphMatrix &matrix) {
   code.element = format.element;
   parameters.set("code", numerics::printFormat(code));
   parameters.set("bits", bits);
+  parameters.set("table", tableOf(format.element));
   parameters.set("transposed", int64_t(matrix.isTransposed));
   parameters.set("flip", std::string(format.element.isSigned ? " flip" : ""));
   setRows(parameters, "code", matrix.rows, matrix.cols * bits);

@@ -57,8 +57,7 @@ void IrGraph::tensor(const std::string &name, IrType type, const Shape &shape,
   made.name = uniqueName(name);
   made.type = "Const";
   made.opset = "opset1";
-  made.attributes = {{"element_type", irTypeName(type)},
-                     {"shape", listText(shape)}};
+  made.attributes = {{"element_type", type.name}, {"shape", listText(shape)}};
   made.element = type;
   made.shape = shape;
   made.isConstant = true;
@@ -70,8 +69,7 @@ void IrGraph::tensor(const std::string &name, IrType type, const Shape &shape,
 
 std::string IrGraph::constant(IrType type, const Shape &shape,
                               std::string bytes) {
-  std::string key =
-      std::string(irTypeName(type)) + ":" + listText(shape) + ":" + bytes;
+  std::string key = type.name + ":" + listText(shape) + ":" + bytes;
   std::string &name = constants[key];
   if (!name.empty())
     return name;
@@ -129,8 +127,7 @@ void IrGraph::input(const std::string &name, ValueType type,
   for (int64_t extent : made.shape)
     shape += (shape.empty() ? "" : ",") +
              (extent < 0 ? std::string("?") : std::to_string(extent));
-  made.attributes = {{"shape", shape},
-                     {"element_type", irTypeName(made.element)}};
+  made.attributes = {{"shape", shape}, {"element_type", made.element.name}};
   made.tensorNames = {name};
   places[made.name] = layers.size();
   layers.push_back(std::move(made));

@@ -16,25 +16,26 @@
 
 namespace quern::exporter {
 
-/// Types of elements.
-enum class IrType {
-  F32,
-  F16,
-  BF16,
-  F8E4M3,
-  F8E5M2,
-  NF4,
-  U2,
-  I4,
-  U4,
-  I8,
-  U8,
-  I64,
-  Bool,
+/// A type of elements, by what attributes of layers call it, such as "f32".
+struct IrType {
+  std::string name;
+
+  bool operator==(const IrType &other) const { return name == other.name; }
+
+  static const IrType F32, F16, BF16, F8E4M3, F8E5M2, I4, U4, I8, U8, I64, Bool;
 };
 
-/// What attributes of layers call it, such as "f32".
-const char *irTypeName(IrType type);
+inline const IrType IrType::F32{"f32"};
+inline const IrType IrType::F16{"f16"};
+inline const IrType IrType::BF16{"bf16"};
+inline const IrType IrType::F8E4M3{"f8e4m3"};
+inline const IrType IrType::F8E5M2{"f8e5m2"};
+inline const IrType IrType::I4{"i4"};
+inline const IrType IrType::U4{"u4"};
+inline const IrType IrType::I8{"i8"};
+inline const IrType IrType::U8{"u8"};
+inline const IrType IrType::I64{"i64"};
+inline const IrType IrType::Bool{"boolean"};
 
 /// A layer of one output, or of none if it is a result of the graph.
 struct IrLayer {

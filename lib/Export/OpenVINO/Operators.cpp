@@ -200,8 +200,8 @@ IrGraph::turns(const std::string &positions,
 }
 
 std::string IrGraph::convert(const std::string &value, IrType type) {
-  return layer("Convert", "opset1", {value},
-               {{"destination_type", irTypeName(type)}}, type, shapeOf(value));
+  return layer("Convert", "opset1", {value}, {{"destination_type", type.name}},
+               type, shapeOf(value));
 }
 
 std::string IrGraph::cast(const std::string &value, ValueType type) {

@@ -29,8 +29,10 @@ static constexpr uint64_t kAlignment = 64;
 
 static constexpr const char *kHeld =
     "expects a format that OpenVINO holds: f32, f16, bf16, or integers of 4 or "
-    "8 bits, floats of 8 bits (E4M3FN, E5M2) or codes of nf4, a scale f32, f16 "
-    "or bf16 for columns of a row, a row or the matrix, and zero points of the "
+    "8 bits, floats of 8 bits (E4M3FN, E5M2) or codes of normal floats, a "
+    "scale "
+    "f32, f16 or bf16 for columns of a row, a row or the matrix, and zero "
+    "points of the "
     "same integers, of columns of a row also floats, or none; but got ";
 
 static std::optional<IrType> irTypeOf(const Element &element) {
@@ -51,10 +53,9 @@ static std::optional<IrType> irTypeOf(const Element &element) {
                                  : std::optional<IrType>(found->second);
   }
   if (element.kind == ElementKind::Codebook) {
-    const auto &registry = numerics::FormatRegistry::builtin();
-    bool isNf4 = registry.codebookNameOf(element.codebook) == "nf4" &&
-                 element.signs == numerics::SignPolicy::None;
-    return isNf4 ? std::optional<IrType>(IrType::NF4) : std::nullopt;
+    // Entries list the tables that OpenVINO has, which it calls what we do.
+    return IrType{
+        numerics::FormatRegistry::builtin().codebookNameOf(element.codebook)};
   }
   if (!element.isPlainInt() || element.levels)
     return std::nullopt;
@@ -97,7 +98,7 @@ private:
 
 void IrWeightPlanner::addTensor(param::GlobalOp global, ContainerTensor tensor,
                                 IrType type) {
-  tensor.type = irTypeName(type);
+  tensor.type = type.name;
   setSegment(tensor, global);
   uint64_t offset = (end + kAlignment - 1) / kAlignment * kAlignment;
   graph.tensor(tensor.name, type, tensor.shape, offset, tensor.bytes);

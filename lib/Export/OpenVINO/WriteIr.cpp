@@ -4,46 +4,21 @@
 
 #include "IrGraph.h"
 
-#include "llvm/Support/ErrorHandling.h"
+#include "llvm/ADT/StringRef.h"
 
-#include <iterator>
+#include <map>
 
 using namespace quern;
 using namespace quern::exporter;
 
-namespace {
-/// What attributes of layers call a type, and what ports of layers do.
-struct TypeNames {
-  IrType type;
-  const char *element;
-  const char *precision;
-};
-} // namespace
-
-static constexpr TypeNames typeNames[] = {
-    {IrType::F32, "f32", "FP32"},
-    {IrType::F16, "f16", "FP16"},
-    {IrType::BF16, "bf16", "BF16"},
-    {IrType::F8E4M3, "f8e4m3", "F8E4M3"},
-    {IrType::F8E5M2, "f8e5m2", "F8E5M2"},
-    {IrType::NF4, "nf4", "NF4"},
-    {IrType::U2, "u2", "U2"},
-    {IrType::I4, "i4", "I4"},
-    {IrType::U4, "u4", "U4"},
-    {IrType::I8, "i8", "I8"},
-    {IrType::U8, "u8", "U8"},
-    {IrType::I64, "i64", "I64"},
-    {IrType::Bool, "boolean", "BOOL"},
-};
-
-static const TypeNames &namesOf(IrType type) {
-  for (const TypeNames &names : typeNames)
-    if (names.type == type)
-      return names;
-  llvm_unreachable("all types have names");
+/// What ports of layers call a type: the same in capitals, but for these.
+static std::string precisionOf(const IrType &type) {
+  static const std::map<std::string, std::string> others = {
+      {"f32", "FP32"}, {"f16", "FP16"}, {"boolean", "BOOL"}};
+  auto found = others.find(type.name);
+  return found == others.end() ? llvm::StringRef(type.name).upper()
+                               : found->second;
 }
-
-const char *exporter::irTypeName(IrType type) { return namesOf(type).element; }
 
 /// Text in an attribute. Characters that XML has no form for become question
 /// marks; names of weights may be anything.
@@ -83,7 +58,7 @@ static std::string dimensions(const std::vector<int64_t> &shape) {
 
 static std::string port(size_t id, const IrLayer &source, bool isOutput) {
   std::string text = "\t\t\t\t<port" + attribute("id", std::to_string(id)) +
-                     attribute("precision", namesOf(source.element).precision);
+                     attribute("precision", precisionOf(source.element));
   std::string names;
   for (const std::string &name : source.tensorNames)
     names += (names.empty() ? "" : ",") + name;

@@ -20,11 +20,39 @@ except ImportError as error:
     sys.exit(3)
 
 
-def load(case):
+def load_with_transformers(case):
+    """In float32, with weights that were decoded when they were loaded where the
+    kernels for codes are for GPUs, or lack the CPU's float32."""
     options = {"dtype": torch.float32, "device_map": "cpu"}
-    if case["container"] == "fp8":  # its kernels are for GPUs
+    if case["container"] == "fp8":
         options["quantization_config"] = transformers.FineGrainedFP8Config(dequantize=True)
-    return transformers.AutoModelForCausalLM.from_pretrained(case["folder"], **options)
+    if case["container"].startswith("compressed-tensors"):
+        # Without that, compressed-tensors 0.20 expects zero points that are not packed.
+        options["quantization_config"] = transformers.CompressedTensorsConfig(dequantize=True)
+    model = transformers.AutoModelForCausalLM.from_pretrained(case["folder"], **options)
+    if case["container"] == "bnb":
+        compute_in_float32(model)
+        return model
+    return model if case["container"] == "awq" else model.float()
+
+
+def compute_in_float32(model):
+    """bitsandbytes decodes to the type in the file, bfloat16, and multiplies in that."""
+    import bitsandbytes
+
+    for module in model.modules():
+        if isinstance(module, bitsandbytes.nn.Linear4bit):
+            module.compute_dtype = torch.float32
+            module.weight.quant_state.dtype = torch.float32
+
+
+def load(case):
+    if case["container"] != "gptq":
+        return load_with_transformers(case)
+    # transformers would need optimum in between.
+    from gptqmodel import BACKEND, GPTQModel
+
+    return GPTQModel.load(case["folder"], device="cpu", backend=BACKEND.TORCH).model
 
 
 def main():

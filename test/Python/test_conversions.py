@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import quern
+from checkpoint_cases import CASES
+from checkpoint_files import write_checkpoint
 from quern.cli import main
 from support import ROOT, needs_compiler
 
@@ -48,6 +51,27 @@ def test_a_checkpoint_becomes_gguf(tmp_path, capfd, container, format, exact, bo
     same_weights(once, out)
 
 
+# Types that hold AWQ's numbers with a bounded error, and the columns of their blocks.
+NEAR = {"q4_1": 32, "q5_1": 32, "q4_k": 256, "q5_k": 256, "q6_k": 256}
+
+
+@pytest.mark.parametrize("type", NEAR)
+def test_what_is_bounded_is_near(tmp_path, type):
+    """The root of the mean square of a block's errors is within the bound."""
+    once, out = tmp_path / "once", tmp_path / "m.gguf"
+    quern.export_model(QUERN_6M, once, "awq", "int4_g128_asym")
+    rules = [(EMBEDDING, "bf16")]
+    quern.export_model(once, out, "gguf", type, rules=rules, encoding="re-encode")
+    (bound,) = quern.classify_transcodings(["int4_g128_asym"], [type])
+    before, after = quern.ReferenceModel(once), quern.ReferenceModel(out)
+    for name in NAMES[1:]:
+        blocks = before.weight(name).reshape(-1, NEAR[type])
+        error = np.sqrt(np.mean((after.weight(name).reshape(blocks.shape) - blocks) ** 2, axis=1))
+        largest = np.abs(blocks).max(axis=1)
+        assert error.max() > 0, name
+        assert (error <= bound.relative_error * largest + bound.absolute_error).all(), name
+
+
 @pytest.mark.client("onnx", "onnx", "write")
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_a_gptq_checkpoint_becomes_onnx(tmp_path, bits):
@@ -74,3 +98,10 @@ def test_three_bits_become_four(tmp_path):
     model = quern.ReferenceModel(tmp_path / "gptq")
     for name in NAMES[1:]:
         assert weights.numbers(name).tobytes() == model.weight(name).tobytes(), name
+
+
+def test_onnx_has_no_order_of_columns(wide, tmp_path):
+    store, config, _ = CASES["gptq-act"]
+    write_checkpoint(wide, tmp_path / "gptq", store, config)
+    with pytest.raises(quern.QuernError, match="columns ordered"):
+        quern.export_model(tmp_path / "gptq", tmp_path / "m.onnx", "onnx")

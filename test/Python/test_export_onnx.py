@@ -314,6 +314,25 @@ def test_codes_of_a_file_are_kept(wide, tmp_path, kind):
 
 
 @ort_runs_ours
+@pytest.mark.parametrize("mode", ["matmulnbits", "qdq"])
+@pytest.mark.parametrize(
+    ("container", "format"),
+    [("gptq", "int4_g128_asym"), ("gptq", "i8 [1, 64], scale f16"), ("awq", "int4_g128_asym"),
+     ("compressed-tensors", "int4_g32")],
+)  # fmt: skip
+def test_codes_of_a_checkpoint_are_kept(tmp_path, container, format, mode):
+    """Codes, scales and zero points as they are: the same numbers to the bit."""
+    quern.export_model(QUERN_6M, tmp_path / "source", container, format)
+    quern.export_model(tmp_path / "source", tmp_path / "m.onnx", "onnx", onnx_weights=mode)
+    model, weights = reference(tmp_path / "source"), Weights(tmp_path / "m.onnx")
+    for part in ("self_attn.k_proj", "mlp.up_proj", "mlp.down_proj"):
+        name = f"model.layers.3.{part}.weight"
+        assert weights.numbers(name).tobytes() == model.weight(name).tobytes(), part
+    tokens = tokens_of(40)
+    assert_close(OrtModel(tmp_path / "m.onnx").logits(tokens), all_logits(model, tokens))
+
+
+@ort_runs_ours
 @needs_data("lm/quern-6m", "text/novels.txt")
 @pytest.mark.parametrize(
     ("format", "mode"), [("int4_g128", "auto"), ("int4_g32_asym", "qdq"), ("int8_channel", "qdq")]

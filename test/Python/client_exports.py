@@ -21,29 +21,28 @@ except ImportError as error:
 
 
 def load_with_transformers(case):
-    """In float32, with weights that were decoded when they were loaded where the
-    kernels for codes are for GPUs, or lack the CPU's float32."""
+    """In float32. Weights are decoded when they are loaded where the case says so, and
+    those of FP8, whose kernels are for GPUs."""
     options = {"dtype": torch.float32, "device_map": "cpu"}
     if case["container"] == "fp8":
         options["quantization_config"] = transformers.FineGrainedFP8Config(dequantize=True)
-    if case["container"].startswith("compressed-tensors"):
-        # Without that, compressed-tensors 0.20 expects zero points that are not packed.
+    elif case["decoded"]:
         options["quantization_config"] = transformers.CompressedTensorsConfig(dequantize=True)
     model = transformers.AutoModelForCausalLM.from_pretrained(case["folder"], **options)
     if case["container"] == "bnb":
         compute_in_float32(model)
-        return model
-    return model if case["container"] == "awq" else model.float()
+    return model.float() if case["container"] == "fp8" else model
 
 
 def compute_in_float32(model):
-    """bitsandbytes decodes to the type in the file, bfloat16, and multiplies in that."""
+    """bitsandbytes decodes to the type that the file says, bfloat16, and multiplies in it."""
     import bitsandbytes
 
     for module in model.modules():
         if isinstance(module, bitsandbytes.nn.Linear4bit):
             module.compute_dtype = torch.float32
             module.weight.quant_state.dtype = torch.float32
+            module.support_avx512bf16_for_cpu = False  # its product is of bfloat16
 
 
 def load(case):

@@ -43,6 +43,9 @@ def compute_in_float32(model):
             module.compute_dtype = torch.float32
             module.weight.quant_state.dtype = torch.float32
             module.support_avx512bf16_for_cpu = False  # its product is of bfloat16
+    for parameter in model.parameters():  # transformers leaves these in bfloat16, too
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.float()
 
 
 def load(case):

@@ -58,6 +58,9 @@ def suites():
                 *python,
                 "-v",
                 "--durations=10",
+                # A process a core; tests of one file share what its fixtures made.
+                f"--numprocesses={JOBS}",
+                "--dist=loadfile",
                 "-m",
                 SELECTED,
                 f"--junitxml={reports['python']}",

@@ -93,7 +93,7 @@ int64_t rowGrain(const Layout &layout, const Format &format, int64_t rows) {
 static constexpr int64_t kFlatTileCodes = 64;
 
 /// The codes of a plane one after another, `count` to a tile.
-static Segment denseSegment(const Plane &plane, int64_t count) {
+static Segment denseSegment(const Plane &plane, int64_t count, int64_t rows) {
   int64_t bits = plane.element->bits;
   Piece piece;
   piece.plane = plane.path;
@@ -103,6 +103,10 @@ static Segment denseSegment(const Plane &plane, int64_t count) {
   Segment segment;
   segment.isFlat = plane.isFlat;
   segment.tileRows = plane.isFlat ? 1 : plane.granule.rows;
+  // A block with more rows than there are may have any number of them; a tile
+  // may not.
+  if (segment.tileRows > rows)
+    segment.tileRows = 0;
   segment.tileCols = 0;
   segment.tileBytes = ceilDiv(count * bits, 8);
   segment.pieces.push_back(std::move(piece));
@@ -115,7 +119,8 @@ Layout makeDenseLayout(const Format &format, int64_t rows, int64_t cols) {
     int64_t count = planeShape(plane, rows, cols).cols;
     // Tiles of whole bytes, so that one that is a whole tensor stays small.
     bool isTiled = plane.isFlat && count > kFlatTileCodes;
-    Segment segment = denseSegment(plane, isTiled ? kFlatTileCodes : count);
+    Segment segment =
+        denseSegment(plane, isTiled ? kFlatTileCodes : count, rows);
     if (isTiled)
       segment.tileCols = kFlatTileCodes * plane.granule.cols;
     layout.segments.push_back(std::move(segment));

@@ -20,11 +20,41 @@ except ImportError as error:
     sys.exit(3)
 
 
-def load(case):
+def load_with_transformers(case):
+    """In float32. Weights are decoded when they are loaded where the case says so, and
+    those of FP8, whose kernels are for GPUs."""
     options = {"dtype": torch.float32, "device_map": "cpu"}
-    if case["container"] == "fp8":  # its kernels are for GPUs
+    if case["container"] == "fp8":
         options["quantization_config"] = transformers.FineGrainedFP8Config(dequantize=True)
-    return transformers.AutoModelForCausalLM.from_pretrained(case["folder"], **options)
+    elif case["decoded"]:
+        options["quantization_config"] = transformers.CompressedTensorsConfig(dequantize=True)
+    model = transformers.AutoModelForCausalLM.from_pretrained(case["folder"], **options)
+    if case["container"] == "bnb":
+        compute_in_float32(model)
+    return model.float() if case["container"] == "fp8" else model
+
+
+def compute_in_float32(model):
+    """bitsandbytes decodes to the type that the file says, bfloat16, and multiplies in it."""
+    import bitsandbytes
+
+    for module in model.modules():
+        if isinstance(module, bitsandbytes.nn.Linear4bit):
+            module.compute_dtype = torch.float32
+            module.weight.quant_state.dtype = torch.float32
+            module.support_avx512bf16_for_cpu = False  # its product is of bfloat16
+    for parameter in model.parameters():  # transformers leaves these in bfloat16, too
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.float()
+
+
+def load(case):
+    if case["container"] != "gptq":
+        return load_with_transformers(case)
+    # transformers would need optimum in between.
+    from gptqmodel import BACKEND, GPTQModel
+
+    return GPTQModel.load(case["folder"], device="cpu", backend=BACKEND.TORCH).model
 
 
 def main():

@@ -47,7 +47,23 @@ def decode(folder, out):
 
 
 # Int4Tensor is decoded by GPU kernels alone.
-@pytest.mark.parametrize("name", [*NAMES, *[n for n in TORCHAO_CASES if n != "Int4Tensor"]])
+NAMES += [name for name in TORCHAO_CASES if name != "Int4Tensor"]
+# Container and client of the names that begin so.
+CLIENTS_OF = {
+    "ct": ("compressed-tensors", "compressed-tensors"),
+    "bnb": ("bnb", "bitsandbytes"),
+    "gptq": ("gptq", "gptqmodel"),
+    "awq": ("awq", "gptqmodel"),
+    "hqq": ("hqq", "hqq"),
+}
+
+
+def of_client(name: str) -> pytest.MarkDecorator:
+    container, client = CLIENTS_OF.get(name.split("-")[0], ("torchao", "torchao"))
+    return pytest.mark.client(client, container, "read")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=of_client(n)) for n in NAMES])
 def test_as_the_package_decodes(wide, tmp_path, name):
     """To the bit, in the type that the package computes in."""
     if name in TORCHAO_CASES:

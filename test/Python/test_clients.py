@@ -23,6 +23,12 @@ from support import CLIENTS
 
 pytestmark = needs_tool
 
+
+def codes_of(package):
+    """Marks a test of a package's codes, which are in no container."""
+    return pytest.mark.client(package, "(codes alone)", "read")
+
+
 UNIT = 2.0**-24  # half of the last place of 1, relative
 # Dividing by a scale and multiplying with its rounded inverse differ by three
 # roundings; a last place that scales differ by counts as two more.
@@ -153,6 +159,7 @@ for name in BNB:
     CASES[name] |= {"kind": kind, "block": int(block), "nested": False}
 
 
+@codes_of("bitsandbytes")
 @pytest.mark.parametrize("name", BNB)
 def test_bitsandbytes_four_bit(client, name):
     x, theirs = client(name)
@@ -184,6 +191,7 @@ for name in NESTED:
 
 
 # 1,105 scales, the last for 4 elements; 5 scales of these, the last for 81.
+@codes_of("bitsandbytes")
 @pytest.mark.parametrize("name", NESTED)
 def test_bitsandbytes_double_quantization(client, name):
     x, theirs = client(name)
@@ -226,6 +234,7 @@ def test_bitsandbytes_double_quantization(client, name):
 BNB_INT8 = case("int8", "bitsandbytes", "bnb_int8", [37, 172])
 
 
+@codes_of("bitsandbytes")
 def test_bitsandbytes_int8(client):
     _, theirs = client(BNB_INT8)
     scale = theirs["scale"][:, None]
@@ -264,6 +273,7 @@ HQQ = [
 SEARCHED = case("hqq4-searched", "hqq", "hqq", [48, 160], bits=4, group=64, optimize=True)
 
 
+@codes_of("hqq")
 @pytest.mark.parametrize("name", [*HQQ, SEARCHED])
 def test_hqq_decodes(client, name):
     x, theirs = client(name)
@@ -281,6 +291,7 @@ def test_hqq_decodes(client, name):
     assert (np.abs(theirs["decoded_half"].astype(np.float64) - decoded) <= bound).all()
 
 
+@codes_of("hqq")
 @pytest.mark.parametrize("name", HQQ)
 def test_hqq_encodes(client, name):
     x, theirs = client(name)
@@ -359,6 +370,7 @@ def check_rows(x, theirs, number_format, element, scale_element, zero, slack=SLA
     assert_same_codes(found[0], theirs["codes"], position, slack)
 
 
+@codes_of("compressed-tensors")
 @pytest.mark.parametrize("name", COMPRESSED)
 def test_compressed_tensors(client, name):
     x, theirs = client(name)
@@ -374,6 +386,7 @@ for name in PACKED:
 
 
 # Codes in offset binary, one after the other across words.
+@codes_of("compressed-tensors")
 @pytest.mark.parametrize("name", PACKED)
 def test_compressed_tensors_packed(client, name):
     x, theirs = client(name)
@@ -416,6 +429,7 @@ def check_nvfp4(x, number_format, codes, scales, tensor_scale, decoded, divides)
     assert_same_codes(*elements, (x / steps)[same], 8 * UNIT)
 
 
+@codes_of("compressed-tensors")
 def test_compressed_tensors_nvfp4(client):
     x, theirs = client(NVFP4)
     scales, _ = unscaled("f8E4M3FN", theirs["scale"])
@@ -430,6 +444,7 @@ def test_compressed_tensors_nvfp4(client):
 TORCHAO_INT8 = case("torchao-int8", "torchao", "torchao_int8", [32, 256])
 
 
+@codes_of("torchao")
 def test_torchao_int8(client):
     x, theirs = client(TORCHAO_INT8)
     check_rows(x, theirs, "i8 [*], scale f32 from amax / 127.5", "i8", "f32", None)
@@ -443,6 +458,7 @@ TORCHAO_INTX = [
 ]  # fmt: skip
 
 
+@codes_of("torchao")
 @pytest.mark.parametrize("name", TORCHAO_INTX)
 def test_torchao_intx(client, name):
     x, theirs = client(name)
@@ -466,6 +482,7 @@ TORCHAO_FLOAT8 = {
 }  # fmt: skip
 
 
+@codes_of("torchao")
 @pytest.mark.parametrize("name", TORCHAO_FLOAT8)
 def test_torchao_float8(client, name):
     x, theirs = client(name)
@@ -491,6 +508,7 @@ for element, kind, largest, nearest in (
         TORCHAO_MX[name] = f"{kind} [32], scale f8E8M0FNU from amax / {largest} {rounding}"
 
 
+@codes_of("torchao")
 @pytest.mark.parametrize("name", TORCHAO_MX)
 def test_torchao_mx(client, name):
     x, theirs = client(name)
@@ -509,6 +527,7 @@ def test_torchao_mx(client, name):
 TORCHAO_NVFP4 = case("torchao-nvfp4", "torchao", "torchao_nvfp4", [32, 256], tensor_scale=True)
 
 
+@codes_of("torchao")
 def test_torchao_nvfp4(client):
     x, theirs = client(TORCHAO_NVFP4)
     codes = np.stack([theirs["codes"] & 15, theirs["codes"] >> 4], axis=-1)
@@ -527,6 +546,7 @@ def test_torchao_nvfp4(client):
 TORCHAO_NF4 = case("torchao-nf4", "torchao", "torchao_nf4", [512, 64], block=64, scales=256)
 
 
+@codes_of("torchao")
 def test_torchao_nf4(client):
     x, theirs = client(TORCHAO_NF4)
     table = ", ".join(str(value) for value in theirs["map"])

@@ -327,8 +327,8 @@ NOT_HELD = [
         "expects a format that OpenVINO holds: f32, f16, bf16, or integers of 4 or 8 bits, floats "
         "of 8 bits (E4M3FN, E5M2) or codes of normal floats, a scale f32, f16 or bf16 for columns "
         "of a row, a row or the matrix, and zero points of the same integers, of columns of a row "
-        "also floats, or none; but got mxfp4 (f4E2M1FN [1, 32], scale f8E8M0FNU from amax / 4 down); "
-        "give the weight another by --format or --rule",
+        "also floats, or none; but got mxfp4 (f4E2M1FN [1, 32], scale f8E8M0FNU from amax / 4 "
+        "down); give the weight another by --format or --rule",
     ),
     ("q4_1", "but got q4_1 (u4 [1, 32], scale f16, add f16"),
     ("int3_g64", "but got int3_g64 (i3 [1, 64], scale f16)"),

@@ -45,9 +45,18 @@ def test_results_are_counted_by_container_direction_and_client(tmp_path):
     assert rows["gguf", "write", "gguf"] == ("0.19.0", "2 passed, 1 failed, 1 skipped")
     assert rows["gguf", "write", "llama.cpp"] == ("–", "not installed")
     assert rows["fp8", "read", "transformers"] == ("5.0", "not run: all tests were skipped")
-    assert rows["gguf", "read", "gguf"] == ("–", "no test")
+    assert rows["gguf", "read", "gguf"] == ("–", "no result")
     assert rows["fp8", "write", "gguf"] == ("–", "not installed")
     assert rows["tar", "read", "made-up"] == ("1", "1 passed")
+
+
+def test_several_reports_are_added(tmp_path):
+    gguf = {"name": "gguf", "container": "gguf", "direction": "write", "version": "0.19.0"}
+    report(tmp_path / "first.xml", case(gguf), case(gguf, "<failure/>"))
+    report(tmp_path / "second.xml", case(gguf), case(gguf))
+    command = [sys.executable, REPORT, tmp_path / "first.xml", tmp_path / "second.xml"]
+    rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "| gguf | write | gguf | 0.19.0 | 3 passed, 1 failed |" in rows
 
 
 def test_no_report(tmp_path):

@@ -177,6 +177,8 @@ def format_seeds():
             if found and len(text) < LARGEST and not key.startswith("codebook "):
                 yield f"{name}-{key}", text.encode()
     yield "named", b"mine = i4 [1, 32], scale f16 # a comment\ncodebook two = [-1, 1]\n"
+    # What was found: more rows than a tile of a layout may have.
+    yield "many-rows", b"f8E4M3FN [121881, 2] partial, scale f32"
 
 
 def checkpoint_seeds():

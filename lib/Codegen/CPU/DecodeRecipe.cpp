@@ -5,6 +5,7 @@
 #include "quern/Codegen/CPU/DecodeRecipe.h"
 
 #include "DecodeOnce.h"
+#include "DotProducts.h"
 #include "FoldedScales.h"
 #include "WeightSource.h"
 #include "llvm/ADT/StringExtras.h"
@@ -19,6 +20,17 @@ static constexpr double kCodesOfStep = 4;
 /// Bytes that one register holds for a shuffle.
 static constexpr size_t kShuffleBytes = 16;
 
+/// Whether words of `element` are made of its fields by way of binary16.
+static bool hasHalfFloats(const Element &element, const CpuTarget &target) {
+  if (element.kind != ElementKind::Float || !hasWordDot(target) ||
+      target.tableLookup != TableLookup::Avx2 || !target.hasF16Conversion)
+    return false;
+  const FloatType &type = *element.floatType;
+  std::optional<IntegerElement> integer = integerElement(element);
+  return type.hasSign && type.exponentBits <= 5 && integer &&
+         integer->planes() == 2 && wordBias(*integer) == 0;
+}
+
 BytesRecipe codegen::chooseBytes(const Element &element,
                                  const CpuTarget &target) {
   if (element.isComposite())
@@ -30,6 +42,8 @@ BytesRecipe codegen::chooseBytes(const Element &element,
     return BytesRecipe::ByByte;
   if ((size_t(1) << element.bits) <= kShuffleBytes)
     return BytesRecipe::Shuffle;
+  if (hasHalfFloats(element, target))
+    return BytesRecipe::HalfFloats;
   return target.tableLookup == TableLookup::Avx512 ? BytesRecipe::RegisterTable
                                                    : BytesRecipe::ByByte;
 }
@@ -90,6 +104,10 @@ static std::string explainBytes(const Element &element,
   case BytesRecipe::GatherByte:
     return "gather of bytes, for its vectors of " +
            std::to_string(element.vectorSize()) + " are shorter than a lane";
+  case BytesRecipe::HalfFloats:
+    return "the target's conversion of f16, which has room for its fields, for "
+           "its " +
+           explainValues(element);
   case BytesRecipe::ByByte:
     break;
   }

@@ -3,6 +3,7 @@
 // \file Weights decoded from packed panels where they are used.
 
 #include "DotProducts.h"
+#include "FloatWords.h"
 #include "FoldedScales.h"
 #include "WeightSource.h"
 #include "WordTable.h"
@@ -281,6 +282,8 @@ ValueList PackedWeights::bytesByByte(Value codes) {
 ValueList PackedWeights::weightWords(const PanelStep &step) {
   VectorValues v(b);
   Value codes = reader.codeBytes(step.tileAddress, step.lane, step.field);
+  if (chooseBytes(spec.weight.element, b.target) == BytesRecipe::HalfFloats)
+    return floatWords(b, *spec.weight.element.floatType, integer, codes);
   auto low = [&](Value x) { return v.andI(x, v.constI32(0x00ff00ff)); };
   auto high = [&](Value x) { return v.andI(x, v.constI32(int(0xff00ff00u))); };
   if (chooseBytes(spec.weight.element, b.target) == BytesRecipe::ByByte) {
@@ -311,6 +314,7 @@ ValueList PackedWeights::tableBytes(Value codes) {
   case BytesRecipe::Fields:
   case BytesRecipe::GatherWord:
   case BytesRecipe::GatherByte:
+  case BytesRecipe::HalfFloats:
   case BytesRecipe::ByByte:
     break;
   }

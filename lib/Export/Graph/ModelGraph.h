@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -117,14 +118,17 @@ public:
 protected:
   /// `name`, with a number behind it if it was there before.
   std::string uniqueName(const std::string &name) {
-    int64_t use = uses[name]++;
-    return use == 0 ? name : name + "_" + std::to_string(use);
+    std::string unique = name;
+    while (!used.insert(unique).second)
+      unique = name + "_" + std::to_string(++uses[name]);
+    return unique;
   }
 
   std::string scope;
 
 private:
-  std::map<std::string, int64_t> uses; ///< of names
+  std::set<std::string> used;
+  std::map<std::string, int64_t> uses; ///< of names, behind the first
 };
 
 /// Reads weights in a graph: adds the operators that decode them.

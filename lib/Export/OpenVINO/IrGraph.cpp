@@ -51,8 +51,9 @@ std::string IrGraph::layer(const std::string &type, const std::string &opset,
   return layers.back().name;
 }
 
-void IrGraph::tensor(const std::string &name, IrType type, const Shape &shape,
-                     uint64_t offset, uint64_t bytes) {
+std::string IrGraph::tensor(const std::string &name, IrType type,
+                            const Shape &shape, uint64_t offset,
+                            uint64_t bytes) {
   IrLayer made;
   made.name = uniqueName(name);
   made.type = "Const";
@@ -65,6 +66,7 @@ void IrGraph::tensor(const std::string &name, IrType type, const Shape &shape,
   made.bytes = bytes;
   places[made.name] = layers.size();
   layers.push_back(std::move(made));
+  return layers.back().name;
 }
 
 std::string IrGraph::constant(IrType type, const Shape &shape,
@@ -73,10 +75,10 @@ std::string IrGraph::constant(IrType type, const Shape &shape,
   std::string &name = constants[key];
   if (!name.empty())
     return name;
-  name = "constant_" + std::to_string(constants.size() - 1);
   bytesOfConstants.resize((bytesOfConstants.size() + kAlignment - 1) /
                           kAlignment * kAlignment);
-  tensor(name, type, shape, bytesOfConstants.size(), bytes.size());
+  name = tensor("constant_" + std::to_string(constants.size() - 1), type, shape,
+                bytesOfConstants.size(), bytes.size());
   layers.back().isSmall = true;
   bytesOfConstants += bytes;
   return name;

@@ -97,9 +97,10 @@ public:
   void output(const std::string &name, const std::string &value, ValueType type,
               const Extents &shape) override;
 
-  /// A constant whose bytes come later, at `offset` behind the small ones.
-  void tensor(const std::string &name, IrType type, const Shape &shape,
-              uint64_t offset, uint64_t bytes);
+  /// A constant whose bytes come later, at `offset` behind the small ones; its
+  /// name, which begins with `name`.
+  std::string tensor(const std::string &name, IrType type, const Shape &shape,
+                     uint64_t offset, uint64_t bytes);
 
   /// The text of the model, and the bytes that the data file begins with.
   std::string finish() const;

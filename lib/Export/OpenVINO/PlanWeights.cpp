@@ -87,7 +87,9 @@ private:
   Status planMatrix(param::GlobalOp global);
   Status addTensors(param::GlobalOp global, const CheckpointEntry &entry,
                     const CheckpointParameters &parameters, IrWeight &weight);
-  void addTensor(param::GlobalOp global, ContainerTensor tensor, IrType type);
+  /// The name of the constant, which is that of no other layer.
+  std::string addTensor(param::GlobalOp global, ContainerTensor tensor,
+                        IrType type);
 
   IrGraph &graph;
   OpenVinoPlan &plan;
@@ -96,15 +98,17 @@ private:
 };
 } // namespace
 
-void IrWeightPlanner::addTensor(param::GlobalOp global, ContainerTensor tensor,
-                                IrType type) {
+std::string IrWeightPlanner::addTensor(param::GlobalOp global,
+                                       ContainerTensor tensor, IrType type) {
   tensor.type = type.name;
   setSegment(tensor, global);
   uint64_t offset = (end + kAlignment - 1) / kAlignment * kAlignment;
-  graph.tensor(tensor.name, type, tensor.shape, offset, tensor.bytes);
+  std::string name =
+      graph.tensor(tensor.name, type, tensor.shape, offset, tensor.bytes);
   plan.offsets.push_back(offset);
   end = offset + tensor.bytes;
   plan.tensors.push_back(std::move(tensor));
+  return name;
 }
 
 Status IrWeightPlanner::planVector(param::GlobalOp global) {
@@ -113,8 +117,8 @@ Status IrWeightPlanner::planVector(param::GlobalOp global) {
   ContainerTensor tensor;
   tensor.name = global.getSymName().str();
   tensor.shape = {global.getTensorType().getNumElements()};
-  planned[tensor.name].codes = tensor.name;
-  addTensor(global, std::move(tensor), IrType::F32);
+  planned[global.getSymName().str()].codes =
+      addTensor(global, std::move(tensor), IrType::F32);
   return Status::ok();
 }
 
@@ -181,11 +185,10 @@ Status IrWeightPlanner::addTensors(param::GlobalOp global,
       return shape.status();
     *types[i] = *irTypeOf(*elements[i]);
     ContainerTensor tensor;
-    tensor.name = *names[i] =
-        entry.tensors[i].nameFor(global.getSymName().str());
+    tensor.name = entry.tensors[i].nameFor(global.getSymName().str());
     tensor.shape = std::move(*shape);
     tensor.segment = i;
-    addTensor(global, std::move(tensor), *types[i]);
+    *names[i] = addTensor(global, std::move(tensor), *types[i]);
   }
   planned[global.getSymName().str()] = weight;
   return Status::ok();

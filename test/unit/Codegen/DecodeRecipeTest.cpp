@@ -30,6 +30,8 @@ TEST(DecodeRecipe, Bytes) {
             BytesRecipe::Shuffle);
   EXPECT_EQ(chooseBytes(element("f8E4M3FN"), wide), BytesRecipe::RegisterTable);
   EXPECT_EQ(chooseBytes(element("f8E4M3FN"), plain), BytesRecipe::ByByte);
+  EXPECT_EQ(chooseBytes(element("f8E4M3FN"), narrow), BytesRecipe::HalfFloats);
+  EXPECT_EQ(chooseBytes(element("f8E5M2"), narrow), BytesRecipe::HalfFloats);
   EXPECT_EQ(chooseBytes(element("codebook [[1, 2, 3, 4], [5, 6, 7, 8]]"), wide),
             BytesRecipe::GatherWord);
   EXPECT_EQ(chooseBytes(element("codebook [1, 3] signs"), wide),

@@ -33,6 +33,17 @@ CodedTensor unpack(const Layout &layout, const Format &format, int64_t rows,
   return tensor ? *tensor : CodedTensor();
 }
 
+// What a fuzzer found: a block may have more rows than a tile may.
+TEST(LayoutPack, BlocksOfMoreRowsThanThereAre) {
+  Format format = formatOf("f8E4M3FN [121881, 2] partial, scale f32");
+  CodedTensor tensor = randomCodes(format, 4, 6, 1);
+  Layout dense = makeDenseLayout(format, 4, 6);
+  Status status = checkLayout(dense, format, 4, 6);
+  ASSERT_TRUE(status.isOk()) << status.message();
+  expectSameCodes(unpack(dense, format, 4, 6, pack(dense, format, tensor)),
+                  tensor);
+}
+
 class LayoutPackRandom : public testing::TestWithParam<unsigned> {};
 
 /// A flat format has no panels: kernels read another one of the same values.

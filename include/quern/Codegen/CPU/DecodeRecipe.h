@@ -20,6 +20,7 @@ enum class BytesRecipe {
   RegisterTable, ///< a longer table, held in registers as words of 16 bits
   GatherWord,    ///< four neighbours of a vector of the codebook from memory
   GatherByte,    ///< one value of a short vector at a time from memory
+  HalfFloats,    ///< words of a float, by the target's conversion of f16
   ByByte,        ///< each byte by the element's definition, then put together
 };
 

@@ -76,8 +76,9 @@ def _print_error(text: str) -> None:
     """One paragraph; what follows indented is a quotation and stays as it is."""
     paragraph, quotes, quotation = text.partition("\n  ")
     lines = textwrap.wrap(
-        "error: " + " ".join(paragraph.split()),
+        " ".join(paragraph.split()),
         _ERROR_WIDTH,
+        initial_indent="error: ",  # on the line of what follows, however long that is
         break_long_words=False,
         break_on_hyphens=False,
     )

@@ -178,3 +178,9 @@ def test_text_is_utf8_in_any_locale(fake):
     process = start("run", fake, "--prompt", "naïve", "--max-tokens", 0)
     out, err = process.communicate()
     assert (out, err, process.returncode) == ("naïve", "", 0)
+
+
+def test_a_long_path_is_on_the_line_of_the_error(tmp_path, capsys):
+    path = tmp_path / ("long" * 40)
+    assert main(["inspect", str(path)]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {path}")
